@@ -1,0 +1,154 @@
+"""Ports for what the outside world gives a process: time, randomness, ids, tasks and threads.
+
+Product code takes them as arguments and never reads the wall clock or the random source itself, so that the whole
+desk runs under a manual clock, or inside a simulator.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+import uuid_utils.compat
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Product time (which tests and demos may move) and real durations."""
+
+    def now(self) -> datetime:
+        """Return the present instant of product time, aware UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never jumps; only differences mean anything."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many real seconds: back-off, polling, time-outs."""
+
+    async def until(self, instant: datetime) -> None:
+        """Wait until product time has reached the instant."""
+
+
+class Random(Protocol):
+    """Unpredictable bytes."""
+
+    def bytes(self, count: int) -> bytes:
+        """Return that many random bytes, fit for secrets."""
+
+
+class Ids(Protocol):
+    """New identifiers."""
+
+    def new(self) -> str:
+        """Return a UUIDv7 as 36 characters of text."""
+
+
+class Spawn(Protocol):
+    """Starts a task that lives beside its caller."""
+
+    def __call__(self, work: Coroutine[Any, Any, None], *, name: str) -> "asyncio.Task[None]":
+        """Start `work`; the caller keeps the task and cancels it at the end of its own life."""
+
+
+class Offload(Protocol):
+    """Runs blocking work (an fsync, an image check) away from the event loop."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, or raise what it raises."""
+
+
+class SystemClock:
+    """Time of the machine."""
+
+    def now(self) -> datetime:
+        """Return the machine's time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return the event loop's time in seconds."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        await asyncio.sleep(seconds)
+
+    async def until(self, instant: datetime) -> None:
+        """Wait until the instant, reading the wall clock again at least each minute because it may be set."""
+        while (left := (instant - self.now()).total_seconds()) > 0:
+            await asyncio.sleep(min(left, 60))
+
+
+class ManualClock:
+    """Product time that stands still until somebody moves it; real durations go on."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        """Return the instant that was set last."""
+        return self._now
+
+    def move(self, instant: datetime) -> None:
+        """Set product time and wake whoever waits for it."""
+        self._now = instant
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def monotonic(self) -> float:
+        """Return the event loop's time in seconds."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many real seconds."""
+        await asyncio.sleep(seconds)
+
+    async def until(self, instant: datetime) -> None:
+        """Wait until somebody has moved product time to the instant."""
+        while self._now < instant:
+            await self._moved.wait()
+
+
+class SystemRandom:
+    """The operating system's random source."""
+
+    def bytes(self, count: int) -> bytes:
+        """Return random bytes."""
+        return secrets.token_bytes(count)
+
+
+class SystemIds:
+    """UUIDv7 from the machine's time and random source."""
+
+    def new(self) -> str:
+        """Return a new UUIDv7 as text."""
+        return str(uuid_utils.compat.uuid7())
+
+
+def spawn(work: Coroutine[Any, Any, None], *, name: str) -> "asyncio.Task[None]":
+    """Start a task in the running loop."""
+    return asyncio.create_task(work, name=name)
+
+
+async def offload(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread of the default pool."""
+    return await asyncio.to_thread(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports that every service takes, in one bundle."""
+
+    clock: Clock
+    random: Random
+    ids: Ids
+    spawn: Spawn
+    offload: Offload
+
+
+def system_ports(clock: Clock | None = None) -> Ports:
+    """Return the machine's own ports, with another clock where one is given."""
+    return Ports(clock or SystemClock(), SystemRandom(), SystemIds(), spawn, offload)

@@ -1,0 +1,1 @@
+"""The system of record: requests, their correspondence and every fact about them."""

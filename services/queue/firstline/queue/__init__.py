@@ -1,0 +1,1 @@
+"""Who is served next: entries, claims and owners (clause 2.1)."""
