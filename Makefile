@@ -1,0 +1,71 @@
+# Firstline: `make` lists what there is. Everything is fetched into .tools and .venv inside this folder.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8123
+SMTP_PORT ?= 2525
+DATA ?= data
+ARGS ?=
+
+BIN := .venv/bin
+CODE := libs services tests bench
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Settings: PORT=$(PORT) SMTP_PORT=$(SMTP_PORT) DATA=$(DATA); ARGS='...' is handed to pytest or the demo."
+
+.PHONY: up
+up: run-tools ## Install what is needed and run the whole desk here (PORT, SMTP_PORT, DATA)
+	@exec $(BIN)/firstline up --port $(PORT) --smtp-port $(SMTP_PORT) --data "$(DATA)"
+
+.PHONY: demo
+demo: run-tools ## Play a working day of 24 requests on a desk of its own
+	@exec $(BIN)/firstline demo $(ARGS)
+
+.PHONY: test
+test: dev-tools ## Run every test (ARGS="tests/queue -x" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: dev-tools ## Check format, style, types, layers, dependencies, spelling, locks
+	@echo "==> format"       && $(BIN)/ruff format --check --quiet .
+	@echo "==> style"        && $(BIN)/ruff check --quiet .
+	@echo "==> types"        && $(BIN)/mypy $(CODE)
+	@echo "==> layers"       && $(BIN)/lint-imports --no-cache
+	@echo "==> dependencies" && $(BIN)/deptry libs services
+	@echo "==> spelling"     && $(BIN)/codespell
+	@echo "==> conventions"  && $(BIN)/python -m pytest -q tests/conventions
+	@echo "==> known weaknesses" && tools/audit
+
+.PHONY: format
+format: dev-tools ## Format the code and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
+	@for file in $(filter-out bench/report.py,$(wildcard bench/*.py)); do \
+		echo "==> $$file" && $(BIN)/python "$$file" || exit 1; \
+	done
+
+.PHONY: soak
+soak: dev-tools ## Run the long campaigns: 100,000 calendars, 50 kills (half an hour or more)
+	@FIRSTLINE_ORACLE_CALENDARS=100000 $(BIN)/python -m pytest -m soak $(ARGS)
+
+.PHONY: lock
+lock: dev-tools ## Resolve the requirements anew (versions and hashes, no index addresses)
+	@tools/lock
+
+.PHONY: clean
+clean: ## Remove everything that was fetched or built; DATA stays
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: run-tools dev-tools
+run-tools:
+	@tools/bootstrap run
+dev-tools:
+	@tools/bootstrap dev
