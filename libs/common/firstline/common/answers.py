@@ -1,0 +1,92 @@
+"""Idempotency: an answer is stored with the change it tells of, and given again to a retry with the same key."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from firstline.common.errors import Invalid
+from firstline.common.store.port import Sql, Unit, Value
+
+KEPT_FOR = timedelta(days=7)
+KEY_LIMIT = 200
+
+
+class IdempotencyKeyReused(Invalid):
+    """The key was used before for another body; use a new key for a new request."""
+
+    title = "The Idempotency-Key belongs to another request"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A stored answer: HTTP status, JSON text and ETag, and the digest of the request that it answers."""
+
+    digest: str
+    status: int
+    body: str
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What makes a retry recognisable: the caller and operation, their key, and a digest of what they sent."""
+
+    scope: str
+    key: str
+    digest: str
+
+
+STORED = Sql("SELECT digest, status, body, etag FROM answer WHERE scope = :scope AND key = :key", Answer)
+STORE: Sql[None] = Sql(
+    "INSERT INTO answer (scope, key, digest, status, body, etag, stored_at)"
+    " VALUES (:scope, :key, :digest, :status, :body, :etag, :stored_at)",
+    type(None),
+)
+FORGET: Sql[None] = Sql("DELETE FROM answer WHERE stored_at < :before", type(None))
+
+
+def retry_of(principal_id: str, operation: str, key: str | None, body: bytes) -> Retry | None:
+    """Return the marks of a request that carries an Idempotency-Key.
+
+    Raises:
+        Invalid: the key is empty or longer than 200 characters.
+
+    """
+    if key is None:
+        return None
+    if not key.strip() or len(key) > KEY_LIMIT:
+        raise Invalid(f"Idempotency-Key must have 1 to {KEY_LIMIT} characters; a new UUID does well.")
+    return Retry(f"{principal_id} {operation}", key, hashlib.sha256(body).hexdigest())
+
+
+async def stored_answer(unit: Unit, retry: Retry) -> Answer | None:
+    """Return the answer given before.
+
+    Raises:
+        IdempotencyKeyReused: it was given to a request with another body.
+
+    """
+    answer = await unit.one(STORED, scope=retry.scope, key=retry.key)
+    if answer is not None and answer.digest != retry.digest:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key came with another body before. Use a new key, or send the first body again."
+        )
+    return answer
+
+
+def answer_row(retry: Retry, status: int, body: str, etag: str | None, now: datetime) -> dict[str, Value]:
+    """Return the row that keeps an answer, for STORE."""
+    return {
+        "scope": retry.scope,
+        "key": retry.key,
+        "digest": retry.digest,
+        "status": status,
+        "body": body,
+        "etag": etag,
+        "stored_at": now,
+    }
+
+
+async def forget_old(unit: Unit, now: datetime) -> int:
+    """Delete answers older than seven days; return how many."""
+    return await unit.run(FORGET, before=now - KEPT_FOR)

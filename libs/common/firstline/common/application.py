@@ -1,0 +1,173 @@
+"""The web application that every service is: routes, errors, health, figures, and the log for those who pull."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from firstline.common import problems
+from firstline.common.errors import Unauthenticated
+from firstline.common.permissions import PUBLIC, TABLE, Access, access
+from firstline.common.relay import log_page
+from firstline.common.runtime import Runtime
+from firstline.common.telemetry import Observed
+
+VERSION = "0.1.0"
+JSON_LIMIT = 1024 * 1024
+"""Bytes of a request body, unless its operation says otherwise."""
+
+_bearer = HTTPBearer(auto_error=False, description="A token from sign-in, `POST /v1/tokens` or `firstline token`.")
+Dependency = Callable[..., Awaitable[Any]]
+
+
+def permit(operation: str) -> Dependency:
+    """Declare an operation's row of the permission table; the dependency gives the caller's `Access`.
+
+    Raises:
+        KeyError: the table has no such row.
+
+    """
+    TABLE[operation]
+
+    async def permitted(
+        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Access:
+        if credentials is None:
+            raise Unauthenticated("Send a token in the header Authorization: Bearer <token>.")
+        runtime: Runtime = request.app.state.runtime
+        return access(operation, runtime.verifier.principal(credentials.credentials))
+
+    permitted.operation = operation  # type: ignore[attr-defined]
+    return permitted
+
+
+async def public() -> None:
+    """Declare that an operation needs no token."""
+
+
+public.operation = PUBLIC  # type: ignore[attr-defined]
+
+
+def declared_operations(dependant: Dependant) -> list[str]:
+    """Return the rows of the permission table that a route declares, through whichever dependency."""
+    own = getattr(dependant.call, "operation", None)
+    found = [own] if isinstance(own, str) else []
+    return found + [row for child in dependant.dependencies for row in declared_operations(child)]
+
+
+def build_app(
+    runtime: Runtime,
+    title: str,
+    routers: Sequence[APIRouter],
+    *,
+    start: Callable[[], Awaitable[None]],
+    stop: Callable[[], Awaitable[None]],
+) -> FastAPI:
+    """Return a service's application; `start` and `stop` run with its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await start()
+        yield
+        await stop()
+
+    app = FastAPI(
+        title=title,
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=JSON_LIMIT,
+        responses=problems.PROBLEM_RESPONSES,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.runtime = runtime
+    app.state.registry = CollectorRegistry()
+    problems.install(app)
+    for router in (*routers, _operations):
+        app.include_router(router)
+    app.add_middleware(Observed, service=runtime.name, registry=app.state.registry, clock=runtime.ports.clock)
+    plain = app.openapi
+    app.openapi = lambda: _complete(app, plain())  # type: ignore[method-assign]
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
+    """Add what FastAPI can't know: the problem document, and the permission of each operation."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas.update(problem_schemas())
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["responses"].pop("422", None)
+            _say_permission(operation, declared_operations(route.dependant))
+    return document
+
+
+def problem_schemas() -> dict[str, Any]:
+    """Return the JSON Schemas of the problem document."""
+    schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), "Problem": schema}
+
+
+def _say_permission(operation: dict[str, Any], rows: list[str]) -> None:
+    if not rows:
+        return
+    row = rows[0]
+    who = "anybody" if row == PUBLIC else ", ".join(f"{role}: {near}" for role, near in TABLE[row].items())
+    operation["x-permission"] = row
+    operation["description"] = f"{operation.get('description', '')}\n\nWho may: {who}.".strip()
+
+
+_operations = APIRouter(tags=["operations"])
+
+
+@_operations.get("/healthz", dependencies=[Depends(public)], include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@_operations.get("/readyz", dependencies=[Depends(public)], include_in_schema=False)
+async def readyz(request: Request) -> dict[str, str]:
+    """Say that the store takes writes; the bus does not matter here."""
+    runtime: Runtime = request.app.state.runtime
+    await runtime.check_ready()
+    return {"status": "ready"}
+
+
+@_operations.get("/metrics", dependencies=[Depends(public)], include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """Give the figures in Prometheus' text format."""
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@_operations.get("/internal/log", dependencies=[Depends(permit("log.read"))], include_in_schema=False)
+async def read_log(
+    request: Request, after: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 500
+) -> Response:
+    """Give the envelopes after a position of this service's log."""
+    runtime: Runtime = request.app.state.runtime
+    log, items = await runtime.store.read(lambda unit: log_page(unit, runtime.name, after, limit))
+    name = "null" if log is None else f'"{log}"'
+    return Response(f'{{"log":{name},"items":[{",".join(items)}]}}', media_type="application/json")
+
+
+def json_answer(body: str, status: int = 200, etag: str | None = None) -> Response:
+    """Return JSON text as an answer, with its ETag where there is one."""
+    headers = {"ETag": etag} if etag else None
+    return Response(body, status, headers, media_type=JSONResponse.media_type)

@@ -1,0 +1,72 @@
+"""The bus: events pushed to every service that binds their prefix, as JSON bytes.
+
+It is the fast path only. A consumer that misses an event finds it in the producer's log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from firstline.common.envelope import Envelope, bound_by
+
+Receive = Callable[[Sequence[Envelope]], Awaitable[None]]
+"""Takes events in the order of their log and returns when they are recorded: applied, waiting or parked."""
+
+BINDINGS: dict[str, tuple[str, ...]] = {
+    "intake": ("queue", "account", "person", "delivery"),
+    "queue": ("ticket", "account", "person", "policy"),
+    "sla": ("ticket", "account", "person", "policy", "queue"),
+    "notify": ("ticket", "account", "person", "policy", "queue", "clock", "delivery", "endpoint"),
+}
+"""The prefixes that each service takes, whole or not at all."""
+
+SOURCES: dict[str, tuple[str, ...]] = {
+    "intake": ("queue", "accounts", "notify"),
+    "queue": ("intake", "accounts"),
+    "sla": ("intake", "accounts", "queue"),
+    "notify": ("intake", "accounts", "queue", "sla", "notify"),
+}
+"""The services whose logs each service pulls from."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Bus(Protocol):
+    """Carries events from producers to consumers."""
+
+    async def publish(self, envelopes: Sequence[bytes]) -> None:
+        """Hand over events in the order given; return once the bus, or every consumer, has them durably."""
+
+    def subscribe(self, service: str, receive: Receive) -> None:
+        """Push events to a service, by its row in BINDINGS."""
+
+
+class LocalBus:
+    """The bus inside one process: `publish` returns after each subscriber's inbox has committed."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[str, tuple[Callable[[str], bool], Receive]] = {}
+
+    def subscribe(self, service: str, receive: Receive) -> None:
+        """Push events to a service."""
+        self._subscribers[service] = (bound_by(BINDINGS[service]), receive)
+
+    async def publish(self, envelopes: Sequence[bytes]) -> None:
+        """Deliver to every subscriber; one that fails does not hold up the others, its pull will catch up."""
+        await asyncio.gather(
+            *(self._deliver(name, takes, receive, envelopes) for name, (takes, receive) in self._subscribers.items())
+        )
+
+    async def _deliver(
+        self, name: str, takes: Callable[[str], bool], receive: Receive, envelopes: Sequence[bytes]
+    ) -> None:
+        events = [Envelope.model_validate_json(text) for text in envelopes]
+        taken = [event for event in events if takes(event.type)]
+        if not taken:
+            return
+        try:
+            await receive(taken)
+        except Exception:
+            _log.exception("a consumer could not take events; it will pull them", consumer=name, events=len(taken))

@@ -1,0 +1,131 @@
+"""The log of a service: one table that is outbox, audit trail and source of replay.
+
+Rows are appended unnumbered in the transaction that makes the change; the relay numbers, chains and publishes them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from opentelemetry import trace
+
+from firstline.common.events import EventData
+from firstline.common.ports import Ports
+from firstline.common.store.port import Sql, Unit, Value
+
+CHANNEL = "log"
+"""Announced by every transaction that appends, so that the relay wakes."""
+
+APPEND: Sql[None] = Sql(
+    "INSERT INTO log_event (id, stream, version, type, time, subject, data, salt, data_hash, traceparent)"
+    " VALUES (:id, :stream, :version, :type, :time, :subject, :data, :salt, :data_hash, :traceparent)",
+    type(None),
+)
+STREAM_VERSION = Sql("SELECT COALESCE(MAX(version), 0) FROM log_event WHERE stream = :stream", int)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A row of the log as it is read; `data` is JSON text, None once erased."""
+
+    id: str
+    stream: str
+    version: int
+    type: str
+    time: datetime
+    subject: str | None
+    data: str | None
+    data_hash: str
+    traceparent: str | None
+    position: int | None
+    hash: str | None
+
+
+COLUMNS = "id, stream, version, type, time, subject, data, data_hash, traceparent, position, hash"
+STREAM_EVENTS = Sql(
+    f"SELECT {COLUMNS} FROM log_event WHERE stream = :stream AND version > :after ORDER BY version LIMIT :limit",  # noqa: S608
+    LogRow,
+)
+
+
+class Log:
+    """Appends a service's events."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def append(self, unit: Unit, stream: str, *events: EventData) -> int:
+        """Append events to a stream in the caller's transaction; return the stream's version afterwards."""
+        version = await unit.one(STREAM_VERSION, stream=stream) or 0
+        for row in self.rows(stream, version + 1, *events):
+            await unit.run(APPEND, **row)
+        unit.announce(CHANNEL)
+        return version + len(events)
+
+    def rows(self, stream: str, version: int, *events: EventData) -> list[Mapping[str, Value]]:
+        """Return the rows of events that follow one another from `version` on, for APPEND."""
+        now = self._ports.clock.now()
+        parent = current_traceparent()
+        return [self._row(stream, version + i, event, now, parent) for i, event in enumerate(events)]
+
+    def _row(
+        self, stream: str, version: int, event: EventData, now: datetime, parent: str | None
+    ) -> Mapping[str, Value]:
+        kind, _, identity = stream.partition("/")
+        data = event.model_dump_json()
+        salt = self._ports.random.bytes(16).hex()
+        return {
+            "id": self._ports.ids.new(),
+            "stream": stream,
+            "version": version,
+            "type": event.TYPE,
+            "time": now,
+            "subject": identity if kind in ("ticket", "entry") else None,
+            "data": data,
+            "salt": salt,
+            "data_hash": salted_hash(salt, data),
+            "traceparent": parent,
+        }
+
+
+def salted_hash(salt: str, data: str) -> str:
+    """Return the hash of the data that stays verifiable, and can't be guessed, once salt and data are erased."""
+    return hashlib.sha256(f"{salt}:{data}".encode()).hexdigest()
+
+
+def chained_hash(previous: str, row: LogRow, position: int) -> str:
+    """Return the hash of a row at its position: H(previous hash, hash of the salted data, metadata)."""
+    facts = (previous, position, row.data_hash, row.id, row.stream, row.version, row.type, row.time.isoformat())
+    return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
+
+
+def current_traceparent() -> str | None:
+    """Return the W3C traceparent of the span at hand, or None where there is none."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+
+
+def envelope_text(row: LogRow, source: str, log: str) -> str:
+    """Return a numbered row as the JSON of its envelope, without parsing its data."""
+    members = {
+        "specversion": "1.0",
+        "id": row.id,
+        "type": row.type,
+        "source": source,
+        "time": row.time.isoformat().replace("+00:00", "Z"),
+        "subject": row.subject,
+        "stream": row.stream,
+        "version": row.version,
+        "log": log,
+        "position": row.position,
+        "hash": row.hash,
+        "traceparent": row.traceparent,
+        "datacontenttype": "application/json",
+        "dataschema": f"/v1/schemas/{row.type}",
+    }
+    text = json.dumps({name: value for name, value in members.items() if value is not None}, separators=(",", ":"))
+    return f'{text[:-1]},"data":{row.data or "{}"}}}'

@@ -1,0 +1,143 @@
+"""Who may do what: one table of operation by role, with the relation that the caller must have to the object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from firstline.common.errors import Forbidden, NotFound
+
+
+class Role(StrEnum):
+    """What a person or a system is to the desk; `service` is one of our own processes."""
+
+    CLIENT = "client"
+    PARTNER = "partner"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+
+
+class Relation(StrEnum):
+    """How near the object must be: the caller's own, their organisation's, or any."""
+
+    OWN = "own"
+    ORGANIZATION = "organization"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, as their token says; `email` is in lower case."""
+
+    id: str
+    role: Role
+    email: str
+    organization_id: str | None = None
+    tier: str | None = None
+    skills: tuple[str, ...] = ()
+    client_id: str | None = None
+    name: str | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the caller answers requests."""
+        return self.role in STAFF
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A caller who may use an operation, and on which objects."""
+
+    principal: Principal
+    relation: Relation
+
+    def covers(self, participants: frozenset[str], organization_id: str | None) -> bool:
+        """Say whether an object with these people (addresses in lower case) and organisation is within reach."""
+        own = self.principal.email in participants
+        if self.relation is Relation.ANY or own:
+            return True
+        same = organization_id is not None and organization_id == self.principal.organization_id
+        return self.relation is Relation.ORGANIZATION and same
+
+    def demand(self, participants: frozenset[str], organization_id: str | None) -> None:
+        """Refuse an object out of reach, in the words used for one that is not there.
+
+        Raises:
+            NotFound: the caller may not know that it exists.
+
+        """
+        if not self.covers(participants, organization_id):
+            raise NotFound("Nothing with this ID is here for you. Check the ID.")
+
+
+_STAFF = {Role.AGENT: Relation.ANY, Role.SUPERVISOR: Relation.ANY, Role.ADMIN: Relation.ANY}
+_CLIENTS = {Role.CLIENT: Relation.OWN, Role.PARTNER: Relation.ORGANIZATION}
+_EVERYBODY = {**_CLIENTS, **_STAFF}
+_ADMIN = {Role.ADMIN: Relation.ANY}
+_LEADERS = {Role.SUPERVISOR: Relation.ANY, Role.ADMIN: Relation.ANY}
+_SERVICE = {Role.SERVICE: Relation.ANY}
+
+PUBLIC = "public"
+"""The row of operations that need no token."""
+
+TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
+    {
+        "tickets.submit": _EVERYBODY,
+        "tickets.check": _EVERYBODY,
+        "tickets.read": _EVERYBODY,
+        "tickets.list": _EVERYBODY,
+        "tickets.history": _STAFF,
+        "tickets.reply": _EVERYBODY,
+        "tickets.triage": _STAFF,
+        "tickets.wait": _STAFF,
+        "tickets.resume": _STAFF,
+        "tickets.resolve": _STAFF,
+        "tickets.close": _EVERYBODY,
+        "tickets.reopen": _EVERYBODY,
+        "attachments.upload": _EVERYBODY,
+        "attachments.read": _EVERYBODY,
+        "mails.read": _STAFF,
+        "policy.read": _EVERYBODY,
+        "queue.read": _EVERYBODY,
+        "queue.list": _STAFF,
+        "queue.claim": _STAFF,
+        "clocks.read": _STAFF,
+        "clocks.compute": _EVERYBODY,
+        "calendar.compute": _EVERYBODY,
+        "endpoints.manage": {Role.PARTNER: Relation.ORGANIZATION, **_ADMIN},
+        "deliveries.read": _STAFF,
+        "deliveries.retry": _LEADERS,
+        "events.read": _EVERYBODY,
+        "people.read": _STAFF,
+        "people.manage": _LEADERS,
+        "organizations.read": _STAFF,
+        "organizations.manage": _LEADERS,
+        "licences.read": _STAFF,
+        "licences.manage": _LEADERS,
+        "api_keys.manage": {Role.PARTNER: Relation.ORGANIZATION, **_ADMIN},
+        "me.read": _EVERYBODY,
+        "parked.manage": _ADMIN,
+        "dev.clock": {**_EVERYBODY, **_SERVICE},
+        "log.read": _SERVICE,
+    }
+)
+"""Every operation and who may use it on what. An operation that is not here can't be declared."""
+
+
+def access(operation: str, principal: Principal) -> Access:
+    """Return the caller's reach in an operation.
+
+    Raises:
+        Forbidden: the role may not use it at all.
+
+    """
+    relation = TABLE[operation].get(principal.role)
+    if relation is None:
+        roles = ", ".join(role.value for role in TABLE[operation])
+        raise Forbidden(f"This operation is for {roles}; you are signed in as {principal.role.value}.")
+    return Access(principal, relation)

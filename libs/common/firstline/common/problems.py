@@ -1,0 +1,152 @@
+"""Problem documents (RFC 9457): every error leaves in this one form, never with an exception's text."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from firstline.common.errors import Fault, FirstlineError, Invalid, NotFound, TooLarge, Unauthenticated, UnsupportedType
+from firstline.common.log import current_traceparent
+
+TYPE_ROOT = "/problems/"
+MEDIA_TYPE = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+class ProblemFault(BaseModel):
+    """One wrong value: where it is (JSON pointer) and what to do about it."""
+
+    pointer: str = Field(examples=["/subject"])
+    detail: str = Field(examples=["Say in a few words what it is about."])
+
+
+class Problem(BaseModel):
+    """What an error answer holds."""
+
+    type: str = Field(examples=["/problems/invalid"])
+    title: str = Field(examples=["The request is not valid"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["1 value needs another look; nothing was stored."])
+    errors: list[ProblemFault] = []
+    clause: str | None = Field(
+        None, description="The policy's clause, where the policy is the reason.", examples=["4.5"]
+    )
+    trace_id: str | None = None
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem document that says what to do.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+
+def problem_body(error: FirstlineError) -> dict[str, Any]:
+    """Return the problem document of an error."""
+    body: dict[str, Any] = {
+        "type": TYPE_ROOT + error.slug,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "errors": [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults],
+        **error.extra,
+    }
+    if error.clause:
+        body["clause"] = error.clause
+    parent = current_traceparent()
+    if parent:
+        body["trace_id"] = parent.split("-")[1]
+    return body
+
+
+def problem_response(error: FirstlineError) -> Response:
+    """Return the HTTP answer of an error."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == Unauthenticated.status:
+        headers["WWW-Authenticate"] = 'Bearer realm="firstline"'
+    return JSONResponse(problem_body(error), error.status, headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an application leave as a problem document."""
+    app.add_exception_handler(FirstlineError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _known(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, FirstlineError)
+    return problem_response(error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    kinds = {str(item["type"]) for item in error.errors()}
+    sent = request.headers.get("content-type", "")
+    if kinds & {"model_attributes_type", "dict_type"} and "json" not in sent and "form" not in sent:
+        return problem_response(
+            UnsupportedType("Send the body as JSON with the header Content-Type: application/json.")
+        )
+    faults = tuple(_fault(item) for item in error.errors())
+    count = "1 value needs" if len(faults) == 1 else f"{len(faults)} values need"
+    return problem_response(Invalid(f"{count} another look; nothing was stored.", faults=faults))
+
+
+def _fault(item: dict[str, Any]) -> Fault:
+    place = [str(part) for part in item["loc"]]
+    if item["type"] == "json_invalid":
+        return Fault("", f"The body is not JSON: {item.get('ctx', {}).get('error', 'it can not be read')}.")
+    if place and place[0] == "body":
+        pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in place[1:])
+    else:
+        pointer = "#" + "/".join(place)
+    return Fault(pointer, _advice(item))
+
+
+def _advice(item: dict[str, Any]) -> str:
+    match item["type"]:
+        case "missing":
+            return "This is required; add it."
+        case "extra_forbidden":
+            return "This is not known here; remove it or check its spelling."
+        case "value_error":
+            return str(item["ctx"]["error"])
+        case _:
+            return f"{item['msg']}."
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known: dict[int, FirstlineError] = {
+        404: NotFound("Nothing is at this address. The paths are listed in /openapi.json."),
+        405: _method_not_allowed(),
+        413: TooLarge("The body is larger than this operation takes; nothing was stored. Send less at once."),
+        415: UnsupportedType("Send the content type that /openapi.json names for this operation."),
+    }
+    answer = known.get(error.status_code)
+    if answer is None:
+        answer = Invalid("The request can't be read as HTTP or JSON. Check it and send it again.")
+        answer.status = error.status_code
+    return problem_response(answer)
+
+
+def _method_not_allowed() -> FirstlineError:
+    error = FirstlineError("This address does not take that method. The methods are listed in /openapi.json.")
+    error.status, error.title = 405, "Method not allowed"
+    return error
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
+    return problem_response(
+        FirstlineError("Something went wrong on our side. The trace_id finds it in the logs; trying again is safe.")
+    )

@@ -1,0 +1,66 @@
+"""The pull behind the push: each consumer pages through its producers' logs and applies what its inbox lacks."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from pydantic import BaseModel
+
+from firstline.common.envelope import Envelope, bound_by
+from firstline.common.inbox import MOVE_PLACE, PLACE, Inbox
+from firstline.common.store.port import Store, Unit
+
+PAGE_LIMIT = 500
+
+
+class LogPage(BaseModel):
+    """A page of a producer's log: its id and the envelopes after the position asked for."""
+
+    log: str | None
+    items: list[Envelope]
+
+
+ReadLog = Callable[[int, int], Awaitable[LogPage]]
+"""Reads a producer's log: (after position, limit)."""
+
+
+_log = structlog.get_logger(__name__)
+
+
+class Pull:
+    """Reads on in every producer's log."""
+
+    def __init__(self, store: Store, inbox: Inbox, prefixes: tuple[str, ...], sources: Mapping[str, ReadLog]) -> None:
+        self._store = store
+        self._inbox = inbox
+        self._takes = bound_by(prefixes)
+        self._sources = sources
+
+    async def once(self) -> int:
+        """Read every log to its end and try waiting events again; return how many events were new to the place."""
+        count = 0
+        for source, read_log in self._sources.items():
+            try:
+                count += await self._read(source, read_log)
+            except Exception:
+                _log.exception("a log can't be read now", source=source)
+        await self._inbox.retry_waiting()
+        return count
+
+    async def _read(self, source: str, read_log: ReadLog) -> int:
+        count = 0
+        while True:
+            place = await self._store.read(lambda unit: unit.one(PLACE, source=source))
+            page = await read_log(place.position if place else 0, PAGE_LIMIT)
+            if not page.items or page.log is None:
+                return count
+            taken = [event for event in page.items if self._takes(event.type)]
+            if taken:
+                await self._inbox.receive(taken)
+            await self._move(source, page.log, page.items[-1].position)
+            count += len(page.items)
+
+    async def _move(self, source: str, log: str, position: int) -> None:
+        async def move(unit: Unit) -> None:
+            await unit.run(MOVE_PLACE, source=source, log=log, position=position)
+
+        await self._store.write(move)

@@ -1,0 +1,106 @@
+"""The relay of a service: gives the log's rows gap-free positions, chains their hashes and publishes them in batches.
+
+It never stops for the bus: what a publish did not reach, each consumer's pull fills in.
+"""
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from firstline.common.bus import Bus
+from firstline.common.log import COLUMNS, LogRow, chained_hash, envelope_text
+from firstline.common.ports import Ports
+from firstline.common.store.port import Sql, Store, Unit
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log stands: its id, the last position with its hash, and up to where it has been published."""
+
+    log: str
+    position: int
+    hash: str
+    published: int
+
+
+HEAD = Sql("SELECT log, position, hash, published FROM log_relay WHERE id = 1", Head)
+FIRST_HEAD: Sql[None] = Sql(
+    "INSERT INTO log_relay (id, log, position, hash, published) VALUES (1, :log, 0, :hash, 0) ON CONFLICT DO NOTHING",
+    type(None),
+)
+MOVE_HEAD: Sql[None] = Sql(
+    "UPDATE log_relay SET position = :position, hash = :hash, published = :published WHERE id = 1", type(None)
+)
+UNNUMBERED = Sql(f"SELECT {COLUMNS} FROM log_event WHERE position IS NULL ORDER BY seq LIMIT :limit", LogRow)  # noqa: S608
+NUMBER: Sql[None] = Sql(
+    "UPDATE log_event SET position = :position, hash = :hash WHERE stream = :stream AND version = :version", type(None)
+)
+PAGE = Sql(
+    f"SELECT {COLUMNS} FROM log_event WHERE position > :after ORDER BY position LIMIT :limit",  # noqa: S608
+    LogRow,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Numbers and publishes one service's log. Only one relay of a log may run."""
+
+    def __init__(self, source: str, store: Store, bus: Bus, ports: Ports) -> None:
+        self._source = source
+        self._store = store
+        self._bus = bus
+        self._ports = ports
+        self._published: int | None = None
+
+    async def step(self) -> int:
+        """Number what is new, publish what is numbered; return how many events went out."""
+        head, rows = await self._store.write(self._number)
+        if head.published < head.position - len(rows):  # a crash came between numbering and publishing
+            rows = await self._store.read(lambda unit: unit.all(PAGE, after=head.published, limit=BATCH))
+        if rows:
+            await self._publish(head, rows)
+        return len(rows)
+
+    async def _publish(self, head: Head, rows: list[LogRow]) -> None:
+        try:
+            await self._bus.publish([envelope_text(row, self._source, head.log).encode() for row in rows])
+        except Exception:
+            _log.exception("publishing failed; consumers will pull", source=self._source, events=len(rows))
+        self._published = rows[-1].position
+
+    async def _number(self, unit: Unit) -> tuple[Head, list[LogRow]]:
+        head = await self._head(unit)
+        published = max(head.published, self._published or 0)
+        rows = await unit.all(UNNUMBERED, limit=BATCH)
+        position, last, numbered = head.position, head.hash, []
+        for row in rows:
+            position += 1
+            last = chained_hash(last, row, position)
+            numbered.append(replace(row, position=position, hash=last))
+        await unit.many(
+            NUMBER,
+            [{"position": r.position, "hash": r.hash, "stream": r.stream, "version": r.version} for r in numbered],
+        )
+        if numbered or published != head.published:
+            await unit.run(MOVE_HEAD, position=position, hash=last, published=published)
+        return Head(head.log, position, last, published), numbered
+
+    async def _head(self, unit: Unit) -> Head:
+        head = await unit.one(HEAD)
+        if head is None:
+            log = self._ports.ids.new()
+            await unit.run(FIRST_HEAD, log=log, hash=log)
+            head = Head(log, 0, log, 0)
+        return head
+
+
+async def log_page(unit: Unit, source: str, after: int, limit: int) -> tuple[str | None, list[str]]:
+    """Return the log's id (None before its first event) and envelopes after a position, for consumers that pull."""
+    head = await unit.one(HEAD)
+    rows = await unit.all(PAGE, after=after, limit=limit)
+    if head is None:
+        return None, []
+    return head.log, [envelope_text(row, source, head.log) for row in rows]

@@ -1,0 +1,104 @@
+"""A service at work: its store, log, relay, inbox and workers, started and stopped together."""
+
+from collections.abc import Mapping, Sequence
+
+from firstline.common import answers
+from firstline.common.bus import BINDINGS, Bus
+from firstline.common.errors import Unavailable
+from firstline.common.inbox import Handler, Inbox
+from firstline.common.log import CHANNEL, Log
+from firstline.common.ports import Ports
+from firstline.common.pull import Pull, ReadLog
+from firstline.common.relay import Relay
+from firstline.common.store.port import Sql, Store, Unit
+from firstline.common.tokens import Verifier
+from firstline.common.worker import Worker
+
+RELAY_POLL_SECONDS = 5.0
+FORGET_SECONDS = 3600.0
+_TOUCH: Sql[None] = Sql("UPDATE log_relay SET published = published WHERE id = 1", type(None))
+
+
+class Runtime:
+    """What a service needs to run; the service adds its handlers and workers before `start`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        ports: Ports,
+        store: Store,
+        bus: Bus,
+        verifier: Verifier,
+        read_logs: Mapping[str, ReadLog],
+        pull_seconds: float = 30.0,
+    ) -> None:
+        self.name = name
+        self.ports = ports
+        self.store = store
+        self.bus = bus
+        self.verifier = verifier
+        self.log = Log(ports)
+        self.inbox: Inbox | None = None
+        self.workers: list[Worker] = []
+        self._read_logs = read_logs
+        self._pull_seconds = pull_seconds
+
+    def consume(self, handlers: Mapping[str, Handler]) -> None:
+        """Take other services' events: pushed by the bus, and pulled from their logs."""
+        self.inbox = Inbox(self.store, handlers, self.ports.clock)
+        self.bus.subscribe(self.name, self.inbox.receive)
+        pull = Pull(self.store, self.inbox, BINDINGS[self.name], self._read_logs)
+        self.workers.append(Worker(f"{self.name}: pull", pull.once, self.ports, poll_seconds=self._pull_seconds))
+
+    async def start(self, *, works: Sequence[Worker] = ()) -> None:
+        """Open the store and start all work.
+
+        Raises:
+            Unavailable: the store can't be reached.
+
+        """
+        await self.store.open()
+        relay = Relay(self.name, self.store, self.bus, self.ports)
+        wake = self.store.listen(CHANNEL)
+        self.workers[:0] = [
+            Worker(f"{self.name}: relay", relay.step, self.ports, wake=wake, poll_seconds=RELAY_POLL_SECONDS),
+            Worker(f"{self.name}: answers", self._forget, self.ports, poll_seconds=FORGET_SECONDS),
+        ]
+        self.workers += works
+        for worker in self.workers:
+            worker.start()
+
+    async def stop(self) -> None:
+        """Finish the steps at hand, commit what waits and close the store."""
+        for worker in reversed(self.workers):
+            await worker.stop()
+        self.workers.clear()
+        await self.store.close()
+
+    async def settle(self) -> int:
+        """Do all work that is due now; return how much that was."""
+        return sum([await worker.drain() for worker in self.workers])
+
+    async def check_ready(self) -> None:
+        """Make sure that the store takes writes.
+
+        Raises:
+            Unavailable: it doesn't.
+
+        """
+
+        async def touch(unit: Unit) -> None:
+            await unit.run(_TOUCH)
+
+        try:
+            await self.store.write(touch)
+        except Unavailable:
+            raise
+        except Exception as error:
+            raise Unavailable("The store does not take writes. See the logs.", retry_after=5) from error
+
+    async def _forget(self) -> int:
+        now = self.ports.clock.now()
+        await self.store.write(lambda unit: answers.forget_old(unit, now))
+        return 0

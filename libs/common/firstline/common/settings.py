@@ -1,0 +1,31 @@
+"""The desk's settings, from environment variables that begin with FIRSTLINE_; firstline.example.env explains each."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; the default is a desk on this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="FIRSTLINE_", frozen=True, extra="ignore")
+
+    mode: Literal["development", "production"] = Field("development", description="production refuses the manual clock")
+    data: Path = Field(Path("data"), description="folder of the stores, files, keys and captured mail")
+    host: str = Field("127.0.0.1", description="address that HTTP and SMTP listen on")
+    port: int = Field(8080, ge=0, le=65535, description="HTTP port; 0 takes a free one")
+    smtp_port: int = Field(2525, ge=0, le=65535, description="port for incoming mail; 0 takes a free one")
+    public_url: str = Field("", description="address that links begin with; empty: made from host and port")
+    policy: Path | None = Field(None, description="policy file; empty: the Bitrix24 pack that comes along")
+    clock: Literal["system", "manual"] = Field("system", description="manual: time moves by PUT /v1/dev/clock")
+    mail_from: str = Field("support@firstline.example", description="the desk's mail address")
+    mail_smtp: str = Field("", description="host:port that sends mail; empty: mail is kept as files in data/mail")
+    mail_auth_server: str = Field("", description="authserv-id whose Authentication-Results are believed")
+    outbound_allow: str = Field("", description="networks that webhooks may reach although private, comma between")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level of log lines")
+    trace_share: float = Field(0.01, ge=0, le=1, description="share of traces that are recorded")
+    otlp_endpoint: str = Field("", description="where spans go by OTLP over HTTP; empty: nowhere")
+    pull_seconds: float = Field(30.0, gt=0, description="how often each service reads on in the others' logs")
+    lease_minutes: float = Field(30.0, gt=0, description="how long a claim holds without being renewed")

@@ -1,0 +1,103 @@
+"""What a service may ask of its store, whichever database is behind it.
+
+SQL stands in plain constants, written once: PostgreSQL's dialect with `:name` parameters, `= ANY(:list)` for lists and
+`FOR UPDATE SKIP LOCKED` where rows are taken. An adapter rewrites the few words that its database spells otherwise.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+Value = str | int | float | bytes | datetime | Mapping[str, object] | Sequence[object] | None
+"""What a parameter may be; mappings and sequences are stored as JSON, datetimes must be aware."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sql(Generic[R]):
+    """One statement and the class of its rows: a dataclass with a field per column in order, or a scalar type.
+
+    Columns annotated `datetime`, `bool`, `dict` or `list` are converted from what the database holds.
+    """
+
+    text: str
+    into: type[R]
+
+
+class Unit(Protocol):
+    """One transaction. A unit of work awaits nothing but these, has no side effects and may be run again."""
+
+    async def one(self, sql: Sql[R], **given: Value) -> R | None:
+        """Return the first row, or None."""
+
+    async def all(self, sql: Sql[R], **given: Value) -> list[R]:
+        """Return every row."""
+
+    async def run(self, sql: Sql[None], **given: Value) -> int:
+        """Execute a statement; return the number of rows it touched."""
+
+    async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Execute a statement once for each row of parameters."""
+
+    def announce(self, channel: str) -> None:
+        """Wake the listeners of the channel once this transaction is committed."""
+
+
+Work = Callable[[Unit], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """Rows that go in together or not at all, in the order given, and the channels to announce then."""
+
+    rows: tuple[tuple[Sql[None], Mapping[str, Value]], ...]
+    channels: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """A service's database."""
+
+    async def open(self) -> None:
+        """Connect and start what the store needs to run.
+
+        Raises:
+            Unavailable: the database can't be reached.
+
+        """
+
+    async def close(self) -> None:
+        """Finish what was begun and disconnect."""
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction and return its result once that is durable.
+
+        Raises:
+            Unavailable: nothing was stored.
+
+        """
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work`, which only reads, on one consistent view.
+
+        Raises:
+            Unavailable: the database can't be reached.
+
+        """
+
+    async def insert(self, insertion: Insertion) -> bool:
+        """Insert rows durably, grouped with other callers' into one commit.
+
+        Returns:
+            False, with nothing stored, when one of the rows' unique keys is taken.
+
+        Raises:
+            Unavailable: nothing was stored.
+
+        """
+
+    def listen(self, channel: str) -> asyncio.Event:
+        """Return an event of the caller's own that is set after each commit that announced the channel."""

@@ -1,0 +1,283 @@
+"""The store on one SQLite file.
+
+Statements run inline in the event loop; units of concurrent callers are gathered into one transaction, each under its
+own savepoint, and only the commit with its fsync leaves the loop. A caller hears of success after that fsync.
+"""
+
+import asyncio
+import contextvars
+import re
+import sqlite3
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from firstline.common.errors import Unavailable
+from firstline.common.ports import Ports
+from firstline.common.store.port import Insertion, Sql, Unit, Value, Work
+from firstline.common.store.values import Reader, reader_for, to_sqlite
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+GROUP_LIMIT = 256
+GROUP_SECONDS = 0.005
+"""A group of units is committed when it has this many members or has run this long, whichever comes first."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA temp_store = MEMORY",
+)
+_ANY = re.compile(r"= ANY\((:\w+)\)")
+_LOCKING = re.compile(r"\s+FOR UPDATE(?: SKIP LOCKED)?\b")
+
+
+def sqlite_text(text: str) -> str:
+    """Return a statement in SQLite's words: lists by json_each; row locks are not needed under one writer."""
+    return _LOCKING.sub("", _ANY.sub(r"IN (SELECT value FROM json_each(\1))", text))
+
+
+@lru_cache(maxsize=1024)
+def _prepare(sql: Sql[Any]) -> tuple[str, Reader]:
+    return sqlite_text(sql.text), reader_for(sql.into)
+
+
+class Statements:
+    """The unit of work on one SQLite connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.channels: list[str] = []
+
+    async def one(self, sql: Sql[R], **given: Value) -> R | None:
+        """Return the first row, or None."""
+        rows = await self.all(sql, **given)
+        return rows[0] if rows else None
+
+    async def all(self, sql: Sql[R], **given: Value) -> list[R]:
+        """Return every row."""
+        text, read = _prepare(sql)
+        cursor = self._connection.execute(text, _adapt(given))
+        return [read(row) for row in cursor.fetchall()]
+
+    async def run(self, sql: Sql[None], **given: Value) -> int:
+        """Execute a statement; return the number of rows it touched."""
+        return self._connection.execute(_prepare(sql)[0], _adapt(given)).rowcount
+
+    async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Execute a statement once for each row of parameters."""
+        self._connection.executemany(_prepare(sql)[0], [_adapt(row) for row in rows])
+
+    def announce(self, channel: str) -> None:
+        """Wake the channel's listeners after the commit."""
+        self.channels.append(channel)
+
+
+def _adapt(given: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: to_sqlite(value) for name, value in given.items()}
+
+
+@dataclass(slots=True)
+class _Job:
+    """A unit of work that waits for its turn, in the context of its caller."""
+
+    work: Work[Any]
+    done: "asyncio.Future[Any]"
+    context: contextvars.Context
+    result: Any = None
+    channels: list[str] = field(default_factory=list)
+
+
+def _drive(work: Work[T], unit: Unit) -> T:
+    """Run a unit to its end without giving way to the event loop."""
+    coroutine = cast("Coroutine[Any, Any, T]", work(unit))
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    coroutine.close()
+    raise RuntimeError("a unit of work awaited something other than its statements")
+
+
+class SqliteStore:
+    """One SQLite file with one writing and one reading connection."""
+
+    def __init__(self, path: Path, ports: Ports) -> None:
+        self._path = path
+        self._ports = ports
+        self._jobs: deque[_Job] = deque()
+        self._work = asyncio.Event()
+        self._listeners: dict[str, list[asyncio.Event]] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+        self._write_connection: sqlite3.Connection | None = None
+        self._read_connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Connect and start the writer.
+
+        Raises:
+            Unavailable: the file can't be opened.
+
+        """
+        try:
+            self._write_connection = _connect(self._path)
+            self._read_connection = _connect(self._path)
+        except sqlite3.Error as error:
+            raise _out_of_reach(error) from error
+        self._closing = False
+        self._writer = self._ports.spawn(self._write_groups(), name=f"store {self._path.name}")
+
+    async def close(self) -> None:
+        """Commit what waits, then disconnect."""
+        self._closing = True
+        self._work.set()
+        if self._writer is not None:
+            await self._writer
+        for connection in (self._read_connection, self._write_connection):
+            if connection is not None:
+                connection.close()
+        self._writer = self._read_connection = self._write_connection = None
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction and return its result once the commit is on disk."""
+        if self._closing or self._writer is None:
+            raise Unavailable("The store is closed. Try again in a moment.", retry_after=2)
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append(_Job(work, done, contextvars.copy_context()))
+        self._work.set()
+        return await done
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one consistent view, at once."""
+        connection = self._read_connection
+        if connection is None:
+            raise Unavailable("The store is closed. Try again in a moment.", retry_after=2)
+        try:
+            connection.execute("BEGIN")
+            try:
+                return _drive(work, Statements(connection))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise _out_of_reach(error) from error
+
+    async def insert(self, insertion: Insertion) -> bool:
+        """Insert rows; False when a unique key is taken."""
+
+        async def rows(unit: Unit) -> None:
+            for sql, given in insertion.rows:
+                await unit.run(sql, **given)
+            for channel in insertion.channels:
+                unit.announce(channel)
+
+        try:
+            await self.write(rows)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY):
+                return False
+            raise
+        return True
+
+    def listen(self, channel: str) -> asyncio.Event:
+        """Return an event that is set after each commit that announced the channel."""
+        event = asyncio.Event()
+        self._listeners.setdefault(channel, []).append(event)
+        return event
+
+    async def _write_groups(self) -> None:
+        while True:
+            if not self._jobs:
+                if self._closing:
+                    return
+                self._work.clear()
+                await self._work.wait()
+                continue
+            await self._write_group()
+
+    async def _write_group(self) -> None:
+        connection = cast("sqlite3.Connection", self._write_connection)
+        group: list[_Job] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._run_group(connection, group)
+            await self._ports.offload(connection.commit)
+        except sqlite3.OperationalError as error:
+            _undo(connection)
+            self._refuse(group or self._taken_all(), error)
+            return
+        for job in group:
+            self._tell(job)
+
+    def _run_group(self, connection: sqlite3.Connection, group: list[_Job]) -> None:
+        """Run waiting units, each under its savepoint, until the group is full or has taken its time."""
+        clock = self._ports.clock
+        end = clock.monotonic() + GROUP_SECONDS
+        while self._jobs and len(group) < GROUP_LIMIT and (not group or clock.monotonic() < end):
+            job = self._jobs.popleft()
+            if job.done.cancelled():
+                continue
+            group.append(job)
+            if not self._run_one(connection, job):
+                group.pop()
+
+    def _run_one(self, connection: sqlite3.Connection, job: _Job) -> bool:
+        """Run one unit; False when it failed alone and its caller has been told."""
+        unit = Statements(connection)
+        connection.execute("SAVEPOINT unit")
+        try:
+            job.result = job.context.run(_drive, job.work, unit)
+        except Exception as error:
+            if not connection.in_transaction:  # some errors end the whole transaction: nobody's unit survived
+                raise sqlite3.OperationalError(str(error)) from error
+            connection.execute("ROLLBACK TO unit")
+            connection.execute("RELEASE unit")
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            if not job.done.done():
+                job.done.set_exception(error)
+            return False
+        connection.execute("RELEASE unit")
+        job.channels = unit.channels
+        return True
+
+    def _tell(self, job: _Job) -> None:
+        if not job.done.done():
+            job.done.set_result(job.result)
+        for channel in job.channels:
+            for event in self._listeners.get(channel, ()):
+                event.set()
+
+    def _taken_all(self) -> list[_Job]:
+        jobs = list(self._jobs)
+        self._jobs.clear()
+        return jobs
+
+    def _refuse(self, jobs: list[_Job], error: sqlite3.OperationalError) -> None:
+        for job in jobs:
+            if not job.done.done():
+                job.done.set_exception(_out_of_reach(error))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+def _undo(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.rollback()
+
+
+def _out_of_reach(error: sqlite3.Error) -> Unavailable:
+    reason = Unavailable("The store can't be reached; nothing was stored. Try again in a moment.", retry_after=2)
+    reason.__cause__ = error
+    return reason

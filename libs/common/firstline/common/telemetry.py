@@ -1,0 +1,120 @@
+"""Logs, traces and metrics, wired once: structlog for lines, OpenTelemetry for spans, Prometheus for figures."""
+
+import logging
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from firstline.common.ports import Clock
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked for every few seconds by machines: neither logged nor traced."""
+
+_log = structlog.get_logger(__name__)
+_propagator = TraceContextTextMapPropagator()
+
+
+def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: bool = False) -> None:
+    """Write log lines to a stream: JSON for machines, or coloured text for a person at a terminal."""
+    shape: list[Any] = [structlog.dev.ConsoleRenderer()] if human else [structlog.processors.dict_tracebacks]
+    if not human:
+        shape.append(structlog.processors.JSONRenderer(sort_keys=False))
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_trace,
+            *shape,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _add_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+    return event
+
+
+def configure_traces(service: str, share: float, otlp_endpoint: str | None) -> None:
+    """Record spans of a share of all traces (0 to 1) and export them by OTLP over HTTP where an endpoint is given."""
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": service}), sampler=ParentBased(TraceIdRatioBased(share))
+    )
+    if otlp_endpoint:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (slow import)
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+    trace.set_tracer_provider(provider)
+
+
+class Observed:
+    """ASGI middleware: a span, a log line and two figures for each request."""
+
+    def __init__(self, app: App, service: str, registry: CollectorRegistry, clock: Clock) -> None:
+        self._app = app
+        self._service = service
+        self._clock = clock
+        self._tracer = trace.get_tracer("firstline")
+        self._seconds = Histogram(
+            "firstline_http_seconds", "Time to answer a request.", ["service", "method", "route"], registry=registry
+        )
+        self._answers = Counter(
+            "firstline_http_answers", "Requests answered.", ["service", "method", "route", "status"], registry=registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request and say how it went."""
+        if scope["type"] != "http" or scope["path"] in QUIET_PATHS:
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        began = self._clock.monotonic()
+
+        async def watch(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        with self._tracer.start_as_current_span(
+            f"{scope['method']} {self._service}", _propagator.extract(carrier), SpanKind.SERVER
+        ):
+            try:
+                await self._app(scope, receive, watch)
+            finally:
+                self._note(scope, status, self._clock.monotonic() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "(none)")
+        method = scope["method"]
+        self._seconds.labels(self._service, method, route).observe(seconds)
+        self._answers.labels(self._service, method, route, status).inc()
+        _log.info(
+            "request answered",
+            service=self._service,
+            method=method,
+            path=scope["path"],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+        )

@@ -1,0 +1,130 @@
+"""Bearer tokens: short-lived JWTs signed with Ed25519 (RFC 9864), verified by every service without asking anyone."""
+
+import json
+from collections import OrderedDict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+
+from firstline.common.errors import Unauthenticated
+from firstline.common.permissions import Principal, Role
+from firstline.common.ports import Clock
+
+ALGORITHM = "Ed25519"
+ISSUER = AUDIENCE = "firstline"
+LEEWAY_SECONDS = 30
+CACHED_TOKENS = 4096
+
+
+class Signer:
+    """Signs tokens with the desk's private key."""
+
+    def __init__(self, key: OKPKey, wall: Clock) -> None:
+        self._key = key
+        self._wall = wall
+
+    def token(self, principal: Principal, life: timedelta) -> str:
+        """Return a token that says who the principal is, good for `life` of wall time."""
+        now = self._wall.now()
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "iat": int(now.timestamp()),
+            "exp": int((now + life).timestamp()),
+            "sub": principal.id,
+            "role": principal.role.value,
+            "email": principal.email,
+            "organization_id": principal.organization_id,
+            "tier": principal.tier,
+            "skills": list(principal.skills),
+            "client_id": principal.client_id,
+            "name": principal.name,
+        }
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode({"alg": ALGORITHM, "kid": self._key.kid}, kept, self._key, algorithms=[ALGORITHM])
+
+    def public_keys(self) -> dict[str, Any]:
+        """Return the JSON Web Key Set that verifies these tokens."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
+
+class Verifier:
+    """Verifies tokens against a set of public keys; a token once verified is remembered until it expires."""
+
+    def __init__(self, public_keys: dict[str, Any], wall: Clock) -> None:
+        self._keys = KeySet.import_key_set(public_keys)  # type: ignore[arg-type]
+        self._wall = wall
+        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+
+    def principal(self, token: str) -> Principal:
+        """Return who the token speaks for.
+
+        Raises:
+            Unauthenticated: signature, issuer, audience, time or claims are wrong.
+
+        """
+        now = self._wall.now().timestamp()
+        known = self._known.get(token)
+        if known is None:
+            known = self._verified(token)
+            self._known[token] = known
+            if len(self._known) > CACHED_TOKENS:
+                self._known.popitem(last=False)
+        expires, principal = known
+        if now > expires + LEEWAY_SECONDS:
+            del self._known[token]
+            raise Unauthenticated("The token has expired. Sign in again, or ask for a new one, and repeat the request.")
+        return principal
+
+    def _verified(self, token: str) -> tuple[float, Principal]:
+        try:
+            claims = jwt.decode(token, self._keys, algorithms=[ALGORITHM]).claims
+            ours = claims["iss"] == ISSUER and claims["aud"] == AUDIENCE
+            begun = float(claims.get("nbf", 0)) <= self._wall.now().timestamp() + LEEWAY_SECONDS
+            expires, principal = float(claims["exp"]), _principal(claims)
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            raise _not_valid() from error
+        if not (ours and begun):
+            raise _not_valid()
+        return expires, principal
+
+
+def _not_valid() -> Unauthenticated:
+    return Unauthenticated("The token is not valid for this desk. Sign in again and repeat the request.")
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    return Principal(
+        id=str(claims["sub"]),
+        role=Role(claims["role"]),
+        email=str(claims["email"]).lower(),
+        organization_id=claims.get("organization_id"),
+        tier=claims.get("tier"),
+        skills=tuple(claims.get("skills") or ()),
+        client_id=claims.get("client_id"),
+        name=claims.get("name"),
+    )
+
+
+def new_key(kid: str) -> OKPKey:
+    """Return a new signing key with an id."""
+    return OKPKey.generate_key("Ed25519", {"kid": kid, "alg": ALGORITHM, "use": "sig"})
+
+
+def load_key(path: Path) -> OKPKey:
+    """Return the signing key kept in a file.
+
+    Raises:
+        OSError: the file can't be read.
+
+    """
+    return OKPKey.import_key(json.loads(path.read_text("utf-8")))
+
+
+def key_text(key: OKPKey) -> str:
+    """Return a signing key as the text to keep in a file that only the desk may read."""
+    return json.dumps(key.as_dict(private=True))

@@ -1,0 +1,104 @@
+"""Work beside the requests: a step that does what is due, run again whenever it is woken, due, or polled."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from firstline.common.ports import Ports
+
+Step = Callable[[], Awaitable[int]]
+"""Does what is due now, in bounded portions; returns how much it did, 0 when nothing was left."""
+
+LONGEST_PAUSE = 30.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Runs one step after another for as long as there is work, then waits for more."""
+
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        ports: Ports,
+        *,
+        wake: asyncio.Event | None = None,
+        next_due: Callable[[], Awaitable[datetime | None]] | None = None,
+        poll_seconds: float,
+    ) -> None:
+        """Describe the work.
+
+        Args:
+            name: for logs and tasks.
+            step: does what is due.
+            ports: time and tasks.
+            wake: set by whoever makes new work.
+            next_due: tells the product time at which work falls due by itself.
+            poll_seconds: the safety net when nobody wakes it.
+
+        """
+        self.name = name
+        self._step = step
+        self._ports = ports
+        self._wake = wake or asyncio.Event()
+        self._next_due = next_due
+        self._poll_seconds = poll_seconds
+        self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = self._ports.spawn(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        """Let the step at hand finish, then end."""
+        if self._task is None:
+            return
+        async with self._turn:
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+
+    async def drain(self) -> int:
+        """Do all that is due now; return how much that was."""
+        done = 0
+        async with self._turn:
+            while count := await self._step():
+                done += count
+        return done
+
+    async def _run(self) -> None:
+        pause = 1.0
+        while True:
+            try:
+                self._wake.clear()
+                if await self._take_turn() == 0:
+                    await self._rest()
+                pause = 1.0
+            except Exception:
+                _log.exception("work failed and will be tried again", worker=self.name, in_seconds=pause)
+                await self._ports.clock.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _take_turn(self) -> int:
+        async with self._turn:
+            return await self._step()
+
+    async def _rest(self) -> None:
+        """Wait until somebody wakes us, something falls due, or the polling interval is over."""
+        due = await self._next_due() if self._next_due else None
+        waiting = [self._ports.spawn(_until_set(self._wake), name=f"{self.name}: woken")]
+        if due is not None:
+            waiting.append(self._ports.spawn(self._ports.clock.until(due), name=f"{self.name}: due"))
+        try:
+            await asyncio.wait(waiting, timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+
+async def _until_set(event: asyncio.Event) -> None:
+    await event.wait()
