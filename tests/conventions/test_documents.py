@@ -10,7 +10,7 @@ LONGEST_RECORD = 60
 RECORD_PARTS = ["## Context", "## Options", "## Decision", "## Consequences"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 HOST = re.compile(r"https?://(?:[^\s/@\"']*@)?(\[[^\]]*\]|\w[\w.-]*)")
-RESERVED = re.compile(r"(^|\.)(example|test|invalid|localhost|example\.(com|org|net))$")
+RESERVED = re.compile(r"(^|\.)(example|test|invalid|localhost|internal|example\.(com|org|net))$")
 KNOWN_HOSTS = {
     "www.apache.org",
     "www.w3.org",
@@ -79,9 +79,9 @@ def test_web_addresses_lead_to_known_hosts(root: Path, files: list[str]) -> None
 
 
 def _is_known(host: str) -> bool:
-    """Say whether a host may appear: listed, reserved, without a dot (a service's own name) or a bare IP address."""
-    bare_address = ":" in host or host.replace(".", "").isdigit()
-    return bool(host in KNOWN_HOSTS or RESERVED.search(host) or "." not in host or bare_address)
+    """Say whether a host may appear: listed, reserved, one bare word, or a number (no public name ends in one)."""
+    _, dot, last = host.rpartition(".")
+    return bool(host in KNOWN_HOSTS or RESERVED.search(host) or not dot or not last.isalpha())
 
 
 @pytest.mark.parametrize(
