@@ -73,7 +73,7 @@ def test_web_addresses_lead_to_known_hosts(root: Path, files: list[str]) -> None
         f"{path}: {host}"
         for path, text in _texts(root, files).items()
         for host in HOST.findall(text)
-        if not _is_known(host.rstrip("."))
+        if not _is_known(host.rstrip(".").lower())
     }
     assert sorted(strange) == []
 
