@@ -9,7 +9,7 @@ DATA ?= data
 ARGS ?=
 
 BIN := .venv/bin
-CODE := libs services tests bench
+CODE := $(wildcard libs services tests bench)
 
 .PHONY: help
 help: ## List the commands
