@@ -38,7 +38,7 @@ check: dev-tools ## Check format, style, types, layers, dependencies, spelling, 
 	@echo "==> dependencies" && $(BIN)/deptry libs services
 	@echo "==> spelling"     && $(BIN)/codespell
 	@echo "==> conventions"  && $(BIN)/python -m pytest -q tests/conventions
-	@echo "==> known weaknesses" && tools/audit
+	@echo "==> known weaknesses" && $(BIN)/python tools/audit.py
 
 .PHONY: format
 format: dev-tools ## Format the code and mend what can be mended
