@@ -9,7 +9,7 @@ DATA ?= data
 ARGS ?=
 
 BIN := .venv/bin
-CODE := $(wildcard libs services tests bench)
+CODE := $(wildcard libs services tests bench tools)
 
 .PHONY: help
 help: ## List the commands

@@ -1,4 +1,4 @@
-"""Ask for known weaknesses of the locked packages. What gets no answer is said to be skipped, by name, and not failed."""
+"""Ask for known weaknesses of the locked packages. What gets no answer is skipped, by name, and not failed."""
 
 import json
 import subprocess
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 BIN = Path(sys.executable).parent
-OPTIONS = ["--disable-pip", "--no-deps", "--progress-spinner", "off", "--format", "json"]
+OPTIONS = ["--disable-pip", "--no-deps", "--progress-spinner", "off", "--format", "json", "--timeout", "5"]
+PATIENCE = 120  # seconds; a network that swallows packets must not hold up the checks
 
 
 def ask(lock: str) -> list[dict[str, Any]] | None:
     """Return what is known of each package in a lock file, or None without any answer."""
-    done = subprocess.run(
-        [BIN / "pip-audit", *OPTIONS, "-r", lock], check=False, capture_output=True, text=True, timeout=300
-    )
+    question = [BIN / "pip-audit", *OPTIONS, "-r", lock]
     try:
-        found: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
-    except ValueError:
+        answer = subprocess.run(question, check=False, capture_output=True, text=True, timeout=PATIENCE)
+        found: list[dict[str, Any]] = json.loads(answer.stdout)["dependencies"]
+    except (subprocess.TimeoutExpired, ValueError):
         return None
     return found
 
