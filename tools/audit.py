@@ -13,7 +13,7 @@ PATIENCE = 120  # seconds; a network that swallows packets must not hold up the 
 
 def ask(lock: str) -> list[dict[str, Any]] | None:
     """Return what is known of each package in a lock file, or None without any answer."""
-    question = [BIN / "pip-audit", *OPTIONS, "-r", lock]
+    question = [str(BIN / "pip-audit"), *OPTIONS, "-r", lock]
     try:
         answer = subprocess.run(question, check=False, capture_output=True, text=True, timeout=PATIENCE)
         found: list[dict[str, Any]] = json.loads(answer.stdout)["dependencies"]
