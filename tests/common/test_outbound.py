@@ -2,27 +2,19 @@
 
 import asyncio
 import gzip
-import ipaddress
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from firstline.common.outbound import (
     GuardedHttp,
     Limits,
     PeerTimeout,
     PeerUnreachable,
-    PeerUntrusted,
     SystemResolver,
 )
 from firstline.common.outbound_rules import NotAllowedAddress, OutboundRules, UnusableUrl
@@ -51,10 +43,12 @@ class Peer:
         self.requests: list[bytes] = []
         self.port = 0
         self.sent = 0
+        self.talks: list[asyncio.Task[Any]] = []
         self._reply = reply
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one request from a connection, reply, and hang up."""
+        self.talks.append(cast("asyncio.Task[Any]", asyncio.current_task()))
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
@@ -67,7 +61,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(reply: Reply | bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+async def peer(reply: Reply | bytes) -> AsyncIterator[Peer]:
     """Run a peer that answers each request with these bytes, or as the function does."""
 
     async def fixed(_: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,12 +69,13 @@ async def peer(reply: Reply | bytes, tls: ssl.SSLContext | None = None) -> Async
         await writer.drain()
 
     server = Peer(fixed if isinstance(reply, bytes) else reply)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
         listening.close()
+        await asyncio.wait_for(asyncio.gather(*server.talks), 2)
 
 
 class Names:
@@ -321,116 +316,6 @@ async def test_the_systems_resolver_knows_loopback() -> None:
     with pytest.raises((OSError, UnicodeError)):
         await resolver("a" * 70 + ".invalid")
     resolver.close()
-
-
-class Authority:
-    """A certificate authority made for one test run, in the folder given."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-        self._own = self._issue(self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
-
-    def _issue(self, name: x509.Name, key: Any, extension: Any, *, ended: bool = False) -> x509.Certificate:
-        today = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(today - timedelta(days=9))
-            .not_valid_after(today + timedelta(days=-1 if ended else 1))
-            .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-            .sign(self._key, hashes.SHA256())
-        )
-
-    def trusted(self) -> ssl.SSLContext:
-        """Return a client's context that trusts this authority only."""
-        return ssl.create_default_context(cadata=self._own.public_bytes(serialization.Encoding.PEM).decode())
-
-    def server(self, host: str, *, ended: bool = False) -> ssl.SSLContext:
-        """Return a server's context with a certificate for one host, expired if asked."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        try:
-            name: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
-        except ValueError:
-            name = x509.DNSName(host)
-        issued = self._issue(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]),
-            key.public_key(),
-            x509.SubjectAlternativeName([name]),
-            ended=ended,
-        )
-        held = self._folder / f"{host}.pem"
-        held.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + issued.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(held)
-        return context
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    """Return an authority that lives for one test."""
-    return Authority(tmp_path)
-
-
-async def test_tls_asks_for_and_verifies_the_urls_host(authority: Authority) -> None:
-    """Although the connection goes to an address, name indication and verification use the URL's host."""
-    asked: list[str | None] = []
-    server = authority.server("hooks.example")
-    server.sni_callback = lambda _, name, __: asked.append(name)
-    async with peer(OK, server) as there:
-        one = client(Names(hooks_example=[["127.0.0.1"]]), tls=authority.trusted())
-        answer = await one.post(f"https://hooks.example:{there.port}/", {}, b"x")
-    assert answer.excerpt == "ok"
-    assert asked == ["hooks.example"]
-
-
-async def test_tls_verifies_a_literal_address(authority: Authority) -> None:
-    """An https URL with an address wants a certificate for that address."""
-    async with peer(OK, authority.server("127.0.0.1")) as there:
-        one = client(tls=authority.trusted())
-        assert (await one.post(f"https://127.0.0.1:{there.port}/", {}, b"")).status == 200
-
-
-async def test_a_wrong_certificate_gets_nothing(authority: Authority) -> None:
-    """Another host's, an expired or an unknown authority's certificate: nothing is sent, the reason is told."""
-    names = Names(hooks_example=[["127.0.0.1"]])
-    for server, trust, reason in (
-        (authority.server("other.example"), authority.trusted(), "mismatch"),
-        (authority.server("hooks.example", ended=True), authority.trusted(), "expired"),
-        (authority.server("hooks.example"), None, "unable to get local issuer"),
-    ):
-        async with peer(OK, server) as there:
-            with pytest.raises(PeerUntrusted, match=reason):
-                await client(names, tls=trust).post(f"https://hooks.example:{there.port}/", {}, b"x")
-        assert there.requests == []
-
-
-async def test_plain_http_on_a_tls_port_is_unreachable(authority: Authority) -> None:
-    """Plain and encrypted HTTP that meet fail within the deadline, either way round."""
-    async with peer(OK, authority.server("127.0.0.1")) as encrypted, peer(OK) as plain:
-        for url in (f"http://127.0.0.1:{encrypted.port}/", f"https://127.0.0.1:{plain.port}/"):
-            with pytest.raises(PeerUnreachable):
-                await client().post(url, {}, b"")
-
-
-async def test_a_connection_is_never_shared_between_names(authority: Authority) -> None:
-    """Two names at one address are verified each: the second isn't served over the first one's connection."""
-    names = Names(hooks_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
-    async with peer(OK, authority.server("hooks.example")) as there:
-        one = client(names, tls=authority.trusted())
-        await one.post(f"https://hooks.example:{there.port}/", {}, b"")
-        with pytest.raises(PeerUntrusted):
-            await one.post(f"https://other.example:{there.port}/", {}, b"")
-    assert len(there.requests) == 1
 
 
 async def test_many_at_once_do_not_hold_one_another_up() -> None:
