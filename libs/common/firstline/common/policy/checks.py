@@ -1,0 +1,177 @@
+"""What a policy's parts owe one another beyond their types: codes that exist, texts that can be printed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from firstline.common.calendar import parse_calendar
+from firstline.common.errors import Invalid
+from firstline.common.policy.model import Policy, ScopePart
+from firstline.common.policy.wording import PLACEHOLDERS, Template, Text, TextKind, names_in
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake: the JSON pointer to it, what is wrong, and what to do about it."""
+
+    pointer: str
+    problem: str
+    remedy: str
+
+
+def findings(policy: Policy) -> list[Finding]:
+    """Return every mistake in how the policy's parts fit together, in the order of the parts."""
+    return [found for check in _CHECKS for found in check(policy)]
+
+
+def _calendar(policy: Policy) -> Iterator[Finding]:
+    try:
+        parse_calendar(policy.calendar)
+    except Invalid as error:
+        for fault in error.faults:
+            yield Finding(f"/calendar{fault.pointer}", fault.detail, "correct the calendar")
+
+
+def _codes(policy: Policy) -> Iterator[Finding]:
+    yield from _repeated("/channels/official", [channel.code for channel in policy.channels.official])
+    yield from _repeated("/channels/refused", [channel.code for channel in policy.channels.refused])
+    yield from _repeated("/urgency/levels", [level.code for level in policy.urgency.levels])
+    yield from _repeated("/information/fields", [field.code for field in policy.information.fields])
+    yield from _repeated("/scope/referrals", [referral.code for referral in policy.scope.referrals])
+    yield from _repeated("/scope/topics", [topic.code for topic in policy.scope.topics])
+    for at, topic in enumerate(policy.scope.topics):
+        yield from _repeated(f"/scope/topics/{at}/items", [item.code for item in topic.items])
+    yield from _repeated("/circumstances", [circumstance.code for circumstance in policy.circumstances])
+    yield from _repeated("/closing/reasons", [reason.code for reason in policy.closing.reasons])
+
+
+def _repeated(pointer: str, codes: list[str]) -> Iterator[Finding]:
+    for at, code in enumerate(codes):
+        if code in codes[:at]:
+            yield Finding(f"{pointer}/{at}/code", f"the code {code!r} stands twice", "give one of them another code")
+
+
+def _channels(policy: Policy) -> Iterator[Finding]:
+    official = [channel.code for channel in policy.channels.official]
+    for at, channel in enumerate(policy.channels.refused):
+        if channel.code in official:
+            problem = f"the channel {channel.code!r} is both official and refused"
+            yield Finding(f"/channels/refused/{at}/code", problem, "keep it in one of the two lists")
+
+
+def _levels(policy: Policy) -> Iterator[Finding]:
+    known = [level.code for level in policy.urgency.levels]
+    used = [("/urgency/default", policy.urgency.default)]
+    used += [(f"/urgency/recovery/{kind}", level) for kind, level in policy.urgency.recovery.items()]
+    used += [(f"/out_of_turn/levels/{at}", level) for at, level in enumerate(policy.out_of_turn.levels)]
+    used += [(f"{pointer}/urgency", part.urgency) for pointer, part in _scope_parts(policy) if part.urgency]
+    used += [(f"/targets/minutes/{level}", level) for level in policy.targets.minutes]
+    yield from _unknown("urgency level", known, used)
+    for level in known:
+        if level not in policy.targets.minutes:
+            problem = f"the urgency level {level!r} has no targets"
+            yield Finding("/targets/minutes", problem, f"add `{level}: {{first_response: …, next_response: …}}`")
+
+
+def _fields(policy: Policy) -> Iterator[Finding]:
+    known = [field.code for field in policy.information.fields]
+    used = [(f"/information/always/{at}", code) for at, code in enumerate(policy.information.always)]
+    for at, topic in enumerate(policy.scope.topics):
+        used += [(f"/scope/topics/{at}/required/{nth}", code) for nth, code in enumerate(topic.required)]
+    yield from _unknown("field", known, used)
+
+
+def _scope(policy: Policy) -> Iterator[Finding]:
+    known = [referral.code for referral in policy.scope.referrals]
+    parts = list(_scope_parts(policy))
+    yield from _unknown("referral", known, [(f"{at}/refer_to", part.refer_to) for at, part in parts if part.refer_to])
+    for pointer, part in parts:
+        if part.verdict == "out" and not part.refer_to:
+            problem = f"{part.code!r} is not covered and names nobody to ask (clause 1.3)"
+            yield Finding(pointer, problem, f"add `refer_to:` with one of {_listed(known)}")
+        if (part.verdict == "out") != (part.support_mode == "none"):
+            problem = f"the verdict {part.verdict!r} doesn't go with the support mode {part.support_mode!r}"
+            yield Finding(f"{pointer}/support_mode", problem, "`none` goes with `out` and with nothing else")
+        if part.verdict == "out" and part.urgency:
+            problem = f"{part.code!r} is not covered and still has an urgency"
+            yield Finding(f"{pointer}/urgency", problem, "remove one of the two: what is not covered can't be urgent")
+
+
+def _scope_parts(policy: Policy) -> Iterator[tuple[str, ScopePart]]:
+    for at, topic in enumerate(policy.scope.topics):
+        yield f"/scope/topics/{at}", topic
+        for nth, item in enumerate(topic.items):
+            yield f"/scope/topics/{at}/items/{nth}", item
+
+
+def _endings(policy: Policy) -> Iterator[Finding]:
+    for at, circumstance in enumerate(policy.circumstances):
+        if circumstance.effect == "abort" and circumstance.cause:
+            problem = f"{circumstance.code!r} ends the work and names a cause to wait"
+            yield Finding(f"/circumstances/{at}/cause", problem, "remove the cause, or make the effect `delay`")
+    known = [reason.code for reason in policy.closing.reasons]
+    silence = policy.closing.silence
+    rules = (("waiting_client", silence.waiting_client), ("resolved", silence.resolved))
+    for name, rule in rules:
+        pointer = f"/closing/silence/{name}"
+        yield from _unknown("closing reason", known, [(f"{pointer}/reason", rule.reason)])
+        if rule.remind_after_days is not None and rule.remind_after_days >= rule.close_after_days:
+            problem = f"the reminder after {rule.remind_after_days} days doesn't come before the closing"
+            yield Finding(f"{pointer}/remind_after_days", problem, f"make it less than {rule.close_after_days}")
+
+
+def _wording(policy: Policy) -> Iterator[Finding]:
+    wording = policy.wording
+    default = wording.languages.get(wording.default_language)
+    if default is None:
+        problem = f"there are no texts in the default language {wording.default_language!r}"
+        yield Finding("/wording/default_language", problem, f"use one of {_listed(wording.languages)}")
+    else:
+        pointer = f"/wording/languages/{wording.default_language}"
+        for kind in PLACEHOLDERS:
+            if kind not in default:
+                yield Finding(pointer, f"the text {kind!r} is missing", f"add `{kind}:` with a subject and a body")
+    for language, texts in wording.languages.items():
+        for kind, text in texts.items():
+            yield from _text(f"/wording/languages/{language}/{kind}", kind, text)
+
+
+def _text(pointer: str, kind: TextKind, text: Text) -> Iterator[Finding]:
+    for member, template in (("subject", text.subject), ("body", text.body)):
+        yield from _template(f"{pointer}/{member}", kind, template)
+    if "{{ number }}" not in text.subject:
+        yield Finding(f"{pointer}/subject", "the subject lacks the ID (clause 4.4)", "put `[{{ number }}]` into it")
+
+
+def _template(pointer: str, kind: TextKind, template: Template) -> Iterator[Finding]:
+    allowed = sorted(PLACEHOLDERS[kind])
+    try:
+        names = sorted(names_in(template))
+    except ValueError as error:
+        yield Finding(pointer, str(error), "use `{{ name }}` and `{% if name %}…{% endif %}` only")
+        return
+    for name in names:
+        if name not in allowed:
+            yield Finding(pointer, f"the text {kind!r} knows no {name!r}", f"use one of {_listed(allowed)}")
+
+
+def _unknown(what: str, known: Sequence[str], used: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    for pointer, code in used:
+        if code not in known:
+            yield Finding(pointer, f"there is no {what} {code!r}", f"use one of {_listed(known)}")
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(codes) or "(there are none yet)"
+
+
+_CHECKS: Final[tuple[Callable[[Policy], Iterator[Finding]], ...]] = (
+    _calendar,
+    _codes,
+    _channels,
+    _levels,
+    _fields,
+    _scope,
+    _endings,
+    _wording,
+)

@@ -1,0 +1,201 @@
+"""Reads a policy file and says of every mistake in it where it stands, what is wrong and what to do.
+
+Only plain YAML is read: no tags, no anchors, no key twice, and only `true`, `false`, `null` and decimal numbers are
+more than text, so that `06:00` stays a time of day.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from firstline.common.errors import Fault, Invalid
+from firstline.common.policy.checks import Finding, findings
+from firstline.common.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A mistake in a policy file: line (from 1), JSON pointer, what is wrong and what to do about it."""
+
+    line: int
+    pointer: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, {self.pointer}" if self.pointer else f"line {self.line}"
+        return f"{where}: {self.problem}; {self.remedy}"
+
+
+class PolicyNotValid(Invalid):
+    """The policy file has mistakes; `mistakes` lists them all by line."""
+
+    title = "The policy has mistakes"
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        """Keep the mistakes, and describe them as faults for the API."""
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: (mistake.line, mistake.pointer)))
+        faults = tuple(Fault(mistake.pointer, str(mistake)) for mistake in self.mistakes)
+        super().__init__("\n".join(map(str, self.mistakes)), faults=faults)
+
+
+def load_policy(source: str | Path) -> Policy:
+    """Return the policy that a file (a path) or a text holds.
+
+    Raises:
+        PolicyNotValid: with every mistake that could be found.
+
+    """
+    content, lines = _parse(source.read_text("utf-8") if isinstance(source, Path) else source)
+    try:
+        policy = Policy.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        found = [_finding(detail) for detail in _innermost(error.errors(include_url=False))]
+    else:
+        found = findings(policy)
+    if found:
+        raise PolicyNotValid([Mistake(_line(lines, at.pointer), at.pointer, at.problem, at.remedy) for at in found])
+    return policy
+
+
+class _Plain(yaml.BaseLoader):
+    """YAML whose scalars stay as they are written, and in which nothing stands for something else."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose the next node, unless it is an alias (a few lines of those can grow into gigabytes)."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "an alias (*) stands here; write the value itself", mark)
+        return super().compose_node(parent, index)
+
+
+class _Reader:
+    """Turns nodes into JSON values and remembers the line of each JSON pointer."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, int] = {}
+        self.mistakes: list[Mistake] = []
+
+    def value(self, node: yaml.Node, pointer: str) -> Any:
+        """Return the node's value; what it lacks is noted as a mistake."""
+        self.lines.setdefault(pointer, node.start_mark.line + 1)
+        if node.tag not in _TAGS:
+            self._note(node, pointer, f"the tag {node.tag!r} is not read", "remove the tag")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, pointer)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        return [self.value(item, f"{pointer}/{at}") for at, item in enumerate(node.value)]
+
+    def _mapping(self, node: yaml.MappingNode, pointer: str) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._note(key, pointer, "a key is a list or a mapping", "use plain text as the key")
+                continue
+            at = f"{pointer}/{_escaped(key.value)}"
+            if key.value in members:
+                problem = f"the key {key.value!r} stands here a second time (first in line {self.lines[at]})"
+                self._note(key, at, problem, "keep one of the two")
+            self.lines[at] = key.start_mark.line + 1
+            members[key.value] = self.value(value, at)
+        return members
+
+    def _note(self, node: yaml.Node, pointer: str, problem: str, remedy: str) -> None:
+        self.mistakes.append(Mistake(node.start_mark.line + 1, pointer, problem, remedy))
+
+
+_TAGS: Final = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
+
+
+def _parse(text: str) -> tuple[Any, dict[str, int]]:
+    """Return the file's content as JSON values, and the line of every JSON pointer into it."""
+    try:
+        node = _Plain(text).get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = f"this is not plain YAML: {error.problem or error.context}"
+        remedy = "correct the line (inside braces, text with a comma, colon or question mark needs quotes)"
+        raise PolicyNotValid([Mistake(mark.line + 1 if mark else 1, "", problem, remedy)]) from error
+    except yaml.YAMLError as error:
+        raise PolicyNotValid([Mistake(1, "", f"this is not YAML: {error}", "save the file as plain text")]) from error
+    reader = _Reader()
+    content = reader.value(node, "") if node else None
+    if reader.mistakes:
+        raise PolicyNotValid(reader.mistakes)
+    return content, reader.lines
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text: str = node.value
+    if node.style is not None:  # quoted or a block: text, whatever it looks like
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if re.fullmatch(r"-?(0|[1-9][0-9]*)", text):
+        return int(text)
+    if re.fullmatch(r"-?[0-9]+\.[0-9]+", text):
+        return float(text)
+    return text
+
+
+_WORDS: Final[Mapping[str, bool | None]] = MappingProxyType(
+    {"true": True, "false": False, "null": None, "~": None, "": None}
+)
+
+
+def _innermost(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out what only follows from another mistake: a list without its wrong items, a default without its cause."""
+    reasons = [detail for detail in details if detail["type"] != "default_factory_not_called"]
+    around = {detail["loc"][:depth] for detail in reasons for depth in range(len(detail["loc"]))}
+    return [detail for detail in reasons if detail["loc"] not in around]
+
+
+def _finding(detail: ErrorDetails) -> Finding:
+    """Say in the policy's terms what pydantic found."""
+    path = [step for step in detail["loc"] if step != "[key]"]
+    pointer = "".join(f"/{_escaped(str(step))}" for step in path)
+    if detail["type"] == "missing":
+        return Finding(pointer, f"{path[-1]!r} is missing", "add it")
+    if detail["type"] == "extra_forbidden":
+        known = _keys_at(path[:-1])
+        near = get_close_matches(str(path[-1]), known, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"remove it; known here: {', '.join(known)}"
+        return Finding(pointer, f"there is no key {path[-1]!r} here", remedy)
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    given = detail["input"]
+    problem = "this does not fit" if isinstance(given, dict | list) else f"{given!r} does not fit"
+    return Finding(pointer, problem, f"it {message}" if message.startswith("should") else message)
+
+
+def _keys_at(path: Sequence[int | str]) -> list[str]:
+    """Return the keys of the part of the policy that the path leads to."""
+    here: Any = Policy
+    for step in path:
+        inner = here.model_fields[step].annotation if _is_part(here) else get_args(here)
+        here = next((kind for kind in inner if _is_part(kind)), inner[-1]) if isinstance(inner, tuple) else inner
+    return list(here.model_fields)
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _line(lines: Mapping[str, int], pointer: str) -> int:
+    """Return the line of what a pointer points at, or of the nearest thing around it."""
+    while pointer and pointer not in lines:
+        pointer = pointer.rpartition("/")[0]
+    return lines.get(pointer, 1)
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,340 @@
+"""The support policy as frozen data: what it covers, asks for, owes and says (clauses 1.1 to 4.8).
+
+Codes such as `installation` are the policy's own words; the few fixed vocabularies below are the API's. Fields only
+grow: a later one has a default, and a default is never changed, or the version of old documents would change with it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
+
+from firstline.common.policy.wording import Wording
+
+Provenance = Literal["seed", "public", "inferred"]
+"""Where an item comes from: the policy's own text, other public material, or our inference."""
+
+Verdict = Literal["in", "out", "undetermined"]
+SupportMode = Literal["full", "consult_only", "none"]
+Tier = Literal["helpdesk", "technical_support", "development"]
+WaitingCause = Literal["client", "third_party", "release"]
+Side = Literal["client", "staff"]
+RecoveryKind = Literal["partial", "full"]
+EntitlementState = Literal["active", "expired", "unknown"]
+ClosingCode = Literal["resolved", "out_of_scope", "no_reply", "no_licence", "duplicate", "spam", "aborted"]
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+FileTypes = dict[str, Annotated[tuple[Code, ...], Field(min_length=1)]]
+"""Media type → the file name endings that go with it."""
+
+
+class Part(BaseModel):
+    """A piece of the policy: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Channel(Part):
+    """A way in which a request can be sent (clause 4.1), and how to use it."""
+
+    code: Code
+    title: Words
+    how: Words
+
+
+class RefusedChannel(Part):
+    """A way of talking that registers nothing (clause 4.5), and where to go instead."""
+
+    code: Code
+    title: Words
+    advice: Words
+
+
+class Channels(Part):
+    """Official and refused ways in; `advice` answers for a channel that stands in neither list."""
+
+    official: tuple[Channel, ...] = Field(min_length=1)
+    refused: tuple[RefusedChannel, ...]
+    advice: Words
+
+
+class Level(Part):
+    """An urgency level; a claim of one that clients may not set is recorded and changes nothing (clause 2.1)."""
+
+    code: Code
+    title: Words
+    client_may_set: bool
+
+
+class Urgency(Part):
+    """Urgency levels, the one that a request starts with, and the one that a stated recovery gives provisionally."""
+
+    default: Code
+    levels: tuple[Level, ...] = Field(min_length=1)
+    recovery: dict[RecoveryKind, Code]
+
+
+class OutOfTurn(Part):
+    """Which levels are served before the others, and how many in a row at most (0: no bound)."""
+
+    levels: tuple[Code, ...]
+    max_in_a_row: NonNegativeInt
+
+
+class RequiredField(Part):
+    """A piece of information that shortens the way to an answer, and the question that asks for it (clause 4.2)."""
+
+    code: Code
+    title: Words
+    question: Words
+    provenance: Provenance
+
+
+class Information(Part):
+    """The fields a policy knows, and those asked for whatever the topic (by code)."""
+
+    always: tuple[Code, ...]
+    fields: tuple[RequiredField, ...]
+
+
+class Referral(Part):
+    """Somebody who can help where the desk can't (clause 1.3)."""
+
+    code: Code
+    title: Words
+    advice: Words
+
+
+class ScopePart(Part):
+    """What a policy says of a topic or of an item in it; the support mode follows from the verdict unless given."""
+
+    code: Code
+    verdict: Verdict
+    support_mode: SupportMode = Field(default_factory=lambda given: "none" if given["verdict"] == "out" else "full")
+    urgency: Code | None = None
+    refer_to: Code | None = None
+    provenance: Provenance
+
+
+class Item(ScopePart):
+    """One line of the scope catalogue; `unless_product_error` says that a product error behind it brings it in."""
+
+    text: Words
+    unless_product_error: bool = False
+
+
+class Topic(ScopePart):
+    """A section of the scope catalogue, with the information that its requests should bring (field codes)."""
+
+    clause: str
+    title: Words
+    tier: Tier = "helpdesk"
+    required: tuple[Code, ...]
+    items: tuple[Item, ...]
+
+
+class Scope(Part):
+    """The catalogue of clauses 1.3, 1.4 and 3.1 to 3.6; `without_topic` is the reason given while no topic is known."""
+
+    without_topic: Words
+    referrals: tuple[Referral, ...]
+    topics: tuple[Topic, ...] = Field(min_length=1)
+
+
+class TargetMinutes(Part):
+    """Business minutes until the first and the next answer, and until the resolution where that is timed at all."""
+
+    first_response: PositiveInt | None = None
+    next_response: PositiveInt | None = None
+    resolution: PositiveInt | None = None
+
+
+class Targets(Part):
+    """Response targets for each urgency level; a warning falls due when this share of the time is over."""
+
+    provenance: Provenance
+    internal: bool
+    warning_share: float = Field(gt=0, le=1)
+    minutes: dict[Code, TargetMinutes]
+
+
+class Circumstance(Part):
+    """What may delay (with the waiting cause it means, if any) or abort the work on a request (clause 4.8)."""
+
+    code: Code
+    effect: Literal["delay", "abort"]
+    cause: WaitingCause | None = None
+    text: Words
+    provenance: Provenance
+
+
+class ClosingReason(Part):
+    """Why a request was closed, and which side may give that reason."""
+
+    code: ClosingCode
+    title: Words
+    by: tuple[Side, ...] = Field(min_length=1)
+
+
+class SilenceRule(Part):
+    """Days without a word from the client until the reminder (none: no reminder) and until the request is closed."""
+
+    remind_after_days: PositiveInt | None = None
+    close_after_days: PositiveInt
+    reason: ClosingCode
+
+
+class Silence(Part):
+    """What silence does while the desk waits for the client, and after a resolution; nothing else ends by silence."""
+
+    waiting_client: SilenceRule
+    resolved: SilenceRule
+
+
+class Closing(Part):
+    """How requests end, and for how many days a client's message takes one up again."""
+
+    reopen_window_days: NonNegativeInt
+    reasons: tuple[ClosingReason, ...] = Field(min_length=1)
+    silence: Silence
+
+    @property
+    def reopen_window(self) -> timedelta:
+        """Time after resolution or closing within which a client's message reopens the request."""
+        return timedelta(days=self.reopen_window_days)
+
+    def sides(self, reason: str) -> tuple[Side, ...]:
+        """Return who may close for that reason; nobody, when the policy doesn't list it."""
+        return next((known.by for known in self.reasons if known.code == reason), ())
+
+
+class AttachmentAdvice(Part):
+    """What somebody is told whose file can't be taken."""
+
+    image: Words
+    only_in_archive: Words
+    other: Words
+    size: Words
+    count: Words
+
+
+class Attachments(Part):
+    """Which files are taken (clause 4.6): media types with their name endings, size in MiB, files a message."""
+
+    max_size_mib: PositiveInt
+    max_count: PositiveInt
+    images: FileTypes
+    only_in_archive: FileTypes
+    archives: FileTypes
+    others: FileTypes
+    advice: AttachmentAdvice
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest file that is taken, in bytes."""
+        return self.max_size_mib * 1024 * 1024
+
+
+class EntitlementRule(Part):
+    """Whether requests are registered in this state of the licence, and what their senders are told about it."""
+
+    register_requests: bool
+    notice: Words | None = None
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if not self.register_requests and self.notice is None:
+            raise ValueError("a refusal needs a notice that says why and what to do")
+        return self
+
+
+class Entitlement(Part):
+    """What the state of the licence means for a request (clause 1.1 and the closing paragraph)."""
+
+    active: EntitlementRule
+    expired: EntitlementRule
+    unknown: EntitlementRule
+
+    def rule(self, state: EntitlementState) -> EntitlementRule:
+        """Return the rule for that state."""
+        return {"active": self.active, "expired": self.expired, "unknown": self.unknown}[state]
+
+
+class AcknowledgementCaps(Part):
+    """Acknowledgements an hour to senders nobody knows: to one address, and to all of them together."""
+
+    per_address: NonNegativeInt
+    all_unknown: NonNegativeInt
+
+
+class Mail(Part):
+    """Whether mail without the configured server's check is held (strict), and how far strangers are answered."""
+
+    sender_check: Literal["lenient", "strict"]
+    acknowledgements_per_hour: AcknowledgementCaps
+
+
+class Policy(Part):
+    """One support policy. `calendar` is the mapping that `firstline.common.calendar.parse_calendar` reads."""
+
+    name: Code
+    title: Words
+    effective_from: AwareDatetime
+    calendar: dict[str, Any]
+    channels: Channels
+    urgency: Urgency
+    out_of_turn: OutOfTurn
+    information: Information
+    scope: Scope
+    targets: Targets
+    circumstances: tuple[Circumstance, ...]
+    closing: Closing
+    attachments: Attachments
+    entitlement: Entitlement
+    mail: Mail
+    wording: Wording
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Build the policy from a document that was published; members that this release doesn't know are ignored.
+
+        Raises:
+            pydantic.ValidationError: the document is not one that was published.
+
+        """
+        return cls.model_validate_json(json.dumps(document), extra="ignore")
+
+    def document(self) -> dict[str, Any]:
+        """Return the policy as JSON values, as `policy.published` carries it."""
+        return self.model_dump(mode="json")
+
+    @cached_property
+    def version(self) -> str:
+        """The name and a hash of the content, such as `bitrix24-3f2a90c1d7e4`; comments and layout don't count."""
+        # Members left at their defaults don't count either, so that a member which a later release adds doesn't
+        # give another version to a document that never mentions it.
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return f"{self.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
+
+    def circumstance(self, code: str) -> Circumstance | None:
+        """Return the circumstance of that code (clause 4.8), if the policy has it."""
+        return next((known for known in self.circumstances if known.code == code), None)
+
+    def referral(self, code: str) -> Referral | None:
+        """Return whom that code refers to (clause 1.3), if the policy has it."""
+        return next((known for known in self.scope.referrals if known.code == code), None)

@@ -1,0 +1,128 @@
+"""The texts that clients read: which there are, which placeholders each may use, and the choice by language.
+
+A text is a small subset of Jinja: `{{ name }}` and `{% if name %} … {% else %} … {% endif %}`, nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+TextKind = Literal[
+    "acknowledgement",
+    "acknowledgement_unknown_sender",
+    "reply",
+    "missing_information",
+    "out_of_scope",
+    "waiting",
+    "reminder",
+    "resolved",
+    "closed",
+    "reopened",
+    "attachment_refused",
+]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Template = Annotated[str, StringConstraints(min_length=1)]
+
+# Every mail has these; the text for a sender nobody knows has no more, so that it can't carry what a stranger wrote.
+_EVERYWHERE: Final = frozenset({"desk", "number", "link", "hours", "next_opening"})
+_KNOWN_CLIENT: Final = _EVERYWHERE | {"name", "subject"}
+
+PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
+    {
+        "acknowledgement": _KNOWN_CLIENT | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"},
+        "acknowledgement_unknown_sender": _EVERYWHERE,
+        "reply": _KNOWN_CLIENT | {"body", "specialist"},
+        "missing_information": _KNOWN_CLIENT | {"questions"},
+        "out_of_scope": _KNOWN_CLIENT | {"scope_reason", "referral"},
+        "waiting": _KNOWN_CLIENT | {"circumstance", "waits_for_client", "closes_at"},
+        "reminder": _KNOWN_CLIENT | {"closes_at"},
+        "resolved": _KNOWN_CLIENT | {"closes_at", "reopen_days"},
+        "closed": _KNOWN_CLIENT | {"reason", "circumstance", "reopen_days"},
+        "reopened": _KNOWN_CLIENT,
+        "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
+    }
+)
+"""Placeholders that each text may use.
+
+`questions` is a block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is
+the advice of the referral that the scope names; the other instants and texts are ready to be read.
+"""
+
+_ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Text(BaseModel):
+    """One mail: subject and plain-text body, both templates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    subject: Template
+    body: Template
+
+
+class Wording(BaseModel):
+    """The texts in each language; a language other than the default one may lack some."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    default_language: Language
+    languages: dict[Language, dict[TextKind, Text]] = Field(min_length=1)
+
+    def text(self, kind: TextKind, language: str | None) -> Text:
+        """Return the text in that language, in its main language (`de` for `de-AT`), else in the default one."""
+        wanted = language or self.default_language
+        for known in (wanted, wanted.partition("-")[0]):
+            if (found := self.languages.get(known, {}).get(kind)) is not None:
+                return found
+        return self.languages[self.default_language][kind]
+
+
+def environment() -> SandboxedEnvironment:
+    """Return the environment in which texts are read and printed: plain text, block tags leave no lines behind."""
+    return SandboxedEnvironment(
+        autoescape=False,  # plain-text mails, never HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def names_in(template: str) -> frozenset[str]:
+    """Return the placeholders that a template uses.
+
+    Raises:
+        ValueError: it is no template, or it does more than print names and choose by them.
+
+    """
+    try:
+        tree = environment().parse(template)
+    except TemplateSyntaxError as error:
+        raise ValueError(f"this is no template: {error.message}") from error
+    for node in _walk(tree):
+        if not isinstance(node, _ALLOWED_NODES):
+            raise ValueError(f"a text may print names and use if, but not {type(node).__name__.lower()}")  # noqa: TRY004
+    return frozenset(node.name for node in tree.find_all(nodes.Name))
+
+
+def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _walk(child)
+
+
+def hours_in_words(calendar: Mapping[str, Any]) -> str:
+    """Say a calendar's weekly hours in one line, such as `Mon-Fri 06:00-16:00 (UTC)` (clause 2.1)."""
+    hours = calendar.get("hours", {})
+    spans = [(day, ", ".join(f"{start}-{end}" for start, end in hours.get(day, []))) for day in _DAYS]
+    parts = []
+    for span, group in groupby(spans, key=lambda entry: entry[1]):
+        days = [day.capitalize() for day, _ in group]
+        if span:
+            parts.append(f"{days[0]}-{days[-1]} {span}" if len(days) > 1 else f"{days[0]} {span}")
+    return f"{'; '.join(parts)} ({calendar['tz']})"

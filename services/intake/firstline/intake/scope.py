@@ -1,0 +1,231 @@
+"""What the policy says of a submission (clauses 1.3, 1.4, 2.1, 3.1-3.6, 4.2, 4.5): a pure judgement, nothing stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from firstline.common.errors import Fault, Invalid
+from firstline.common.policy.model import (
+    EntitlementRule,
+    EntitlementState,
+    Item,
+    Policy,
+    SupportMode,
+    Tier,
+    Topic,
+    Verdict,
+)
+
+Recovery = Literal["none", "partial", "full"]
+
+
+class ChannelNotOfficial(Invalid):
+    """What comes in by this channel is not registered (clause 4.5); the detail says where to go."""
+
+    title = "Not an official channel"
+
+
+class UnknownTopic(Invalid):
+    """The policy has no such topic."""
+
+    title = "No such topic"
+
+
+class UnknownUrgency(Invalid):
+    """The policy has no such urgency level."""
+
+    title = "No such urgency level"
+
+
+class LicenceNotActive(Invalid):
+    """The policy registers no requests in this state of the licence; the detail says what to do."""
+
+    title = "The licence is not active"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whether the request is covered, how far (clause 1.4), why, and the code of the referral (clause 1.3)."""
+
+    verdict: Verdict
+    support_mode: SupportMode
+    reason: str
+    refer_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingInformation:
+    """A required field that the submission lacks, and the question that asks for it (clause 4.2)."""
+
+    field: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is judged. `members` holds the top-level members that may answer a required field, such as `product`."""
+
+    channel: str
+    topic: str | None = None
+    urgency_claim: str | None = None
+    recovery: Recovery = "none"
+    entitlement: EntitlementState = "unknown"
+    fields: Mapping[str, object] = field(default_factory=dict)
+    members: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the policy says: scope, urgency (provisional until a specialist confirms it), tier, gaps, entitlement."""
+
+    scope: Scope
+    urgency: str
+    urgency_provisional: bool
+    tier: Tier
+    missing_information: tuple[MissingInformation, ...]
+    entitlement: EntitlementState
+    notice: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRule:
+    """What a topic code means: computed once a policy, looked up for each submission."""
+
+    scope: Scope
+    urgency: str | None
+    tier: Tier
+    required: tuple[MissingInformation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """A policy arranged for judging; build one for each policy version and keep it."""
+
+    topics: Mapping[str | None, TopicRule]
+    official: Mapping[str, str]
+    refused: Mapping[str, str]
+    elsewhere: str
+    default_urgency: str
+    may_set: Mapping[str, bool]
+    recovery: Mapping[str, str]
+    entitlement: Mapping[EntitlementState, EntitlementRule]
+
+
+def rulebook(policy: Policy) -> Rulebook:
+    """Arrange a policy for judging. Topic codes are `topic` and `topic.item`; None stands for no topic."""
+    questions = {known.code: MissingInformation(known.code, known.question) for known in policy.information.fields}
+    always = policy.information.always
+    nothing_known = Scope("undetermined", "full", policy.scope.without_topic)
+    topics: dict[str | None, TopicRule] = {
+        None: TopicRule(nothing_known, None, "helpdesk", tuple(questions[code] for code in always)),
+    }
+    for topic in policy.scope.topics:
+        # dict.fromkeys: a field that is asked for always and by the topic is asked for once.
+        required = tuple(questions[code] for code in dict.fromkeys((*always, *topic.required)))
+        topics[topic.code] = _rule(topic, topic, f"{topic.title} ({topic.clause})", required)
+        for item in topic.items:
+            reason = f"{topic.title} ({topic.clause}): {item.text}"
+            topics[f"{topic.code}.{item.code}"] = _rule(topic, item, reason, required)
+    return Rulebook(
+        topics=topics,
+        official={channel.code: channel.title for channel in policy.channels.official},
+        refused={channel.code: channel.advice for channel in policy.channels.refused},
+        elsewhere=policy.channels.advice,
+        default_urgency=policy.urgency.default,
+        may_set={level.code: level.client_may_set for level in policy.urgency.levels},
+        recovery={str(kind): level for kind, level in policy.urgency.recovery.items()},
+        entitlement={state: policy.entitlement.rule(state) for state in ("active", "expired", "unknown")},
+    )
+
+
+def _rule(topic: Topic, part: Topic | Item, reason: str, required: tuple[MissingInformation, ...]) -> TopicRule:
+    scope = Scope(part.verdict, part.support_mode, reason, part.refer_to)
+    # Who is sent elsewhere is not asked for details first.
+    return TopicRule(scope, part.urgency, topic.tier, () if part.verdict == "out" else required)
+
+
+def judge(rules: Rulebook, submission: Submission) -> Judgement:
+    """Say what the policy makes of a submission.
+
+    Raises:
+        ChannelNotOfficial: requests by this channel are not registered (clause 4.5).
+        UnknownTopic: the policy has no such topic; the known ones are named.
+        UnknownUrgency: the policy has no such level; the known ones are named.
+        LicenceNotActive: the policy registers no requests in this state of the licence.
+
+    """
+    check_channel(rules, submission.channel)
+    rule = rules.topics.get(submission.topic)
+    if rule is None:
+        raise _unknown_topic(rules, submission.topic)
+    entitled = rules.entitlement[submission.entitlement]
+    if not entitled.register_requests:
+        raise LicenceNotActive(entitled.notice or "", clause="1.1")
+    urgency, provisional = _urgency(rules, rule, submission)
+    return Judgement(
+        scope=rule.scope,
+        urgency=urgency,
+        urgency_provisional=provisional,
+        tier=rule.tier,
+        missing_information=missing_information(rule, submission.fields, submission.members),
+        entitlement=submission.entitlement,
+        notice=entitled.notice,
+    )
+
+
+def check_channel(rules: Rulebook, channel: str) -> None:
+    """Refuse a channel that isn't official, and say which ones are.
+
+    Raises:
+        ChannelNotOfficial: always for those; `official_channels` names the others (clause 4.5).
+
+    """
+    if channel not in rules.official:
+        advice = rules.refused.get(channel, rules.elsewhere)
+        extra = {"official_channels": [{"code": code, "title": title} for code, title in rules.official.items()]}
+        raise ChannelNotOfficial(advice, clause="4.5", extra=extra)
+
+
+def missing_information(
+    rule: TopicRule, fields: Mapping[str, object], members: Mapping[str, object]
+) -> tuple[MissingInformation, ...]:
+    """Return what the topic requires and neither `fields` nor the top-level `members` answer (clause 4.2)."""
+    return tuple(
+        asked
+        for asked in rule.required
+        if not _answered(fields.get(asked.field)) and not _answered(members.get(asked.field))
+    )
+
+
+def _answered(value: object) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return value is not None and (not isinstance(value, Sequence | Mapping) or len(value) > 0)
+
+
+def _urgency(rules: Rulebook, rule: TopicRule, submission: Submission) -> tuple[str, bool]:
+    """Return the level and whether it is provisional.
+
+    A recovery, by the topic or by what the client states, gives its level provisionally unless the topic is not
+    covered; else a claim counts where clients may set the level themselves (clause 2.1).
+    """
+    claim = submission.urgency_claim
+    if claim is not None and claim not in rules.may_set:
+        known = ", ".join(rules.may_set)
+        detail = f"There is no urgency {claim!r}; use one of: {known}."
+        raise UnknownUrgency(detail, faults=(Fault("/urgency_claim", f"use one of: {known}"),), clause="2.1")
+    recovery = rule.urgency or rules.recovery.get(submission.recovery)
+    if recovery is not None and rule.scope.verdict != "out":
+        return recovery, True
+    if claim is not None and rules.may_set[claim]:
+        return claim, False
+    return rules.default_urgency, False
+
+
+def _unknown_topic(rules: Rulebook, topic: str | None) -> UnknownTopic:
+    section = f"{topic}".partition(".")[0]
+    codes = [code for code in rules.topics if code is not None]
+    items = [code for code in codes if code.startswith(f"{section}.")] if section in codes else []
+    known = ", ".join([code for code in codes if "." not in code] + items)
+    detail = f"There is no topic {topic!r}; use one of: {known}. Or leave it out."
+    return UnknownTopic(detail, faults=(Fault("/topic", f"use one of: {known}"),), clause="1.1")

@@ -1,0 +1,311 @@
+"""A broken policy file: every mistake is named with its line, the place in the document and the remedy."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from firstline.common.errors import Invalid
+from firstline.common.policy.loader import Mistake, PolicyNotValid, load_policy
+
+DEFAULT = (Path(__file__).parents[2] / "policies" / "bitrix24.yaml").read_text()
+
+
+def mistakes_of(text: str) -> tuple[Mistake, ...]:
+    """Load a text that can't be loaded."""
+    with pytest.raises(PolicyNotValid) as caught:
+        load_policy(text)
+    return caught.value.mistakes
+
+
+def swap(old: str, new: str) -> Callable[[str], str]:
+    """Return an edit that replaces the first occurrence of a text that is there."""
+
+    def edit(text: str) -> str:
+        assert old in text
+        return text.replace(old, new, 1)
+
+    return edit
+
+
+def line_of(text: str, marker: str) -> int:
+    """Return the number of the first line that holds the marker."""
+    return next(number for number, line in enumerate(text.splitlines(), 1) if marker in line)
+
+
+IN_THE_CHANGED_LINE = {
+    "unknown key": ("out_of_turn:\n", "out_off_turn:\n", "/out_off_turn", "did you mean 'out_of_turn'?"),
+    "unknown key, nothing near": (
+        "  max_in_a_row: 0",
+        "  max_in_a_row: 0\n  zebra: 1",
+        "/out_of_turn/zebra",
+        "known here: levels, max_in_a_row",
+    ),
+    "wrong choice": (
+        "sender_check: lenient",
+        "sender_check: lax",
+        "/mail/sender_check",
+        "should be 'lenient' or 'strict'",
+    ),
+    "text where a number belongs": ("max_count: 20", "max_count: twenty", "/attachments/max_count", "valid integer"),
+    "quoted number": ("max_count: 20", "max_count: '20'", "/attachments/max_count", "valid integer"),
+    "number out of range": (
+        "warning_share: 0.75",
+        "warning_share: 1.5",
+        "/targets/warning_share",
+        "less than or equal to 1",
+    ),
+    "code with capitals": ("- code: portal", "- code: Portal", "/channels/official/0/code", "should match pattern"),
+    "date without zone": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00", "/effective_from", "timezone"),
+    "wrong value deep in a list": (
+        "verdict: in, provenance: public, text: General",
+        "verdict: inn, provenance: public, text: General",
+        "/scope/topics/0/items/0/verdict",
+        "should be 'in', 'out' or 'undetermined'",
+    ),
+    "key with a slash": ("image/png: [png]", "image/png: png", "/attachments/images/image~1png", "array"),
+    "unknown text": (
+        "      reopened:\n",
+        "      reopend:\n",
+        "/wording/languages/en/reopend",
+        "should be 'acknowledgement'",
+    ),
+    "refusal without a word": (
+        "active: {register_requests: true}",
+        "active: {register_requests: false}",
+        "/entitlement/active",
+        "a refusal needs a notice",
+    ),
+    "impossible time of day": (
+        "mon: [[06:00, 16:00]]",
+        "mon: [[06:00, 26:00]]",
+        "/calendar/hours/mon/0/1",
+        "correct the calendar",
+    ),
+    "code twice": ("- code: email\n", "- code: portal\n", "/channels/official/1/code", "another code"),
+    "item code twice": ("code: installer_errors", "code: questions", "/scope/topics/0/items/1/code", "another code"),
+    "channel official and refused": (
+        "- code: chat\n",
+        "- code: api\n",
+        "/channels/refused/1/code",
+        "one of the two lists",
+    ),
+    "unknown level": ("partial: high", "partial: huge", "/urgency/recovery/partial", "use one of normal, high"),
+    "unknown level out of turn": (
+        "levels: [high]",
+        "levels: [huge]",
+        "/out_of_turn/levels/0",
+        "use one of normal, high",
+    ),
+    "unknown level of an item": (
+        "code: failed_update, verdict: in, urgency: high",
+        "code: failed_update, verdict: in, urgency: huge",
+        "/scope/topics/2/items/1/urgency",
+        "use one of normal, high",
+    ),
+    "unknown required field": (
+        "required: [update, started",
+        "required: [updaet, started",
+        "/scope/topics/2/required/0",
+        "use one of product",
+    ),
+    "unknown field asked for always": (
+        "always: [product",
+        "always: [porduct",
+        "/information/always/0",
+        "use one of product",
+    ),
+    "unknown referral": (
+        "refer_to: hosting",
+        "refer_to: hoster",
+        "/scope/topics/0/items/7/refer_to",
+        "use one of hosting",
+    ),
+    "nobody to ask": ("verdict: out, refer_to: hosting", "verdict: out", "/scope/topics/0/items/7", "add `refer_to:`"),
+    "covered without support": (
+        "support_mode: consult_only",
+        "support_mode: none",
+        "/scope/topics/0/items/3/support_mode",
+        "goes with `out`",
+    ),
+    "not covered and urgent": (
+        "verdict: out, refer_to: hosting",
+        "verdict: out, urgency: high, refer_to: hosting",
+        "/scope/topics/0/items/7/urgency",
+        "can't be urgent",
+    ),
+    "abort that waits": (
+        "code: out_of_scope, effect: abort",
+        "code: out_of_scope, effect: abort, cause: client",
+        "/circumstances/12/cause",
+        "remove the cause",
+    ),
+    "reminder after the end": (
+        "remind_after_days: 4",
+        "remind_after_days: 7",
+        "/closing/silence/waiting_client/remind_after_days",
+        "less than 7",
+    ),
+    "default language without texts": (
+        "default_language: en",
+        "default_language: de",
+        "/wording/default_language",
+        "use one of en",
+    ),
+    "text missing": (
+        "      reopened:\n        subject: 'Re: [{{ number }}] {{ subject }}'\n",
+        "      reminder_2:\n",
+        "/wording/languages/en/reminder_2",
+        "should be 'acknowledgement'",
+    ),
+    "subject without the ID": (
+        "'[{{ number }}] We have",
+        "'We have",
+        "/wording/languages/en/acknowledgement_unknown_sender/subject",
+        "put `[{{ number }}]`",
+    ),
+    "stranger quoted": (
+        "'[{{ number }}] We have",
+        "'[{{ number }}] {{ subject }} We have",
+        "/wording/languages/en/acknowledgement_unknown_sender/subject",
+        "use one of desk, hours",
+    ),
+}
+
+ELSEWHERE = {
+    "missing key": ("  warning_share: 0.75\n", "", "/targets/warning_share", "add it", "targets:"),
+    "level without targets": (
+        "    high: {first_response: 180, next_response: 180}\n",
+        "",
+        "/targets/minutes",
+        "add `high:",
+        "  minutes:",
+    ),
+    "unlisted closing reason": (
+        "    - {code: no_reply, title: We did not hear from you, by: [staff]}\n",
+        "",
+        "/closing/silence/waiting_client/reason",
+        "use one of resolved",
+        "    waiting_client: {remind_after_days: 4, close_after_days: 7, reason: no_reply}",
+    ),
+    "unknown placeholder": (
+        "{{ body }}",
+        "{{ boddy }}",
+        "/wording/languages/en/reply/body",
+        "use one of body, desk",
+        "        body: |",
+    ),
+    "text that computes": (
+        "{{ body }}",
+        "{{ body | upper }}",
+        "/wording/languages/en/reply/body",
+        "only",
+        "        body: |",
+    ),
+}
+
+
+def check(old: str, new: str, pointer: str, remedy: str) -> tuple[str, Mistake]:
+    """Break the default policy, and return the broken text and the mistake at the pointer."""
+    text = swap(old, new)(DEFAULT)
+    found = {mistake.pointer: mistake for mistake in mistakes_of(text)}
+    assert pointer in found
+    assert remedy in found[pointer].remedy
+    return text, found[pointer]
+
+
+@pytest.mark.parametrize("case", IN_THE_CHANGED_LINE)
+def test_mistake_is_named_with_line_place_and_remedy(case: str) -> None:
+    """A mistake is reported with the line it was made in, its pointer and what to do."""
+    text, mistake = check(*IN_THE_CHANGED_LINE[case])
+    pairs = zip(DEFAULT.splitlines(), text.splitlines(), strict=False)
+    assert mistake.line == next(number for number, (was, now) in enumerate(pairs, 1) if was != now)
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_mistake_without_a_line_is_named_where_it_belongs(case: str) -> None:
+    """What is missing is reported at the line of the part around it, a text in several lines at its key."""
+    *edit, line = ELSEWHERE[case]
+    text, mistake = check(*edit)
+    assert text.splitlines()[mistake.line - 1] == line
+
+
+def test_a_text_that_is_missing_is_named() -> None:
+    """The default language must have every text."""
+    block = DEFAULT[DEFAULT.index("      reopened:\n") : DEFAULT.index("      attachment_refused:\n")]
+    (mistake,) = mistakes_of(DEFAULT.replace(block, ""))
+    assert mistake.pointer == "/wording/languages/en"
+    assert mistake.problem == "the text 'reopened' is missing"
+    assert mistake.line == line_of(DEFAULT, "    en:")
+
+
+def test_all_mistakes_are_reported_at_once_by_line() -> None:
+    """Several mistakes come together in the order of the file, and the error lists them for the API too."""
+    text = swap("max_in_a_row: 0", "max_in_a_row: -1")(swap("max_count: 20", "max_count: 0")(DEFAULT))
+    with pytest.raises(Invalid) as caught:
+        load_policy(text)
+    error = caught.value
+    assert isinstance(error, PolicyNotValid)
+    assert [mistake.pointer for mistake in error.mistakes] == ["/out_of_turn/max_in_a_row", "/attachments/max_count"]
+    assert [fault.pointer for fault in error.faults] == [mistake.pointer for mistake in error.mistakes]
+    assert error.detail.splitlines() == [str(mistake) for mistake in error.mistakes]
+    assert error.slug == "policy-not-valid"
+
+
+def test_one_mistake_does_not_drag_others_along() -> None:
+    """A wrong item in a list is one mistake, not also one of the list and of what follows from the item."""
+    text = swap("- {code: normal, title: Normal, client_may_set: true}", "- {code: normal, title: Normal}")(DEFAULT)
+    (mistake,) = mistakes_of(text)
+    assert mistake.pointer == "/urgency/levels/0/client_may_set"
+    assert len(mistakes_of(swap("verdict: in, provenance: public", "verdict: inn, provenance: public")(DEFAULT))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("name: a\ntitle: [1\n", 3, "not plain YAML"),
+        ("name: a\nname: b\n", 2, "a second time (first in line 1)"),
+        ("a: &x 1\nb: *x\n", 2, "an alias"),
+        ("a: !!python/object:os.system x\n", 1, "the tag"),
+        ("? [a]\n: 1\n", 1, "a key is a list"),
+        ("a: 1\n---\nb: 2\n", 2, "another document"),
+        ("a: \x01\n", 1, "not YAML"),
+        ("\t- a\n", 1, "not plain YAML"),
+    ],
+    ids=[
+        "open bracket",
+        "key twice",
+        "alias",
+        "tag",
+        "key that is a list",
+        "two documents",
+        "control character",
+        "tab",
+    ],
+)
+def test_files_that_are_no_plain_yaml(text: str, line: int, problem: str) -> None:
+    """What could mean more than it says, or nothing, is refused with its line."""
+    (mistake,) = mistakes_of(text)
+    assert mistake.line == line
+    assert problem in mistake.problem
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "just text", "[1, 2]"])
+def test_files_that_hold_no_policy(text: str) -> None:
+    """An empty file, a text and a list are no policy."""
+    (mistake,) = mistakes_of(text)
+    assert (mistake.line, mistake.pointer) == (1, "")
+    assert "should be an object" in mistake.remedy
+
+
+def test_times_and_words_stay_text() -> None:
+    """Times of day, dates and words such as `on` stay text without quotes; a wrong kind shows them as written."""
+    for given in ("06:00", "2026-12-25", "on", "no", "0x10", "1e3", "007"):
+        (mistake,) = mistakes_of(swap("max_count: 20", f"max_count: {given}")(DEFAULT))
+        assert mistake.problem == f"{given!r} does not fit"
+
+
+def test_file_and_text_load_alike(tmp_path: Path) -> None:
+    """A path is read as a file, a text is taken as it is."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(DEFAULT, "utf-8")
+    assert load_policy(file) == load_policy(DEFAULT)
