@@ -252,10 +252,10 @@ def test_all_mistakes_are_reported_at_once_by_line() -> None:
 
 
 def test_one_mistake_does_not_drag_others_along() -> None:
-    """A wrong item in a list is one mistake, not also one of the list and of what follows from the item."""
-    text = swap("- {code: normal, title: Normal, client_may_set: true}", "- {code: normal, title: Normal}")(DEFAULT)
-    (mistake,) = mistakes_of(text)
-    assert mistake.pointer == "/urgency/levels/0/client_may_set"
+    """Wrong items are mistakes themselves, but neither is the list that lost them nor what follows from them."""
+    text = DEFAULT.replace(", client_may_set: true}", "}").replace(", client_may_set: false}", "}")
+    pointers = [mistake.pointer for mistake in mistakes_of(text)]
+    assert pointers == ["/urgency/levels/0/client_may_set", "/urgency/levels/1/client_may_set"]
     assert len(mistakes_of(swap("verdict: in, provenance: public", "verdict: inn, provenance: public")(DEFAULT))) == 1
 
 
@@ -308,4 +308,14 @@ def test_file_and_text_load_alike(tmp_path: Path) -> None:
     """A path is read as a file, a text is taken as it is."""
     file = tmp_path / "policy.yaml"
     file.write_text(DEFAULT, "utf-8")
+    assert load_policy(file) == load_policy(DEFAULT)
+
+
+def test_file_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    """A file that isn't UTF-8 is refused at the line of the first strange byte; a byte order mark is no mistake."""
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(b"name: bitrix24\ntitle: caf\xe9\n")
+    with pytest.raises(PolicyNotValid, match="line 2: a character here is not UTF-8"):
+        load_policy(file)
+    file.write_bytes(b"\xef\xbb\xbf" + DEFAULT.encode())
     assert load_policy(file) == load_policy(DEFAULT)

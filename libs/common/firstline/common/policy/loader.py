@@ -53,9 +53,10 @@ def load_policy(source: str | Path) -> Policy:
 
     Raises:
         PolicyNotValid: with every mistake that could be found.
+        OSError: the file can't be read.
 
     """
-    content, lines = _parse(source.read_text("utf-8") if isinstance(source, Path) else source)
+    content, lines = _parse(_read(source) if isinstance(source, Path) else source)
     try:
         policy = Policy.model_validate_json(json.dumps(content))
     except ValidationError as error:
@@ -65,6 +66,16 @@ def load_policy(source: str | Path) -> Policy:
     if found:
         raise PolicyNotValid([Mistake(_line(lines, at.pointer), at.pointer, at.problem, at.remedy) for at in found])
     return policy
+
+
+def _read(file: Path) -> str:
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        mistake = Mistake(line, "", "a character here is not UTF-8", "save the file as UTF-8 text")
+        raise PolicyNotValid([mistake]) from error
 
 
 class _Plain(yaml.BaseLoader):
