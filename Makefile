@@ -53,7 +53,7 @@ bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
 
 .PHONY: soak
 soak: dev-tools ## Run the long campaigns: 100,000 calendars, 50 kills (half an hour or more)
-	@FIRSTLINE_ORACLE_CALENDARS=100000 $(BIN)/python -m pytest -m soak $(ARGS)
+	@FIRSTLINE_ORACLE_CALENDARS=100000 $(BIN)/python -m pytest $(wildcard tests/*/test_*oracle*.py) $(ARGS)
 
 .PHONY: lock
 lock: dev-tools ## Resolve the requirements anew (versions and hashes, no index addresses)

@@ -43,10 +43,11 @@ def test_modules_stay_readable(root: Path, modules: dict[str, ast.Module]) -> No
 
 
 def test_functions_stay_readable(modules: dict[str, ast.Module]) -> None:
-    """No function grows past 50 lines, its signature and docstring included."""
+    """No function grows past 50 lines, its signature and docstring included; a migration may list as many tables."""
     long = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in modules.items()
+        if "/migrations/" not in path
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (node.end_lineno or node.lineno) - node.lineno >= LONGEST_FUNCTION
