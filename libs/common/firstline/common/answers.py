@@ -1,11 +1,13 @@
 """Idempotency: an answer is stored with the change it tells of, and given again to a retry with the same key."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from firstline.common.errors import Invalid
-from firstline.common.store.port import Sql, Unit, Value
+from firstline.common.ports import Clock
+from firstline.common.store.port import Sql, Store, Unit, Value
 
 KEPT_FOR = timedelta(days=7)
 KEY_LIMIT = 200
@@ -90,3 +92,29 @@ def answer_row(retry: Retry, status: int, body: str, etag: str | None, now: date
 async def forget_old(unit: Unit, now: datetime) -> int:
     """Delete answers older than seven days; return how many."""
     return await unit.run(FORGET, before=now - KEPT_FOR)
+
+
+Made = tuple[int, str, str | None]
+"""A fresh answer: HTTP status, JSON text, ETag."""
+
+
+async def answer_once(
+    store: Store, clock: Clock, retry: Retry | None, work: Callable[[Unit], Awaitable[Made]]
+) -> Answer:
+    """Run a verb in one transaction that also keeps its answer; a retry gets that answer and changes nothing.
+
+    Raises:
+        IdempotencyKeyReused: the key came with another body before.
+
+    """
+
+    async def unit_of_work(unit: Unit) -> Answer:
+        known = await stored_answer(unit, retry) if retry else None
+        if known is not None:
+            return known
+        status, body, etag = await work(unit)
+        if retry is not None:
+            await unit.run(STORE, **answer_row(retry, status, body, etag, clock.now()))
+        return Answer(retry.digest if retry else "", status, body, etag)
+
+    return await store.write(unit_of_work)

@@ -5,333 +5,95 @@ bus. No event carries a secret.
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
-
-from pydantic import BaseModel, ConfigDict
-
-Changes = dict[str, list[Any]]
-"""What changed: {field: [old, new]}."""
-
-
-class Part(BaseModel):
-    """A value inside an event."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Actor(Part):
-    """Who did it: a person, a service or a client's system acting for one."""
-
-    id: str
-    role: str
-    client_id: str | None = None
-
-
-class Recipient(Part):
-    """Somebody on the client's side who is told about a ticket."""
-
-    address: str
-    name: str | None = None
-    language: str | None = None
-
-
-class Author(Part):
-    """Who wrote a message, and for which side."""
-
-    id: str | None = None
-    name: str | None = None
-    role: str
-    side: Literal["client", "staff"]
-
-
-class AttachmentRef(Part):
-    """An attachment by id and name; its bytes stay with intake."""
-
-    id: str
-    name: str
-
-
-class RequesterRef(Part):
-    """The person whose request it is."""
-
-    id: str | None = None
-    email: str
-    name: str | None = None
-    language: str | None = None
-
-
-class Scope(Part):
-    """Whether the policy covers the ticket (clauses 1.3, 1.4)."""
-
-    verdict: Literal["in", "out", "undetermined"]
-    support_mode: Literal["full", "consult_only", "none"]
-    reason: str | None = None
-    refer_to: str | None = None
-
-
-class MissingField(Part):
-    """A piece of required information that is lacking, and the question that asks for it (clause 4.2)."""
-
-    field: str
-    question: str
-
-
-class Origin(Part):
-    """How a message came in; the mail's own marks where it was one."""
-
-    channel: str
-    automatic: bool = False
-    verified: bool = True
-    mail_id: str | None = None
-    message_id: str | None = None
-    references: list[str] = []
-
-
-class EventData(BaseModel):
-    """What every event's data has."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    TYPE: ClassVar[str]
-
-    actor: Actor
-    organization_id: str | None = None
-
-
-class TicketEvent(EventData):
-    """What every ticket event says of its ticket, after the change."""
-
-    number: str
-    status: str
-    recipients: list[Recipient] = []
-
-
-class TicketSubmitted(TicketEvent):
-    """A request was accepted and numbered (clause 4.4)."""
-
-    TYPE = "ticket.submitted"
-    subject: str
-    body: str
-    attachments: list[AttachmentRef] = []
-    requester: RequesterRef
-    language: str
-    topic: str | None = None
-    urgency: str
-    urgency_provisional: bool = False
-    recovery: str = "none"
-    tier: str
-    scope: Scope
-    entitlement: str
-    missing_information: list[MissingField] = []
-    received_at: datetime
-    policy_version: str
-    origin: Origin
-    message_id: str | None = None
-    split_from: str | None = None
-    follows: str | None = None
-    external_ref: str | None = None
-    metadata: dict[str, Any] = {}
-
-
-class TicketReplied(TicketEvent):
-    """A public message was added by the client's side or by staff."""
-
-    TYPE = "ticket.replied"
-    message_id: str
-    author: Author
-    body: str
-    attachments: list[AttachmentRef] = []
-    received_at: datetime
-    origin: Origin
-
-
-class TicketNoted(TicketEvent):
-    """An internal note was added; clients never see it."""
-
-    TYPE = "ticket.noted"
-    message_id: str
-
-
-class TicketOpened(TicketEvent):
-    """The first claim on a new ticket opened it."""
-
-    TYPE = "ticket.opened"
-
-
-class TicketTriaged(TicketEvent):
-    """Staff judged the ticket: urgency, topic, complexity, tier, scope."""
-
-    TYPE = "ticket.triaged"
-    changes: Changes
-    reason: str | None = None
-    urgency: str
-    urgency_provisional: bool = False
-    topic: str | None = None
-    tier: str
-
-
-class TicketWaiting(TicketEvent):
-    """An answer has to wait for somebody else (clause 2.3)."""
-
-    TYPE = "ticket.waiting"
-    cause: Literal["client", "third_party", "release"]
-    circumstance: str | None = None
-    note: str | None = None
-
-
-class TicketReminded(TicketEvent):
-    """The client was asked again while we wait for them."""
-
-    TYPE = "ticket.reminded"
-    kind: str
-    closes_at: datetime | None = None
-
-
-class TicketResumed(TicketEvent):
-    """Waiting ended."""
-
-    TYPE = "ticket.resumed"
-    cause: str
-    note: str | None = None
-
-
-class TicketHandedOver(TicketEvent):
-    """Development has it (clause 2.2)."""
-
-    TYPE = "ticket.handed_over"
-    defect_ref: str
-    planned_release: dict[str, Any] | None = None
-
-
-class TicketReleasePlanned(TicketEvent):
-    """The planned release was set or moved (clause 2.2)."""
-
-    TYPE = "ticket.release_planned"
-    planned_release: dict[str, Any]
-
-
-class TicketReleased(TicketEvent):
-    """The release that fixes it is out (clause 2.2)."""
-
-    TYPE = "ticket.released"
-    version: str
-    note: str | None = None
-
-
-class TicketResolved(TicketEvent):
-    """Staff holds the problem to be solved."""
-
-    TYPE = "ticket.resolved"
-
-
-class TicketClosed(TicketEvent):
-    """The ticket is closed, with the reason."""
-
-    TYPE = "ticket.closed"
-    reason: str
-    circumstance: str | None = None
-
-
-class TicketReopened(TicketEvent):
-    """It was reopened; `received_at` is the instant that counts for its place in the queue."""
-
-    TYPE = "ticket.reopened"
-    side: Literal["client", "staff"]
-    received_at: datetime
-
-
-class TicketSplit(TicketEvent):
-    """A message became a ticket of its own (clause 2.4)."""
-
-    TYPE = "ticket.split"
-    message_id: str
-    into: str
-
-
-class TicketMerged(TicketEvent):
-    """The ticket was joined to another as a duplicate."""
-
-    TYPE = "ticket.merged"
-    into: str
-
-
-class TicketUnmerged(TicketEvent):
-    """A merge was taken back."""
-
-    TYPE = "ticket.unmerged"
-
-
-class TicketSupervisorRequested(TicketEvent):
-    """The client asks the supervisor to accelerate or to comment."""
-
-    TYPE = "ticket.supervisor_requested"
-    request_id: str
-    kind: str
-
-
-class TicketSupervisorAnswered(TicketEvent):
-    """The supervisor answered."""
-
-    TYPE = "ticket.supervisor_answered"
-    request_id: str
-
-
-class TicketAccessRequested(TicketEvent):
-    """Staff asks for credentials of named kinds (clause 4.3)."""
-
-    TYPE = "ticket.access_requested"
-    request_id: str
-    kinds: list[str]
-
-
-class TicketAccessProvided(TicketEvent):
-    """The client provided credentials; their values are in no event."""
-
-    TYPE = "ticket.access_provided"
-    request_id: str
-
-
-class TicketAccessRevealed(TicketEvent):
-    """Staff read credentials."""
-
-    TYPE = "ticket.access_revealed"
-    request_id: str
-
-
-class TicketAccessPurged(TicketEvent):
-    """Credentials were deleted."""
-
-    TYPE = "ticket.access_purged"
-    request_id: str
-
-
-class TicketRated(TicketEvent):
-    """The client rated the handling."""
-
-    TYPE = "ticket.rated"
-    mark: str
-
-
-class TicketParticipantAdded(TicketEvent):
-    """Somebody was added to the client's side of the conversation."""
-
-    TYPE = "ticket.participant_added"
-    participant: Recipient
-
-
-class TicketHeldMail(TicketEvent):
-    """A mail that names the ticket is held for a specialist to judge (clause 4.4)."""
-
-    TYPE = "ticket.held_mail"
-    mail_id: str
-    reason: str
-
-
-class EntryKey(Part):
-    """The key of an entry: out of turn first, then the instant, then intake's log position."""
-
-    out_of_turn: bool
-    since: datetime
-    position: int
+from typing import Any, Literal
+
+from pydantic import Field
+
+from firstline.common.event_parts import (
+    Actor,
+    AttachmentRef,
+    Author,
+    Changes,
+    EntryKey,
+    EventData,
+    MissingField,
+    Origin,
+    Part,
+    Recipient,
+    RequesterRef,
+    Scope,
+    TicketEvent,
+)
+from firstline.common.ticket_events import (
+    TicketAccessProvided,
+    TicketAccessPurged,
+    TicketAccessRequested,
+    TicketAccessRevealed,
+    TicketClosed,
+    TicketHandedOver,
+    TicketHeldMail,
+    TicketMerged,
+    TicketNoted,
+    TicketOpened,
+    TicketParticipantAdded,
+    TicketRated,
+    TicketReleased,
+    TicketReleasePlanned,
+    TicketReminded,
+    TicketReopened,
+    TicketReplied,
+    TicketResolved,
+    TicketResumed,
+    TicketSplit,
+    TicketSubmitted,
+    TicketSupervisorAnswered,
+    TicketSupervisorRequested,
+    TicketTriaged,
+    TicketUnmerged,
+    TicketWaiting,
+)
+
+__all__ = [
+    "Actor",
+    "AttachmentRef",
+    "Author",
+    "Changes",
+    "EntryKey",
+    "EventData",
+    "MissingField",
+    "Origin",
+    "Part",
+    "Recipient",
+    "RequesterRef",
+    "Scope",
+    "TicketAccessProvided",
+    "TicketAccessPurged",
+    "TicketAccessRequested",
+    "TicketAccessRevealed",
+    "TicketClosed",
+    "TicketEvent",
+    "TicketHandedOver",
+    "TicketHeldMail",
+    "TicketMerged",
+    "TicketNoted",
+    "TicketOpened",
+    "TicketParticipantAdded",
+    "TicketRated",
+    "TicketReleasePlanned",
+    "TicketReleased",
+    "TicketReminded",
+    "TicketReopened",
+    "TicketReplied",
+    "TicketResolved",
+    "TicketResumed",
+    "TicketSplit",
+    "TicketSubmitted",
+    "TicketSupervisorAnswered",
+    "TicketSupervisorRequested",
+    "TicketTriaged",
+    "TicketUnmerged",
+    "TicketWaiting",
+]
 
 
 class QueueEvent(EventData):
@@ -481,6 +243,8 @@ class AccountPersonChanged(EventData):
     language: str | None = None
     role: str
     active: bool
+    tier: str | None = None
+    skills: list[str] = Field(default_factory=list)
 
 
 class AccountOrganizationChanged(EventData):
@@ -502,6 +266,18 @@ class AccountLicenceChanged(EventData):
     product: str
     edition: str | None = None
     active_until: datetime | None = None
+
+
+class AccountApiKeyChanged(EventData):
+    """An API key was made or revoked; `person_id` None: it acts for the organisation."""
+
+    TYPE = "account.api_key_changed"
+    id: str
+    name: str
+    last4: str
+    person_id: str | None = None
+    role: str
+    revoked_at: datetime | None = None
 
 
 class PersonErased(EventData):

@@ -122,7 +122,6 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "api_keys.manage": {Role.PARTNER: Relation.ORGANIZATION, **_ADMIN},
         "me.read": _EVERYBODY,
         "parked.manage": _ADMIN,
-        "dev.clock": {**_EVERYBODY, **_SERVICE},
         "log.read": _SERVICE,
     }
 )

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 Value = str | int | float | bytes | datetime | Mapping[str, object] | Sequence[object] | None
@@ -18,14 +19,14 @@ Value = str | int | float | bytes | datetime | Mapping[str, object] | Sequence[o
 
 
 @dataclass(frozen=True, slots=True)
-class Sql(Generic[R]):
+class Sql(Generic[R_co]):
     """One statement and the class of its rows: a dataclass with a field per column in order, or a scalar type.
 
     Columns annotated `datetime`, `bool`, `dict` or `list` are converted from what the database holds.
     """
 
     text: str
-    into: type[R]
+    into: type[R_co]
 
 
 class Unit(Protocol):

@@ -1,0 +1,239 @@
+"""The events of a ticket: what was said, judged, waited for and ended (intake produces them)."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from firstline.common.event_parts import (
+    AttachmentRef,
+    Author,
+    Changes,
+    MissingField,
+    Origin,
+    Recipient,
+    RequesterRef,
+    Scope,
+    TicketEvent,
+)
+
+
+class TicketSubmitted(TicketEvent):
+    """A request was accepted and numbered (clause 4.4)."""
+
+    TYPE = "ticket.submitted"
+    subject: str
+    body: str
+    attachments: list[AttachmentRef] = Field(default_factory=list)
+    requester: RequesterRef
+    language: str
+    topic: str | None = None
+    urgency: str
+    urgency_provisional: bool = False
+    recovery: str = "none"
+    tier: str
+    scope: Scope
+    entitlement: str
+    missing_information: list[MissingField] = Field(default_factory=list)
+    received_at: datetime
+    policy_version: str
+    origin: Origin
+    message_id: str | None = None
+    split_from: str | None = None
+    follows: str | None = None
+    external_ref: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class TicketReplied(TicketEvent):
+    """A public message was added by the client's side or by staff."""
+
+    TYPE = "ticket.replied"
+    message_id: str
+    author: Author
+    body: str
+    attachments: list[AttachmentRef] = Field(default_factory=list)
+    received_at: datetime
+    origin: Origin
+
+
+class TicketNoted(TicketEvent):
+    """An internal note was added; clients never see it."""
+
+    TYPE = "ticket.noted"
+    message_id: str
+
+
+class TicketOpened(TicketEvent):
+    """The first claim on a new ticket opened it."""
+
+    TYPE = "ticket.opened"
+
+
+class TicketTriaged(TicketEvent):
+    """Staff judged the ticket: urgency, topic, complexity, tier, scope."""
+
+    TYPE = "ticket.triaged"
+    changes: Changes
+    reason: str | None = None
+    urgency: str
+    urgency_provisional: bool = False
+    topic: str | None = None
+    tier: str
+
+
+class TicketWaiting(TicketEvent):
+    """An answer has to wait for somebody else (clause 2.3)."""
+
+    TYPE = "ticket.waiting"
+    cause: Literal["client", "third_party", "release"]
+    circumstance: str | None = None
+    note: str | None = None
+
+
+class TicketReminded(TicketEvent):
+    """The client was asked again while we wait for them."""
+
+    TYPE = "ticket.reminded"
+    kind: str
+    closes_at: datetime | None = None
+
+
+class TicketResumed(TicketEvent):
+    """Waiting ended."""
+
+    TYPE = "ticket.resumed"
+    cause: str
+    note: str | None = None
+
+
+class TicketHandedOver(TicketEvent):
+    """Development has it (clause 2.2)."""
+
+    TYPE = "ticket.handed_over"
+    defect_ref: str
+    planned_release: dict[str, Any] | None = None
+
+
+class TicketReleasePlanned(TicketEvent):
+    """The planned release was set or moved (clause 2.2)."""
+
+    TYPE = "ticket.release_planned"
+    planned_release: dict[str, Any]
+
+
+class TicketReleased(TicketEvent):
+    """The release that fixes it is out (clause 2.2)."""
+
+    TYPE = "ticket.released"
+    version: str
+    note: str | None = None
+
+
+class TicketResolved(TicketEvent):
+    """Staff holds the problem to be solved."""
+
+    TYPE = "ticket.resolved"
+
+
+class TicketClosed(TicketEvent):
+    """The ticket is closed, with the reason."""
+
+    TYPE = "ticket.closed"
+    reason: str
+    circumstance: str | None = None
+
+
+class TicketReopened(TicketEvent):
+    """It was reopened; `received_at` is the instant that counts for its place in the queue."""
+
+    TYPE = "ticket.reopened"
+    side: Literal["client", "staff"]
+    received_at: datetime
+
+
+class TicketSplit(TicketEvent):
+    """A message became a ticket of its own (clause 2.4)."""
+
+    TYPE = "ticket.split"
+    message_id: str
+    into: str
+
+
+class TicketMerged(TicketEvent):
+    """The ticket was joined to another as a duplicate."""
+
+    TYPE = "ticket.merged"
+    into: str
+
+
+class TicketUnmerged(TicketEvent):
+    """A merge was taken back."""
+
+    TYPE = "ticket.unmerged"
+
+
+class TicketSupervisorRequested(TicketEvent):
+    """The client asks the supervisor to accelerate or to comment."""
+
+    TYPE = "ticket.supervisor_requested"
+    request_id: str
+    kind: str
+
+
+class TicketSupervisorAnswered(TicketEvent):
+    """The supervisor answered."""
+
+    TYPE = "ticket.supervisor_answered"
+    request_id: str
+
+
+class TicketAccessRequested(TicketEvent):
+    """Staff asks for credentials of named kinds (clause 4.3)."""
+
+    TYPE = "ticket.access_requested"
+    request_id: str
+    kinds: list[str]
+
+
+class TicketAccessProvided(TicketEvent):
+    """The client provided credentials; their values are in no event."""
+
+    TYPE = "ticket.access_provided"
+    request_id: str
+
+
+class TicketAccessRevealed(TicketEvent):
+    """Staff read credentials."""
+
+    TYPE = "ticket.access_revealed"
+    request_id: str
+
+
+class TicketAccessPurged(TicketEvent):
+    """Credentials were deleted."""
+
+    TYPE = "ticket.access_purged"
+    request_id: str
+
+
+class TicketRated(TicketEvent):
+    """The client rated the handling."""
+
+    TYPE = "ticket.rated"
+    mark: str
+
+
+class TicketParticipantAdded(TicketEvent):
+    """Somebody was added to the client's side of the conversation."""
+
+    TYPE = "ticket.participant_added"
+    participant: Recipient
+
+
+class TicketHeldMail(TicketEvent):
+    """A mail that names the ticket is held for a specialist to judge (clause 4.4)."""
+
+    TYPE = "ticket.held_mail"
+    mail_id: str
+    reason: str

@@ -1,0 +1,1 @@
+"""Intake's HTTP routes, one file a resource."""

@@ -1,0 +1,151 @@
+"""Requests: submit, check, read, list, history."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from firstline.common.application import json_answer, permit
+from firstline.common.errors import Fault, Invalid
+from firstline.common.log import STREAM_EVENTS
+from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, etag_of
+from firstline.common.permissions import Access
+from firstline.common.store.port import Unit, Value
+from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here
+from firstline.intake.schemas.given import JSON_LIMIT, TicketIn, size_of
+from firstline.intake.schemas.shown import HistoryOut, TicketOut, Verdict, ticket_out, verdict_out
+from firstline.intake.service.change import side_of
+from firstline.intake.service.desk import Desk
+from firstline.intake.service.requester import Named, new_ticket
+from firstline.intake.service.submission import NewTicket, check, submit
+from firstline.intake.store.tickets import list_tickets
+from firstline.intake.ticket import allowed
+
+router = APIRouter(prefix="/v1/tickets", tags=["requests"])
+HISTORY_LIMIT = 1000
+
+
+@router.post("", status_code=201, response_model=TicketOut)
+async def submit_request(
+    request: Request,
+    body: TicketIn,
+    desk: DeskHere,
+    access: Annotated[Access, Depends(permit("tickets.submit"))],
+    idempotency_key: Key = None,
+) -> Response:
+    """Send a request.
+
+    It is stored durably, numbered and queued before the answer comes; the acknowledgement follows by mail. What the
+    policy finds missing is asked for, not refused.
+    """
+    new = await _new(desk, access, body)
+    retry = await retry_here(request, access, idempotency_key)
+    people = sorted({new.requester.email, *(person.email for person in new.copied)})
+    answer = await submit(desk, new, retry, lambda ticket, _judged: document(desk, access, ticket, people))
+    return json_answer(answer.body, answer.status, answer.etag)
+
+
+@router.post("/check")
+async def check_request(
+    body: TicketIn, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.check"))]
+) -> Verdict:
+    """Ask what the policy says of a request; nothing is stored."""
+    new = await _new(desk, access, body)
+    judged = await desk.store.read(lambda unit: check(desk, unit, new))
+    return verdict_out(judged.judgement, new.topic, desk.policies.current.version)
+
+
+async def _new(desk: Desk, access: Access, body: TicketIn) -> NewTicket:
+    """Return the body as a new request of whoever it is for.
+
+    Raises:
+        Invalid: fields or metadata are too large, or the requester is not one the caller may name.
+
+    """
+    for name in ("fields", "metadata"):
+        if size_of(getattr(body, name)) > JSON_LIMIT:
+            raise Invalid("The request is too large.", faults=(Fault(f"/{name}", f"At most {JSON_LIMIT} bytes."),))
+    values: dict[str, Any] = body.model_dump(exclude={"requester", "channel", "attachment_ids"})
+    named = Named(**body.requester.model_dump()) if body.requester else None
+    return await desk.store.read(
+        lambda unit: new_ticket(desk, unit, access.principal, named, body.channel, tuple(body.attachment_ids), values)
+    )
+
+
+@router.get("")
+async def list_requests(
+    desk: DeskHere,
+    access: Annotated[Access, Depends(permit("tickets.list"))],
+    status: Literal["new", "open", "waiting", "resolved", "closed"] | None = None,
+    tier: str | None = None,
+    topic: str | None = None,
+    urgency: str | None = None,
+    waiting_cause: Literal["client", "third_party", "release"] | None = None,
+    requester: Annotated[str | None, Query(description="Address of somebody who takes part.")] = None,
+    organization_id: str | None = None,
+    external_ref: str | None = None,
+    q: Annotated[str | None, Query(description="A request's number, or a participant's address.")] = None,
+    updated_after: datetime | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+) -> Page[TicketOut]:
+    """List requests that you may see, newest first."""
+    filters = _filters(locals(), q)
+    if updated_after is not None and updated_after.tzinfo is None:
+        fault = Fault("#query/updated_after", "Give the time zone, such as 2026-11-23T06:00:00Z.")
+        raise Invalid("A time without its zone can't be compared.", faults=(fault,))
+    place = desk.cursors.read("tickets", cursor)
+    after = str(place[0]) if place else None
+    found = await desk.store.read(lambda unit: list_tickets(unit, access, filters, updated_after, after, limit + 1))
+    now, side = desk.now(), side_of(access.principal)
+    items = []
+    for ticket in found[:limit]:
+        policy, _ = desk.policies.of(ticket.policy_version)
+        items.append(ticket_out(ticket, allowed(ticket, side, policy.closing.reopen_window, now)))
+    more = desk.cursors.write("tickets", [items[-1].id]) if len(found) > limit else None
+    return Page[TicketOut](items=items, next=more)
+
+
+def _filters(given: dict[str, Any], q: str | None) -> dict[str, Value]:
+    names = ("status", "tier", "topic", "urgency", "waiting_cause", "organization_id", "external_ref", "requester")
+    filters: dict[str, Value] = {name: given[name] for name in names if given[name] is not None}
+    if q is not None:
+        filters["requester" if "@" in q else "number"] = q.strip()
+    if "requester" in filters:
+        filters["requester"] = str(filters["requester"]).lower()
+    return filters
+
+
+@router.get("/{reference}", response_model=TicketOut)
+async def read_request(
+    reference: Reference, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.read"))]
+) -> Response:
+    """Read a request."""
+    ticket, people = await read_ticket(desk, access, reference)
+    return json_answer(document(desk, access, ticket, people), etag=etag_of(ticket.version))
+
+
+@router.get("/{reference}/history")
+async def read_history(
+    reference: Reference,
+    desk: DeskHere,
+    access: Annotated[Access, Depends(permit("tickets.history"))],
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=HISTORY_LIMIT)] = MAX_LIMIT,
+) -> Page[HistoryOut]:
+    """Read every event of a request, oldest first: who did what, with old and new values."""
+    ticket, _ = await read_ticket(desk, access, reference)
+    place = desk.cursors.read("history", cursor)
+    after = int(place[0]) if place else 0
+
+    async def work(unit: Unit) -> list[HistoryOut]:
+        rows = await unit.all(STREAM_EVENTS, stream=f"ticket/{ticket.id}", after=after, limit=limit + 1)
+        return [
+            HistoryOut(id=r.id, type=r.type, version=r.version, time=r.time, data=json.loads(r.data or "{}"))
+            for r in rows
+        ]
+
+    found = await desk.store.read(work)
+    more = desk.cursors.write("history", [found[limit - 1].version]) if len(found) > limit else None
+    return Page[HistoryOut](items=found[:limit], next=more)

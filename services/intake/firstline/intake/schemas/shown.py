@@ -1,0 +1,298 @@
+"""Response bodies, made from what the store holds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from firstline.common.permissions import Principal
+from firstline.intake.scope import Judgement
+from firstline.intake.store.mails import Mail
+from firstline.intake.store.messages import Attached, Attachment, Message
+from firstline.intake.ticket import Side, Ticket
+
+
+class ScopeOut(BaseModel):
+    """Whether the policy covers it, how far, why, and who can help instead."""
+
+    verdict: Literal["in", "out", "undetermined"]
+    support_mode: Literal["full", "consult_only", "none"]
+    reason: str | None = None
+    refer_to: str | None = None
+    product_error: bool | None = None
+
+
+class MissingOut(BaseModel):
+    """A piece of information that is lacking, and the question for it."""
+
+    field: str
+    question: str
+
+
+class RequesterOut(BaseModel):
+    """Whose request it is."""
+
+    id: str | None
+    email: str
+    name: str | None
+    language: str | None
+
+
+class Article(BaseModel):
+    """A page that may answer the request."""
+
+    title: str
+    url: str
+
+
+class Verdict(BaseModel):
+    """What the policy says of a request."""
+
+    urgency: str
+    urgency_provisional: bool
+    topic: str | None
+    tier: str
+    scope: ScopeOut
+    missing_information: list[MissingOut]
+    suggested_articles: list[Article] = []
+    entitlement: Literal["active", "expired", "unknown"]
+    notice: str | None = Field(None, description="What the state of the licence means for the client.")
+    policy_version: str
+
+
+class TicketOut(BaseModel):
+    """A request as it stands."""
+
+    id: str
+    number: str = Field(examples=["FL-7K3M-9QPX"])
+    version: int = Field(description="Counts its changes; also the ETag.")
+    status: Literal["new", "open", "waiting", "resolved", "closed"]
+    waiting_cause: Literal["client", "third_party", "release"] | None
+    circumstance: str | None
+    close_reason: str | None
+    subject: str
+    topic: str | None
+    tier: str
+    urgency: str
+    urgency_provisional: bool
+    urgency_reason: str | None
+    recovery: str
+    complexity: str | None
+    scope: ScopeOut
+    missing_information: list[MissingOut]
+    suggested_articles: list[Article] = []
+    entitlement: str
+    doc_required: bool
+    policy_version: str
+    requester: RequesterOut
+    participants: list[str] = []
+    organization_id: str | None
+    product: str | None
+    product_version: str | None
+    licence_last4: str | None
+    fields: dict[str, Any]
+    doc_refs: list[Any]
+    external_ref: str | None
+    metadata: dict[str, Any]
+    channel: str
+    verified: bool
+    follows: str | None
+    reopen_count: int
+    received_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    allowed: list[str] = Field(description="The verbs that you may use now.")
+    links: dict[str, str]
+
+
+class AuthorOut(BaseModel):
+    """Who wrote it."""
+
+    id: str | None
+    name: str | None
+    role: str
+    side: Side
+
+
+class AttachedOut(BaseModel):
+    """A file of a message; `reason` says why one was not taken."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    status: str
+    reason: str | None
+
+
+class MessageOut(BaseModel):
+    """A message or internal note."""
+
+    id: str
+    ticket_id: str
+    audience: Literal["public", "internal"]
+    author: AuthorOut
+    body: str
+    attachments: list[AttachedOut]
+    channel: str
+    automatic: bool
+    verified: bool
+    received_at: datetime
+    created_at: datetime
+
+
+class MessageAdded(BaseModel):
+    """A message that was added, and the request as it stands then.
+
+    `follows` is given where the old request had ended too long ago: `ticket` is then the new one that follows it.
+    """
+
+    id: str
+    ticket: TicketOut
+    follows: str | None = None
+
+
+class AttachmentOut(BaseModel):
+    """An uploaded file; pass its `id` in `attachment_ids` of a request or message."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    sha256: str
+    status: str
+    created_at: datetime
+
+
+class MailOut(BaseModel):
+    """A mail that came in, and its one outcome (null: not judged yet)."""
+
+    id: str
+    outcome: Literal["new_ticket", "appended", "quarantined", "refused", "duplicate"] | None
+    reason: str | None
+    subject: str | None
+    from_: str | None = Field(serialization_alias="from")
+    mail_from: str
+    rcpt_to: list[str]
+    text: str | None
+    attachments: list[dict[str, Any]]
+    automatic: str | None
+    ticket_id: str | None
+    duplicate_of: str | None
+    message_id: str | None
+    sha256: str
+    size: int
+    received_at: datetime
+
+
+class HistoryOut(BaseModel):
+    """One event of a request's history."""
+
+    id: str
+    type: str
+    version: int
+    time: datetime
+    data: dict[str, Any]
+
+
+def links_of(ticket: Ticket) -> dict[str, str]:
+    """Return where a request, its messages and its place in the queue are."""
+    own = f"/v1/tickets/{ticket.id}"
+    return {"self": own, "messages": f"{own}/messages", "queue": f"/v1/queue/{ticket.id}"}
+
+
+def ticket_out(ticket: Ticket, allowed: Sequence[str], participants: Sequence[str] = ()) -> TicketOut:
+    """Return a request's document."""
+    values = {name: getattr(ticket, name) for name in Ticket.__slots__}
+    requester = RequesterOut(
+        id=values.pop("requester_id"),
+        email=values.pop("requester_email"),
+        name=values.pop("requester_name"),
+        language=values.pop("language"),
+    )
+    return TicketOut(
+        **values, requester=requester, participants=list(participants), allowed=list(allowed), links=links_of(ticket)
+    )
+
+
+def verdict_out(judgement: Judgement, topic: str | None, policy_version: str) -> Verdict:
+    """Return what the policy says of a request, as a document."""
+    scope = judgement.scope
+    return Verdict(
+        urgency=judgement.urgency,
+        urgency_provisional=judgement.urgency_provisional,
+        topic=topic,
+        tier=judgement.tier,
+        scope=ScopeOut(
+            verdict=scope.verdict, support_mode=scope.support_mode, reason=scope.reason, refer_to=scope.refer_to
+        ),
+        missing_information=[MissingOut(field=m.field, question=m.question) for m in judgement.missing_information],
+        entitlement=judgement.entitlement,
+        notice=judgement.notice,
+        policy_version=policy_version,
+    )
+
+
+def message_out(message: Message, attached: Sequence[Attached], reader: Principal) -> MessageOut:
+    """Return a message's document; a client does not learn the ID of who answers."""
+    hidden = message.side == "staff" and not reader.is_staff
+    return MessageOut(
+        id=message.id,
+        ticket_id=message.ticket_id,
+        audience="internal" if message.audience == "internal" else "public",
+        author=AuthorOut(
+            id=None if hidden else message.author_id,
+            name=message.author_name,
+            role=message.author_role,
+            side="staff" if message.side == "staff" else "client",
+        ),
+        body=message.body,
+        attachments=[
+            AttachedOut(id=a.id, name=a.name, type=a.type, size=a.size, status=a.status, reason=a.reason)
+            for a in attached
+            if a.message_id == message.id
+        ],
+        channel=message.channel,
+        automatic=message.automatic,
+        verified=message.verified,
+        received_at=message.received_at,
+        created_at=message.created_at,
+    )
+
+
+def attachment_out(attachment: Attachment) -> AttachmentOut:
+    """Return an uploaded file's document."""
+    return AttachmentOut(
+        id=attachment.id,
+        name=attachment.name,
+        type=attachment.type,
+        size=attachment.size,
+        sha256=attachment.sha256,
+        status=attachment.status,
+        created_at=attachment.created_at,
+    )
+
+
+def mail_out(mail: Mail) -> MailOut:
+    """Return a mail's document."""
+    return MailOut(
+        id=mail.id,
+        outcome=mail.outcome,  # type: ignore[arg-type]  # the column holds the outcomes only
+        reason=mail.reason,
+        subject=mail.subject,
+        from_=mail.from_address,
+        mail_from=mail.mail_from,
+        rcpt_to=mail.rcpt_to,
+        text=mail.text,
+        attachments=mail.attachments or [],
+        automatic=mail.automatic,
+        ticket_id=mail.ticket_id,
+        duplicate_of=mail.duplicate_of,
+        message_id=mail.message_id,
+        sha256=mail.sha256,
+        size=mail.size,
+        received_at=mail.received_at,
+    )

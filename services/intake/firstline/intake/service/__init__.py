@@ -1,0 +1,1 @@
+"""The verbs of intake, one function each, with plain arguments."""

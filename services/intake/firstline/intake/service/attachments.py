@@ -1,0 +1,168 @@
+"""Files that come with messages (clause 4.6): stored first, judged by content, bound to one message."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from firstline.common.errors import Conflict, Fault, Invalid, NotFound
+from firstline.common.permissions import Access
+from firstline.common.policy.model import Attachments, Policy
+from firstline.common.store.port import Unit, Value
+from firstline.intake.files import FileRules, FileVerdict, judge
+from firstline.intake.service.change import find_for
+from firstline.intake.service.desk import Desk
+from firstline.intake.store.messages import (
+    ALREADY_ATTACHED,
+    ATTACHMENT,
+    ATTACHMENT_PLACE,
+    ATTACHMENTS,
+    INSERT_ATTACHMENT,
+    Attachment,
+)
+
+
+class FileRefused(Invalid):
+    """The file can't be taken; the detail says what to send instead (clause 4.6)."""
+
+    title = "The file can't be taken"
+
+
+class AttachmentUsed(Conflict):
+    """The attachment came with another message; upload the file again."""
+
+    title = "The attachment belongs to another message"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as its sender names it."""
+
+    name: str
+    declared_type: str
+
+
+def rules_of(policy: Policy) -> FileRules:
+    """Return which files the policy takes."""
+    taken: Attachments = policy.attachments
+    return FileRules(
+        images=taken.images,
+        only_in_archive=taken.only_in_archive,
+        archives=taken.archives,
+        others=taken.others,
+        max_bytes=taken.max_bytes,
+    )
+
+
+def advice_of(policy: Policy, verdict: FileVerdict) -> str:
+    """Return what the sender of a refused file is told."""
+    return str(getattr(policy.attachments.advice, verdict.advice or "other"))
+
+
+async def upload(desk: Desk, uploader: str, file: Upload, chunks: AsyncIterator[bytes]) -> Attachment:
+    """Keep a file for a message to come.
+
+    Raises:
+        TooLarge: it is larger than the policy allows; nothing is kept.
+        FileRefused: its content is not one that the policy takes; nothing is kept.
+
+    """
+    policy = desk.policies.current
+    stored = await desk.files.put(chunks, policy.attachments.max_bytes)
+    content = b"".join([chunk async for chunk in await desk.files.open(stored.key)])
+    rules = rules_of(policy)
+    verdict = await desk.ports.offload(lambda: judge(file.name, file.declared_type, content, rules))
+    if verdict.status != "ok":
+        await desk.files.delete(stored.key)
+        fault = Fault("/file", advice_of(policy, verdict))
+        raise FileRefused(advice_of(policy, verdict), faults=(fault,), clause="4.6", extra={"reason": verdict.reason})
+    attachment = _attachment(desk, uploader, file, verdict, stored.key, stored.size, stored.sha256, None)
+    await desk.store.write(lambda unit: unit.run(INSERT_ATTACHMENT, **attachment_row(attachment)))
+    return attachment
+
+
+async def keep_mailed(desk: Desk, uploader: str, file: Upload, content: bytes, sha256: str) -> Attachment:
+    """Return a mail's file, kept if the policy takes it; of a refused one the reason stays (reading A18)."""
+    policy = desk.policies.current
+    rules = rules_of(policy)
+    verdict = await desk.ports.offload(lambda: judge(file.name, file.declared_type, content, rules))
+    key, reason = None, advice_of(policy, verdict) if verdict.status != "ok" else None
+    if verdict.status == "ok":
+        key = (await desk.files.put(_once(content), len(content))).key
+    return _attachment(desk, uploader, file, verdict, key, len(content), sha256, reason)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _attachment(
+    desk: Desk,
+    uploader: str,
+    file: Upload,
+    verdict: FileVerdict,
+    key: str | None,
+    size: int,
+    sha256: str,
+    reason: str | None,
+) -> Attachment:
+    return Attachment(
+        id=desk.ports.ids.new(),
+        uploader=uploader,
+        name=verdict.name,
+        declared_type=file.declared_type[:200],
+        type=verdict.sniffed_type,
+        size=size,
+        sha256=sha256,
+        file_key=key,
+        status=verdict.status,
+        reason=reason,
+        created_at=desk.now(),
+    )
+
+
+def attachment_row(attachment: Attachment) -> dict[str, Value]:
+    """Return an attachment as the parameters of its insertion."""
+    return {name: getattr(attachment, name) for name in Attachment.__slots__}
+
+
+async def usable_attachments(desk: Desk, unit: Unit, uploader: str, ids: tuple[str, ...]) -> tuple[Attachment, ...]:
+    """Return the attachments for a message: the uploader's own, none of them used before.
+
+    Raises:
+        Invalid: more than the policy allows, or an ID that isn't the uploader's.
+        AttachmentUsed: one came with another message.
+
+    """
+    if not ids:
+        return ()
+    most = desk.policies.current.attachments.max_count
+    if len(set(ids)) > most:
+        fault = Fault("/attachment_ids", desk.policies.current.attachments.advice.count)
+        raise Invalid("Too many files for one message.", faults=(fault,), clause="4.6")
+    found = {a.id: a for a in await unit.all(ATTACHMENTS, ids=ids) if a.uploader == uploader}
+    for index, wanted in enumerate(ids):
+        if wanted not in found:
+            fault = Fault(f"/attachment_ids/{index}", "Upload the file first, as the same user, and use its ID.")
+            raise Invalid("There is no such attachment of yours.", faults=(fault,))
+    if await unit.all(ALREADY_ATTACHED, ids=ids):
+        raise AttachmentUsed("An attachment came with another message before. Upload the file again.")
+    return tuple(found[wanted] for wanted in dict.fromkeys(ids))
+
+
+async def readable_attachment(unit: Unit, access: Access, attachment_id: str) -> Attachment:
+    """Return a file that the caller may read: one of a message they may see, or their own upload.
+
+    Raises:
+        NotFound: there is none for the caller, or its bytes were not kept.
+
+    """
+    attachment = await unit.one(ATTACHMENT, id=attachment_id)
+    if attachment is None or attachment.file_key is None:
+        raise NotFound("No file with this ID is here for you. Check the ID.")
+    place = await unit.one(ATTACHMENT_PLACE, id=attachment_id)
+    if place is None and attachment.uploader != access.principal.id:
+        raise NotFound("No file with this ID is here for you. Check the ID.")
+    if place is not None:
+        await find_for(unit, access, place.ticket_id)
+        if place.audience == "internal" and not access.principal.is_staff:
+            raise NotFound("No file with this ID is here for you. Check the ID.")
+    return attachment

@@ -1,0 +1,133 @@
+"""One verb at work on one ticket: read, judge, note what happens, save it with its events in one transaction."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from firstline.common.addresses import read_number
+from firstline.common.errors import NotFound
+from firstline.common.events import Actor, Recipient, TicketEvent
+from firstline.common.permissions import Access, Principal
+from firstline.common.store.port import Unit
+from firstline.intake.service.desk import Desk
+from firstline.intake.store.tickets import (
+    PARTICIPANTS,
+    TICKET,
+    TICKET_BY_NUMBER,
+    TICKET_TO_CHANGE,
+    UPDATE_TICKET,
+    Participant,
+)
+from firstline.intake.ticket import Side, Ticket, demand
+
+
+def side_of(principal: Principal) -> Side:
+    """Return which side of the conversation the caller is on."""
+    return "staff" if principal.is_staff else "client"
+
+
+def actor_of(principal: Principal) -> Actor:
+    """Return the caller as events name them."""
+    return Actor(id=principal.id, role=principal.role.value, client_id=principal.client_id)
+
+
+def row_of(ticket: Ticket) -> dict[str, Any]:
+    """Return a ticket as the parameters of its statements."""
+    return {name: getattr(ticket, name) for name in Ticket.__slots__}
+
+
+async def find(unit: Unit, reference: str) -> Ticket:
+    """Return the ticket with that ID or number.
+
+    Raises:
+        NotFound: there is none.
+
+    """
+    number = read_number(reference)
+    ticket = await (unit.one(TICKET_BY_NUMBER, number=number) if number else unit.one(TICKET, id=reference))
+    if ticket is None:
+        raise NotFound("Nothing with this ID is here for you. Check the ID.")
+    return ticket
+
+
+async def find_for(unit: Unit, access: Access, reference: str) -> tuple[Ticket, list[Participant]]:
+    """Return a ticket within the caller's reach, and its participants.
+
+    Raises:
+        NotFound: there is none that the caller may see.
+
+    """
+    ticket = await find(unit, reference)
+    participants = await unit.all(PARTICIPANTS, ticket_id=ticket.id)
+    access.demand(frozenset(person.address for person in participants), ticket.organization_id)
+    return ticket, participants
+
+
+class Change:
+    """A change of one ticket; events carry the ticket's status after all of it."""
+
+    def __init__(self, desk: Desk, unit: Unit, ticket: Ticket, participants: list[Participant], actor: Actor) -> None:
+        self.desk = desk
+        self.unit = unit
+        self.ticket = ticket
+        self.participants = participants
+        self.actor = actor
+        self.now: datetime = desk.now()
+        self._said: list[tuple[type[TicketEvent], dict[str, Any]]] = []
+
+    def demand(self, verb: str, side: Side) -> None:
+        """Make sure that the verb is possible now.
+
+        Raises:
+            IllegalTransition: not in this status.
+            PastTheWindow: too late to reopen.
+
+        """
+        policy, _ = self.desk.policies.of(self.ticket.policy_version)
+        demand(self.ticket, verb, side, policy.closing.reopen_window, self.now)
+
+    def become(self, **values: Any) -> None:
+        """Give the ticket new values."""
+        self.ticket = replace(self.ticket, **values)
+
+    def say(self, event: type[TicketEvent], **data: Any) -> None:
+        """Note an event to be appended when the change is saved."""
+        self._said.append((event, data))
+
+    def go_open(self) -> None:
+        """Make it open, whatever it was."""
+        self.become(
+            status="open", waiting_cause=None, circumstance=None, resolved_at=None, closed_at=None, close_reason=None
+        )
+
+    async def save(self) -> Ticket:
+        """Append the events and store the ticket; return it with its new version."""
+        facts = {
+            "actor": self.actor,
+            "organization_id": self.ticket.organization_id,
+            "number": self.ticket.number,
+            "status": self.ticket.status,
+            "recipients": recipients_of(self.participants),
+        }
+        events = [event(**facts, **data) for event, data in self._said]
+        version = await self.desk.log.append(self.unit, f"ticket/{self.ticket.id}", *events)
+        self.become(version=version, updated_at=self.now)
+        await self.unit.run(UPDATE_TICKET, **row_of(self.ticket))
+        return self.ticket
+
+
+async def begin(desk: Desk, unit: Unit, access: Access, reference: str) -> Change:
+    """Begin a change of a ticket within the caller's reach, locking it.
+
+    Raises:
+        NotFound: there is none that the caller may see.
+
+    """
+    found, participants = await find_for(unit, access, reference)
+    ticket = await unit.one(TICKET_TO_CHANGE, id=found.id)
+    return Change(desk, unit, ticket or found, participants, actor_of(access.principal))
+
+
+def recipients_of(participants: list[Participant]) -> list[Recipient]:
+    """Return the participants as events name them."""
+    return [Recipient(address=p.address, name=p.name, language=p.language) for p in participants]

@@ -1,0 +1,45 @@
+"""Claims as intake sees them: a staff write is refused when somebody else holds the ticket or the fence is old."""
+
+from datetime import datetime
+
+from firstline.common.errors import StaleClaim
+from firstline.common.permissions import Principal
+from firstline.common.secrets import unseal
+from firstline.common.store.port import Unit
+from firstline.intake.service.change import Change
+from firstline.intake.store.tickets import CLAIM, SAVE_CLAIM, Claim
+
+
+async def check_claim(change: Change, principal: Principal, token: str | None) -> None:
+    """Let a staff write pass if its claim token is the newest known, or if nobody else holds the ticket.
+
+    The token is checked without asking queue; the highest fence seen is kept.
+
+    Raises:
+        StaleClaim: the token is not valid (any more), or somebody else holds a live claim.
+
+    """
+    known = await change.unit.one(CLAIM, ticket_id=change.ticket.id)
+    if token is not None:
+        await _check_token(change, principal, token, known)
+    elif known and known.live and known.expires_at > change.now and known.agent != principal.id:
+        raise StaleClaim(
+            "Another specialist is working on this request now. Leave an internal note, or ask for the claim to be"
+            " released or transferred."
+        )
+
+
+async def _check_token(change: Change, principal: Principal, token: str, known: Claim | None) -> None:
+    claim = unseal(change.desk.claim_key, token)
+    if claim is None or claim["ticket_id"] != change.ticket.id or claim["agent"] != principal.id:
+        raise StaleClaim("The Claim-Token is not one of yours for this request. Claim the request again.")
+    expires_at = datetime.fromisoformat(claim["exp"])
+    if expires_at <= change.now or (known and claim["fence"] < known.fence):
+        raise StaleClaim("Your claim has ended; somebody else may have taken the request. Claim it again.")
+    if known is None or claim["fence"] > known.fence:
+        await note_claim(change.unit, change.ticket.id, claim["fence"], principal.id, expires_at, live=True)
+
+
+async def note_claim(unit: Unit, ticket_id: str, fence: int, agent: str, expires_at: datetime, *, live: bool) -> None:
+    """Keep what is known of a ticket's newest claim; an older fence changes nothing."""
+    await unit.run(SAVE_CLAIM, ticket_id=ticket_id, fence=fence, agent=agent, expires_at=expires_at, live=live)

@@ -1,0 +1,190 @@
+"""Messages and notes (clauses 4.4, 4.7): what a message from either side does to its request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from firstline.common.events import (
+    AttachmentRef,
+    Author,
+    Origin,
+    TicketNoted,
+    TicketReopened,
+    TicketReplied,
+    TicketResumed,
+)
+from firstline.common.permissions import Principal
+from firstline.intake.service.attachments import usable_attachments
+from firstline.intake.service.change import Change
+from firstline.intake.service.submission import NewTicket, Requester, check, compose
+from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
+from firstline.intake.ticket import Side, Ticket, demand_text, within_window
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message as it comes in; `uploader` is who uploaded its attachments."""
+
+    body: str
+    author: Author
+    origin: Origin
+    received_at: datetime
+    uploader: str = ""
+    attachment_ids: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a message: its ID, and the new request that it opened where the old one had ended too long ago."""
+
+    message_id: str
+    ticket: Ticket
+    follows: str | None = None
+
+
+def author_of(principal: Principal, side: Side) -> Author:
+    """Return the caller as the author of a message."""
+    return Author(id=principal.id, name=principal.name, role=principal.role.value, side=side)
+
+
+async def reply(change: Change, message: NewMessage) -> Told:
+    """Add a public message and let it have its effect.
+
+    Staff open a new request by answering it. A client's message ends waiting for the client, reopens what ended within
+    the policy's window and starts a following request after it. Automatic mail has no effect but to be kept.
+
+    Raises:
+        IllegalTransition: staff can't write on a closed request.
+        Invalid: no text, or an attachment that can't be used.
+
+    """
+    change.demand("messages", message.author.side)
+    if message.author.side == "client" and not message.origin.automatic:
+        if change.ticket.status in ("resolved", "closed") and not _may_reopen(change):
+            return await _follow(change, message)
+        return await _client_reply(change, message)
+    if message.author.side == "staff" and change.ticket.status == "new":
+        change.become(status="open")
+    message_id = await add_message(change, message)
+    return Told(message_id, await change.save())
+
+
+def _may_reopen(change: Change) -> bool:
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    return within_window(change.ticket, policy.closing.reopen_window, change.now)
+
+
+async def _client_reply(change: Change, message: NewMessage) -> Told:
+    before = change.ticket
+    message_id = await add_message(change, message)
+    _fill(change, message.fields)
+    if before.status in ("resolved", "closed"):
+        reopened(change, "client", message.received_at)
+    elif before.status == "waiting" and before.waiting_cause == "client":
+        change.go_open()
+        change.say(TicketResumed, cause="client")
+    return Told(message_id, await change.save())
+
+
+def _fill(change: Change, fields: Mapping[str, Any]) -> None:
+    """Take answers to questions for missing information, and ask no more for them (clause 4.2)."""
+    if fields:
+        left = [missing for missing in change.ticket.missing_information if missing["field"] not in fields]
+        change.become(fields={**change.ticket.fields, **fields}, missing_information=left)
+
+
+def reopened(change: Change, side: Side, at: datetime) -> None:
+    """Open an ended request again and say so; `at` counts for its place in the queue."""
+    change.go_open()
+    change.become(reopen_count=change.ticket.reopen_count + 1)
+    change.say(TicketReopened, side=side, received_at=at)
+
+
+async def add_message(change: Change, message: NewMessage) -> str:
+    """Store a public message and note its event; return its ID.
+
+    Raises:
+        Invalid: no text, or an attachment that can't be used.
+
+    """
+    body = demand_text(message.body)
+    attachments = await usable_attachments(change.desk, change.unit, message.uploader, message.attachment_ids)
+    message_id = await _store(change, message, body, "public")
+    await _attach(change, message_id, attachments)
+    change.say(
+        TicketReplied,
+        message_id=message_id,
+        author=message.author,
+        body=body,
+        attachments=[AttachmentRef(id=a.id, name=a.name) for a in attachments],
+        received_at=message.received_at,
+        origin=message.origin,
+    )
+    return message_id
+
+
+async def note(change: Change, message: NewMessage) -> Told:
+    """Add an internal note: clients never see it, and it counts for nothing."""
+    message_id = await _store(change, message, demand_text(message.body), "internal")
+    change.say(TicketNoted, message_id=message_id)
+    return Told(message_id, await change.save())
+
+
+async def _store(change: Change, message: NewMessage, body: str, audience: str) -> str:
+    message_id = change.desk.ports.ids.new()
+    await change.unit.run(
+        INSERT_MESSAGE,
+        id=message_id,
+        ticket_id=change.ticket.id,
+        audience=audience,
+        side=message.author.side,
+        author_id=message.author.id,
+        author_name=message.author.name,
+        author_role=message.author.role,
+        body=body,
+        channel=message.origin.channel,
+        automatic=message.origin.automatic,
+        verified=message.origin.verified,
+        mail_id=message.origin.mail_id,
+        received_at=message.received_at,
+        created_at=change.now,
+    )
+    return message_id
+
+
+async def _attach(change: Change, message_id: str, attachments: tuple[Attachment, ...]) -> None:
+    rows = [
+        {"attachment_id": attachment.id, "message_id": message_id, "ticket_id": change.ticket.id}
+        for attachment in attachments
+    ]
+    await change.unit.many(ATTACH, rows)
+
+
+async def _follow(change: Change, message: NewMessage) -> Told:
+    """Start a new request that follows one which ended too long ago (POLICY reading A9)."""
+    old = change.ticket
+    new = NewTicket(
+        subject=old.subject,
+        body=demand_text(message.body),
+        requester=Requester(old.requester_email, old.requester_name, old.requester_id, old.language),
+        copied=tuple(Requester(p.address, p.name, None, p.language) for p in change.participants),
+        origin=message.origin,
+        actor=change.actor,
+        received_at=message.received_at,
+        author_name=message.author.name,
+        uploader=message.uploader,
+        organization_id=old.organization_id,
+        topic=old.topic,
+        product=old.product,
+        version=old.product_version,
+        fields=old.fields,
+        attachment_ids=message.attachment_ids,
+        follows=old.id,
+    )
+    composed = compose(change.desk, new, await check(change.desk, change.unit, new))
+    for sql, given in composed.rows:
+        await change.unit.run(sql, **given)
+    change.unit.announce("log")
+    return Told(composed.message_id, composed.ticket, follows=old.id)

@@ -1,0 +1,86 @@
+"""What the verbs of intake work with: store, log, ports, files, keys, and the policies in force."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from firstline.common.errors import NotFound
+from firstline.common.events import Actor, PolicyPublished
+from firstline.common.files import Files
+from firstline.common.log import Log
+from firstline.common.paging import Cursors
+from firstline.common.policy.model import Policy
+from firstline.common.ports import Ports
+from firstline.common.store.port import Store, Unit
+from firstline.intake.scope import Rulebook, rulebook
+from firstline.intake.store.directory import POLICIES, SAVE_POLICY
+
+SYSTEM = Actor(id="intake", role="service")
+
+
+class Policies:
+    """Every policy version by name, arranged for judging, and the one that new requests are taken under."""
+
+    def __init__(self, current: Policy) -> None:
+        self._current = current
+        self._by_version: dict[str, tuple[Policy, Rulebook]] = {}
+        self.add(current)
+
+    def add(self, policy: Policy) -> None:
+        """Keep a version at hand."""
+        self._by_version[policy.version] = (policy, rulebook(policy))
+
+    @property
+    def current(self) -> Policy:
+        """The version that new requests are taken under."""
+        return self._current
+
+    @property
+    def rules(self) -> Rulebook:
+        """The current version arranged for judging."""
+        return self._by_version[self._current.version][1]
+
+    def of(self, version: str) -> tuple[Policy, Rulebook]:
+        """Return the version that a request was taken under.
+
+        Raises:
+            NotFound: it was never published here.
+
+        """
+        known = self._by_version.get(version)
+        if known is None:
+            raise NotFound(f"The policy version {version} is not known here.")
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Intake's instance: all that a verb needs beside its own arguments."""
+
+    store: Store
+    log: Log
+    ports: Ports
+    files: Files
+    policies: Policies
+    claim_key: bytes
+    cursors: Cursors
+
+    def now(self) -> datetime:
+        """Return the instant of product time."""
+        return self.ports.clock.now()
+
+
+async def publish_policy(desk: Desk, unit: Unit) -> None:
+    """Store and publish the current policy if its version is new here; learn the versions stored before."""
+    stored = await unit.all(POLICIES)
+    for row in stored:
+        desk.policies.add(Policy.from_document(row.document))
+    policy = desk.policies.current
+    if policy.version in {row.version for row in stored}:
+        return
+    document = policy.document()
+    await unit.run(SAVE_POLICY, version=policy.version, name=policy.name, document=document, published_at=desk.now())
+    await desk.log.append(
+        unit,
+        f"policy/{policy.name}",
+        PolicyPublished(actor=SYSTEM, version=policy.version, document=document, effective_from=policy.effective_from),
+    )

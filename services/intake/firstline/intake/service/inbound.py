@@ -1,0 +1,247 @@
+"""Mail that comes in (clauses 4.1, 4.4): kept before it is accepted, then judged once, with exactly one outcome."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from firstline.common.errors import Invalid
+from firstline.common.events import Actor, Author, Origin, TicketHeldMail
+from firstline.common.log import CHANNEL
+from firstline.common.permissions import STAFF, Role
+from firstline.common.store.port import Insertion, Unit, Value
+from firstline.intake.inbound import (
+    Candidate,
+    Decision,
+    Envelope,
+    MailRules,
+    Outcome,
+    decide,
+    fingerprint,
+    proposals,
+    ticket_subject,
+)
+from firstline.intake.mail import ParsedMail
+from firstline.intake.service.attachments import Upload, attachment_row, keep_mailed
+from firstline.intake.service.change import Change
+from firstline.intake.service.correspondence import NewMessage, note, reply
+from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.service.submission import NewTicket, Requester, check, compose
+from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
+from firstline.intake.store.mails import DECIDE, INSERT_MAIL, SAME_MAIL, PendingMail
+from firstline.intake.store.messages import INSERT_ATTACHMENT, Attachment
+from firstline.intake.store.tickets import PARTICIPANTS, TICKET, TICKET_BY_NUMBER
+from firstline.intake.ticket import BODY_LIMIT
+
+MAIL_CHANNEL = "mail"
+RAW_LIMIT = 26 * 1024 * 1024
+TEXT_SHOWN = 20_000
+NO_TEXT = "(The mail has no text.)"
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The desk's addresses and sender check, and the key behind its signed addresses and Message-IDs."""
+
+    rules: MailRules
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A mail that has been read, with its files judged and kept."""
+
+    pending: PendingMail
+    mail: ParsedMail
+    attachments: tuple[Attachment, ...]
+
+    @property
+    def envelope(self) -> Envelope:
+        """How it came."""
+        return Envelope(self.pending.mail_from, tuple(self.pending.rcpt_to))
+
+    @property
+    def uploader(self) -> str:
+        """The name under which its files are kept."""
+        return f"mail:{self.pending.id}"
+
+
+async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, ...]) -> str:
+    """Keep a mail durably as it came; once this returns, SMTP may say 250. Return its ID.
+
+    Raises:
+        Unavailable: nothing was kept; the peer may try again.
+
+    """
+    stored = await desk.files.put(_once(raw), RAW_LIMIT)
+    mail_id = desk.ports.ids.new()
+    row: dict[str, Value] = {
+        "id": mail_id,
+        "sha256": stored.sha256,
+        "size": stored.size,
+        "file_key": stored.key,
+        "mail_from": mail_from,
+        "rcpt_to": list(rcpt_to),
+        "received_at": desk.now(),
+    }
+    await desk.store.insert(Insertion(((INSERT_MAIL, row),), (MAIL_CHANNEL,)))
+    return mail_id
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def read_mail(desk: Desk, pending: PendingMail, mail: ParsedMail, payloads: list[bytes]) -> Read:
+    """Judge and keep the files of a mail that has been parsed."""
+    most = desk.policies.current.attachments.max_count
+    uploader = f"mail:{pending.id}"
+    kept = [
+        await keep_mailed(desk, uploader, Upload(a.name, a.declared_type), payloads[a.index], a.sha256)
+        for a in mail.attachments[:most]
+    ]
+    return Read(pending, mail, tuple(kept))
+
+
+async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read) -> Decision:
+    """Decide what becomes of a mail and do it, all in one transaction."""
+    mail, print_ = read.mail, fingerprint(read.mail)
+    same = await unit.one(SAME_MAIL, fingerprint=print_) if print_ else None
+    sender = await unit.one(PERSON_BY_EMAIL, email=mail.from_address) if mail.from_address else None
+    strict = desk.policies.current.mail.sender_check == "strict"
+    decision = decide(
+        mail,
+        read.envelope,
+        await _candidates(unit, proposals(mail, read.envelope, settings.key)),
+        replace(settings.rules, strict=strict),
+        key=settings.key,
+        duplicate=same is not None,
+        staff=sender is not None and sender.active and Role(sender.role) in STAFF,
+    )
+    decision = await _carry_out(desk, unit, read, decision, sender)
+    await record(unit, read, decision, print_, same)
+    return decision
+
+
+async def _candidates(unit: Unit, proposed: tuple[Any, ...]) -> tuple[Candidate, ...]:
+    found = []
+    for proposal in proposed:
+        ticket = await unit.one(TICKET_BY_NUMBER, number=proposal.number)
+        if ticket is not None:
+            people = await unit.all(PARTICIPANTS, ticket_id=ticket.id)
+            found.append(Candidate(proposal, ticket.id, frozenset(person.address for person in people)))
+    return tuple(found)
+
+
+async def _carry_out(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
+    match decision.outcome:
+        case Outcome.NEW_TICKET:
+            return await _open(desk, unit, read, decision, sender)
+        case Outcome.APPENDED:
+            return await _append(desk, unit, read, decision, sender)
+        case Outcome.QUARANTINED if decision.ticket_id:
+            change = await _change(desk, unit, decision.ticket_id, SYSTEM)
+            change.say(TicketHeldMail, mail_id=read.pending.id, reason=decision.reason)
+            await change.save()
+    return decision
+
+
+async def _change(desk: Desk, unit: Unit, ticket_id: str, actor: Actor) -> Change:
+    ticket = await unit.one(TICKET, id=ticket_id)
+    assert ticket is not None  # the candidate was read in this transaction
+    return Change(desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), actor)
+
+
+def _origin(read: Read, decision: Decision) -> Origin:
+    return Origin(
+        channel="email",
+        automatic=decision.automatic is not None,
+        verified=decision.verified,
+        mail_id=read.pending.id,
+        message_id=read.mail.message_id,
+        references=list(read.mail.references),
+    )
+
+
+def _actor(read: Read, sender: Person | None) -> Actor:
+    return Actor(id=sender.id if sender else read.mail.from_address or "unknown", role=Role.CLIENT.value)
+
+
+async def _keep_attachments(unit: Unit, read: Read) -> tuple[str, ...]:
+    await unit.many(INSERT_ATTACHMENT, [attachment_row(attachment) for attachment in read.attachments])
+    return tuple(attachment.id for attachment in read.attachments)
+
+
+async def _open(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
+    """Make a new request of a mail; a policy that registers no such request refuses it."""
+    mail = read.mail
+    name = mail.from_name or (sender.name if sender else None)
+    new = NewTicket(
+        subject=ticket_subject(mail),
+        body=(mail.text.strip() or NO_TEXT)[:BODY_LIMIT],
+        requester=Requester(
+            mail.from_address or "", name, sender.id if sender else None, sender.language if sender else None
+        ),
+        organization_id=sender.organization_id if sender else None,
+        origin=_origin(read, decision),
+        actor=_actor(read, sender),
+        author_name=name,
+        received_at=read.pending.received_at,
+        uploader=read.uploader,
+        attachment_ids=await _keep_attachments(unit, read),
+    )
+    try:
+        composed = compose(desk, new, await check(desk, unit, new))
+    except Invalid as refusal:
+        return replace(decision, outcome=Outcome.REFUSED, reason=refusal.slug)  # type: ignore[arg-type]
+    for sql, given in composed.rows:
+        await unit.run(sql, **given)
+    unit.announce(CHANNEL)
+    return replace(decision, ticket_id=composed.ticket.id)
+
+
+async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
+    """Add a mail to the request it belongs to; one that proves nothing of its author is for staff only."""
+    assert decision.ticket_id is not None
+    change = await _change(desk, unit, decision.ticket_id, _actor(read, sender))
+    message = NewMessage(
+        body=(read.mail.reply_text.strip() or read.mail.text.strip() or NO_TEXT)[:BODY_LIMIT],
+        author=Author(
+            id=sender.id if sender else None,
+            name=read.mail.from_name or (sender.name if sender else None) or read.mail.from_address,
+            role=Role.CLIENT.value,
+            side="client",
+        ),
+        origin=_origin(read, decision),
+        received_at=read.pending.received_at,
+        uploader=read.uploader,
+        attachment_ids=await _keep_attachments(unit, read),
+    )
+    if decision.staff_only:
+        await note(change, message)
+        return decision
+    told = await reply(change, message)
+    if told.follows is not None:
+        return replace(decision, outcome=Outcome.NEW_TICKET, ticket_id=told.ticket.id)
+    return decision
+
+
+async def record(
+    unit: Unit, read: Read, decision: Decision, print_: str | None = None, duplicate_of: str | None = None
+) -> None:
+    """Write down a mail's outcome."""
+    mail = read.mail
+    await unit.run(
+        DECIDE,
+        id=read.pending.id,
+        outcome=decision.outcome.value,
+        reason=decision.reason,
+        ticket_id=decision.ticket_id,
+        duplicate_of=duplicate_of,
+        message_id=mail.message_id,
+        fingerprint=print_,
+        from_address=mail.from_address,
+        subject=mail.subject[:500],
+        text=mail.text[:TEXT_SHOWN],
+        attachments=[{"name": a.name, "type": a.type, "size": a.size, "status": a.status} for a in read.attachments],
+        automatic=decision.automatic,
+    )

@@ -1,0 +1,322 @@
+"""Taking a request: judged under the policy, numbered and stored with its first message and event (clauses 4.1-4.5)."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from firstline.common.addresses import new_number
+from firstline.common.answers import STORE, Answer, Retry, answer_row, stored_answer
+from firstline.common.errors import Conflict, Fault, Unavailable
+from firstline.common.events import (
+    Actor,
+    AttachmentRef,
+    MissingField,
+    Origin,
+    RequesterRef,
+    TicketSubmitted,
+)
+from firstline.common.events import Scope as ScopePart
+from firstline.common.log import APPEND, CHANNEL
+from firstline.common.paging import etag_of
+from firstline.common.policy.model import EntitlementState
+from firstline.common.store.port import Insertion, Sql, Unit, Value
+from firstline.intake.scope import Judgement, Recovery, Submission, judge
+from firstline.intake.service.attachments import usable_attachments
+from firstline.intake.service.change import recipients_of, row_of
+from firstline.intake.service.desk import Desk
+from firstline.intake.store.directory import LICENCE_BY_KEY, LICENCE_OF_ORGANIZATION, Licence
+from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
+from firstline.intake.store.tickets import INSERT_PARTICIPANT, INSERT_TICKET, TICKET_BY_REF, Participant
+from firstline.intake.ticket import Side, Ticket
+
+NUMBER_TRIES = 5
+Row = tuple[Sql[None], Mapping[str, Value]]
+
+
+class ExternalRefTaken(Conflict):
+    """The organisation has a request with this external_ref already; `ticket_id` and `number` name it."""
+
+    title = "This external_ref is in use"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Whose request it is; `email` in lower case."""
+
+    email: str
+    name: str | None = None
+    id: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """A request as it comes in, by whichever channel; times and people are known, nothing is judged yet."""
+
+    subject: str
+    body: str
+    requester: Requester
+    origin: Origin
+    actor: Actor
+    received_at: datetime
+    side: Side = "client"
+    author_name: str | None = None
+    copied: tuple[Requester, ...] = ()
+    uploader: str = ""
+    organization_id: str | None = None
+    topic: str | None = None
+    urgency_claim: str | None = None
+    recovery: Recovery = "none"
+    product: str | None = None
+    version: str | None = None
+    licence_key: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    doc_refs: list[Any] = field(default_factory=list)
+    attachment_ids: tuple[str, ...] = ()
+    external_ref: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    follows: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the policy says of a new request, with the licence that was found for it."""
+
+    judgement: Judgement
+    licence: Licence | None
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A request ready to be stored: the ticket, its first message's ID, and the rows of all that belongs to it."""
+
+    ticket: Ticket
+    message_id: str
+    rows: tuple[Row, ...]
+
+
+async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
+    """Say what the policy makes of a request; nothing is stored.
+
+    Raises:
+        Invalid: topic, urgency, channel or an attachment can't be taken, or the policy registers no such request.
+
+    """
+    licence = await _licence(unit, new)
+    judgement = judge(
+        desk.policies.rules,
+        Submission(
+            channel=new.origin.channel,
+            topic=new.topic,
+            urgency_claim=new.urgency_claim,
+            recovery=new.recovery,
+            entitlement=_entitlement(licence, desk.now()),
+            fields=new.fields,
+            members=_members(new),
+        ),
+    )
+    return Judged(judgement, licence, await usable_attachments(desk, unit, new.uploader, new.attachment_ids))
+
+
+def _members(new: NewTicket) -> dict[str, object]:
+    return {
+        "subject": new.subject,
+        "body": new.body,
+        "product": new.product,
+        "version": new.version,
+        "licence_key": new.licence_key,
+        "doc_refs": new.doc_refs,
+    }
+
+
+async def _licence(unit: Unit, new: NewTicket) -> Licence | None:
+    """Return the licence by its key, else the organisation's that holds longest (clause 1.1)."""
+    if new.licence_key:
+        digest = hashlib.sha256(new.licence_key.strip().encode()).hexdigest()
+        return await unit.one(LICENCE_BY_KEY, key_sha256=digest)
+    if new.organization_id:
+        return await unit.one(LICENCE_OF_ORGANIZATION, organization_id=new.organization_id)
+    return None
+
+
+def _entitlement(licence: Licence | None, now: datetime) -> EntitlementState:
+    if licence is None:
+        return "unknown"
+    return "active" if licence.active_until is None or licence.active_until > now else "expired"
+
+
+async def submit(desk: Desk, new: NewTicket, retry: Retry | None, render: Callable[[Ticket, Judged], str]) -> Answer:
+    """Store a request durably; return the answer made by `render`, or the one given before to the same retry.
+
+    Raises:
+        Invalid: see `check`.
+        ExternalRefTaken: the organisation has a request with this reference.
+        IdempotencyKeyReused: the key came with another body before.
+
+    """
+
+    async def look(unit: Unit) -> tuple[Answer | None, Judged | None]:
+        known = await stored_answer(unit, retry) if retry else None
+        return known, None if known else await check(desk, unit, new)
+
+    known, judged = await desk.store.read(look)
+    if known is not None or judged is None:
+        return known or _lost()
+    for _ in range(NUMBER_TRIES):
+        composed = compose(desk, new, judged)
+        body, etag = render(composed.ticket, judged), etag_of(composed.ticket.version)
+        rows = composed.rows
+        if retry is not None:
+            rows = ((STORE, answer_row(retry, 201, body, etag, desk.now())), *rows)
+        if await desk.store.insert(Insertion(rows, (CHANNEL,))):
+            return Answer("", 201, body, etag)
+        known, judged = await desk.store.read(look)
+        if known is not None or judged is None:
+            return known or _lost()
+        await desk.store.read(lambda unit: _check_reference(unit, new))
+    raise Unavailable("No free number was found; nothing was stored. Try again.", retry_after=1)
+
+
+def _lost() -> Answer:
+    raise Unavailable("The answer given before can't be read now. Try again.", retry_after=1)
+
+
+async def _check_reference(unit: Unit, new: NewTicket) -> None:
+    if new.external_ref is None:
+        return
+    taken = await unit.one(TICKET_BY_REF, organization_id=new.organization_id, external_ref=new.external_ref)
+    if taken is not None:
+        raise ExternalRefTaken(
+            f"{taken.number} has this external_ref already; read that one, or send another reference.",
+            faults=(Fault("/external_ref", "Use a reference once in your organisation."),),
+            extra={"ticket_id": taken.id, "number": taken.number},
+        )
+
+
+def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
+    """Return a request with its number, participants, first message and event, as rows to insert."""
+    ticket = _ticket(desk, new, judged)
+    message_id = desk.ports.ids.new()
+    people = {person.email: person for person in (*new.copied, new.requester)}
+    participants = [Participant(ticket.id, p.email, p.name, p.language or ticket.language) for p in people.values()]
+    event = _event(new, judged, ticket, participants, message_id)
+    rows: list[Row] = [(INSERT_TICKET, row_of(ticket))]
+    rows += [
+        (INSERT_PARTICIPANT, {"ticket_id": p.ticket_id, "address": p.address, "name": p.name, "language": p.language})
+        for p in participants
+    ]
+    rows.append((INSERT_MESSAGE, _message(new, ticket, message_id)))
+    rows += [
+        (ATTACH, {"attachment_id": a.id, "message_id": message_id, "ticket_id": ticket.id}) for a in judged.attachments
+    ]
+    rows += [(APPEND, row) for row in desk.log.rows(f"ticket/{ticket.id}", 1, event)]
+    return Composed(ticket, message_id, tuple(rows))
+
+
+def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
+    now, judgement, licence = desk.now(), judged.judgement, judged.licence
+    scope = judgement.scope
+    return Ticket(
+        id=desk.ports.ids.new(),
+        number=new_number(desk.ports.random),
+        version=1,
+        status="new",
+        waiting_cause=None,
+        circumstance=None,
+        close_reason=None,
+        subject=new.subject,
+        topic=new.topic,
+        tier=judgement.tier,
+        urgency=judgement.urgency,
+        urgency_provisional=judgement.urgency_provisional,
+        urgency_reason=None,
+        recovery=new.recovery,
+        complexity=None,
+        language=new.requester.language or "en",
+        scope={
+            "verdict": scope.verdict,
+            "support_mode": scope.support_mode,
+            "reason": scope.reason,
+            "refer_to": scope.refer_to,
+        },
+        entitlement=judgement.entitlement,
+        missing_information=[{"field": m.field, "question": m.question} for m in judgement.missing_information],
+        doc_required=False,
+        policy_version=desk.policies.current.version,
+        requester_id=new.requester.id,
+        requester_email=new.requester.email,
+        requester_name=new.requester.name,
+        organization_id=new.organization_id or (licence.organization_id if licence else None),
+        product=new.product or (licence.product if licence else None),
+        product_version=new.version,
+        licence_last4=licence.last4 if licence else None,
+        fields=new.fields,
+        doc_refs=new.doc_refs,
+        external_ref=new.external_ref,
+        metadata=new.metadata,
+        channel=new.origin.channel,
+        verified=new.origin.verified,
+        follows=new.follows,
+        reopen_count=0,
+        received_at=new.received_at,
+        created_at=now,
+        updated_at=now,
+        resolved_at=None,
+        closed_at=None,
+    )
+
+
+def _message(new: NewTicket, ticket: Ticket, message_id: str) -> dict[str, Value]:
+    return {
+        "id": message_id,
+        "ticket_id": ticket.id,
+        "audience": "public",
+        "side": new.side,
+        "author_id": new.actor.id if new.origin.channel != "email" else new.requester.id,
+        "author_name": new.author_name or new.requester.name,
+        "author_role": new.actor.role,
+        "body": new.body,
+        "channel": new.origin.channel,
+        "automatic": new.origin.automatic,
+        "verified": new.origin.verified,
+        "mail_id": new.origin.mail_id,
+        "received_at": new.received_at,
+        "created_at": ticket.created_at,
+    }
+
+
+def _event(
+    new: NewTicket, judged: Judged, ticket: Ticket, participants: list[Participant], message_id: str
+) -> TicketSubmitted:
+    return TicketSubmitted(
+        actor=new.actor,
+        organization_id=ticket.organization_id,
+        number=ticket.number,
+        status=ticket.status,
+        recipients=recipients_of(participants),
+        subject=ticket.subject,
+        body=new.body,
+        attachments=[AttachmentRef(id=a.id, name=a.name) for a in judged.attachments],
+        requester=RequesterRef(
+            id=new.requester.id, email=new.requester.email, name=new.requester.name, language=ticket.language
+        ),
+        language=ticket.language,
+        topic=ticket.topic,
+        urgency=ticket.urgency,
+        urgency_provisional=ticket.urgency_provisional,
+        recovery=ticket.recovery,
+        tier=ticket.tier,
+        scope=ScopePart(**ticket.scope),
+        entitlement=ticket.entitlement,
+        missing_information=[MissingField(**missing) for missing in ticket.missing_information],
+        received_at=new.received_at,
+        policy_version=ticket.policy_version,
+        origin=new.origin,
+        message_id=message_id,
+        follows=new.follows,
+        external_ref=new.external_ref,
+        metadata=new.metadata,
+    )

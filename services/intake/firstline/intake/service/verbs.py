@@ -1,0 +1,206 @@
+"""The verbs that move a request: triage, wait, resume, resolve, close, reopen (clauses 1.3, 2.1-2.3, 4.8)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from firstline.common.errors import Fault, Invalid
+from firstline.common.events import (
+    TicketClosed,
+    TicketResolved,
+    TicketResumed,
+    TicketTriaged,
+    TicketWaiting,
+)
+from firstline.common.policy.model import Policy
+from firstline.intake.scope import Rulebook, missing_information
+from firstline.intake.service.change import Change
+from firstline.intake.service.correspondence import NewMessage, add_message, reopened
+from firstline.intake.ticket import Side, Ticket, changes_between
+
+TRIAGED = (
+    "topic",
+    "urgency",
+    "urgency_provisional",
+    "urgency_reason",
+    "complexity",
+    "tier",
+    "scope",
+    "doc_required",
+    "language",
+    "missing_information",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """A specialist's judgement; None leaves a value as it is. An urgency comes with its reason (reading A6)."""
+
+    topic: str | None = None
+    urgency: str | None = None
+    reason: str | None = None
+    complexity: str | None = None
+    tier: str | None = None
+    scope: dict[str, Any] | None = None
+    doc_required: bool | None = None
+    language: str | None = None
+
+
+async def triage(change: Change, given: Triage) -> Ticket:
+    """Judge the request; an urgency given here ends the provisional state.
+
+    Raises:
+        IllegalTransition: it is closed.
+        Invalid: an unknown topic or urgency, or an urgency without its reason.
+
+    """
+    change.demand("triage", "staff")
+    policy, rules = change.desk.policies.of(change.ticket.policy_version)
+    before = change.ticket
+    if given.topic is not None:
+        _set_topic(change, rules, given.topic)
+    if given.urgency is not None:
+        _set_urgency(change, policy, given.urgency, given.reason)
+    plain = {name: getattr(given, name) for name in ("complexity", "tier", "doc_required", "language")}
+    change.become(**{name: value for name, value in plain.items() if value is not None})
+    if given.scope is not None:
+        change.become(scope={**change.ticket.scope, **given.scope})
+    if before.status == "new":
+        change.become(status="open")
+    after = change.ticket
+    change.say(
+        TicketTriaged,
+        changes=changes_between(before, after, TRIAGED),
+        reason=given.reason,
+        urgency=after.urgency,
+        urgency_provisional=after.urgency_provisional,
+        topic=after.topic,
+        tier=after.tier,
+    )
+    return await change.save()
+
+
+def _set_topic(change: Change, rules: Rulebook, topic: str) -> None:
+    rule = rules.topics.get(topic)
+    if rule is None:
+        known = ", ".join(code for code in rules.topics if code)
+        raise Invalid("There is no such topic.", faults=(Fault("/topic", f"Use one of: {known}."),))
+    ticket, scope = change.ticket, rule.scope
+    members = {"product": ticket.product, "version": ticket.product_version, "doc_refs": ticket.doc_refs}
+    members |= {"subject": ticket.subject, "body": "given", "licence_key": ticket.licence_last4}
+    missing = missing_information(rule, ticket.fields, members)
+    change.become(
+        topic=topic,
+        tier=rule.tier,
+        scope={
+            "verdict": scope.verdict,
+            "support_mode": scope.support_mode,
+            "reason": scope.reason,
+            "refer_to": scope.refer_to,
+        },
+        missing_information=[{"field": m.field, "question": m.question} for m in missing],
+    )
+
+
+def _set_urgency(change: Change, policy: Policy, urgency: str, reason: str | None) -> None:
+    known = [level.code for level in policy.urgency.levels]
+    if urgency not in known:
+        raise Invalid("There is no such urgency.", faults=(Fault("/urgency", f"Use one of: {', '.join(known)}."),))
+    if not (reason or "").strip():
+        fault = Fault("/reason", "Say why; the client sees it.")
+        raise Invalid("An urgency needs its reason.", faults=(fault,), clause="2.1")
+    change.become(urgency=urgency, urgency_provisional=False, urgency_reason=reason)
+
+
+async def wait(change: Change, cause: str, circumstance: str | None, note: str | None) -> Ticket:
+    """Let the request wait for the client, a third party or a release (clause 2.3).
+
+    Raises:
+        IllegalTransition: not from this status.
+        Invalid: the policy has no such circumstance that delays.
+
+    """
+    change.demand("wait", "staff")
+    _check_circumstance(change, circumstance, "delay")
+    change.become(status="waiting", waiting_cause=cause, circumstance=circumstance)
+    change.say(TicketWaiting, cause=cause, circumstance=circumstance, note=note)
+    return await change.save()
+
+
+def _check_circumstance(change: Change, code: str | None, effect: str) -> None:
+    if code is None:
+        return
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    known = policy.circumstance(code)
+    if known is None or known.effect != effect:
+        codes = ", ".join(c.code for c in policy.circumstances if c.effect == effect)
+        fault = Fault("/circumstance", f"Use one of: {codes}.")
+        raise Invalid("The policy names no such circumstance.", faults=(fault,), clause="4.8")
+
+
+async def resume(change: Change, note: str | None) -> Ticket:
+    """End waiting.
+
+    Raises:
+        IllegalTransition: it isn't waiting.
+
+    """
+    change.demand("resume", "staff")
+    cause = change.ticket.waiting_cause
+    change.go_open()
+    change.say(TicketResumed, cause=cause or "client", note=note)
+    return await change.save()
+
+
+async def resolve(change: Change, message: NewMessage | None) -> Ticket:
+    """Say that the problem is solved; a text goes to the client first.
+
+    Raises:
+        IllegalTransition: not from this status.
+
+    """
+    change.demand("resolve", "staff")
+    if message is not None:
+        await add_message(change, message)
+    change.become(status="resolved", waiting_cause=None, circumstance=None, resolved_at=change.now)
+    change.say(TicketResolved)
+    return await change.save()
+
+
+async def close(
+    change: Change, side: Side, reason: str, circumstance: str | None, message: NewMessage | None
+) -> Ticket:
+    """Close for a reason of the policy; a text goes to the other side first.
+
+    Raises:
+        IllegalTransition: not from this status by this side.
+        Invalid: the reason is not one that this side may give, or there is no such circumstance.
+
+    """
+    change.demand("close", side)
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    if side not in policy.closing.sides(reason):
+        known = ", ".join(known.code for known in policy.closing.reasons if side in known.by)
+        raise Invalid("This reason can't be given here.", faults=(Fault("/reason", f"Use one of: {known}."),))
+    _check_circumstance(change, circumstance, "abort")
+    if message is not None:
+        await add_message(change, message)
+    change.become(
+        status="closed", waiting_cause=None, circumstance=circumstance, close_reason=reason, closed_at=change.now
+    )
+    change.say(TicketClosed, reason=reason, circumstance=circumstance)
+    return await change.save()
+
+
+async def reopen(change: Change, side: Side, message: NewMessage) -> Ticket:
+    """Open an ended request again, with the text that says why.
+
+    Raises:
+        IllegalTransition: it hasn't ended.
+        PastTheWindow: it ended too long ago.
+        Invalid: no text.
+
+    """
+    change.demand("reopen", side)
+    await add_message(change, message)
+    reopened(change, side, message.received_at)
+    return await change.save()

@@ -1,0 +1,1 @@
+"""Intake's tables and every query on them."""

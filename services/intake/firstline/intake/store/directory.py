@@ -1,0 +1,73 @@
+"""Queries on policy versions and on the copies of people and licences."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from firstline.common.store.port import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person, as accounts last said."""
+
+    id: str
+    email: str
+    name: str | None
+    language: str | None
+    role: str
+    organization_id: str | None
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A licence, as accounts last said; `active_until` None means without end."""
+
+    last4: str
+    organization_id: str | None
+    product: str
+    active_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPolicy:
+    """A published policy version."""
+
+    version: str
+    document: dict[str, Any]
+
+
+PERSON_BY_EMAIL = Sql(
+    "SELECT id, email, name, language, role, organization_id, active FROM person WHERE email = :email"
+    " ORDER BY active DESC, id LIMIT 1",
+    Person,
+)
+SAVE_PERSON: Sql[None] = Sql(
+    "INSERT INTO person (id, email, name, language, role, organization_id, active)"
+    " VALUES (:id, :email, :name, :language, :role, :organization_id, :active)"
+    " ON CONFLICT (id) DO UPDATE SET email = excluded.email, name = excluded.name, language = excluded.language,"
+    " role = excluded.role, organization_id = excluded.organization_id, active = excluded.active",
+    type(None),
+)
+ERASE_PERSON: Sql[None] = Sql("DELETE FROM person WHERE id = :id", type(None))
+LICENCE_BY_KEY = Sql(
+    "SELECT last4, organization_id, product, active_until FROM licence WHERE key_sha256 = :key_sha256", Licence
+)
+LICENCE_OF_ORGANIZATION = Sql(
+    "SELECT last4, organization_id, product, active_until FROM licence WHERE organization_id = :organization_id"
+    " ORDER BY active_until IS NULL DESC, active_until DESC LIMIT 1",
+    Licence,
+)
+SAVE_LICENCE: Sql[None] = Sql(
+    "INSERT INTO licence (id, key_sha256, last4, organization_id, product, active_until)"
+    " VALUES (:id, :key_sha256, :last4, :organization_id, :product, :active_until)"
+    " ON CONFLICT (id) DO UPDATE SET key_sha256 = excluded.key_sha256, last4 = excluded.last4,"
+    " organization_id = excluded.organization_id, product = excluded.product, active_until = excluded.active_until",
+    type(None),
+)
+POLICIES = Sql("SELECT version, document FROM policy ORDER BY published_at, version", StoredPolicy)
+SAVE_POLICY: Sql[None] = Sql(
+    "INSERT INTO policy (version, name, document, published_at) VALUES (:version, :name, :document, :published_at)",
+    type(None),
+)

@@ -1,0 +1,107 @@
+"""Queries on messages and files."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from firstline.common.store.port import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message (audience public) or note (internal)."""
+
+    id: str
+    ticket_id: str
+    audience: str
+    side: str
+    author_id: str | None
+    author_name: str | None
+    author_role: str
+    body: str
+    channel: str
+    automatic: bool
+    verified: bool
+    mail_id: str | None
+    received_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file and the verdict on it; `file_key` is None where the bytes were not kept."""
+
+    id: str
+    uploader: str
+    name: str
+    declared_type: str
+    type: str
+    size: int
+    sha256: str
+    file_key: str | None
+    status: str
+    reason: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file of a message, as lists show it."""
+
+    message_id: str
+    id: str
+    name: str
+    type: str
+    size: int
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentPlace:
+    """Where an attachment belongs."""
+
+    ticket_id: str
+    message_id: str
+    audience: str
+
+
+INSERT_MESSAGE: Sql[None] = Sql(
+    "INSERT INTO message (id, ticket_id, audience, side, author_id, author_name, author_role, body, channel, automatic,"
+    " verified, mail_id, received_at, created_at) VALUES (:id, :ticket_id, :audience, :side, :author_id, :author_name,"
+    " :author_role, :body, :channel, :automatic, :verified, :mail_id, :received_at, :created_at)",
+    type(None),
+)
+_MESSAGE = (
+    "SELECT id, ticket_id, audience, side, author_id, author_name, author_role, body, channel, automatic, verified,"
+    " mail_id, received_at, created_at FROM message WHERE ticket_id = :ticket_id AND id > :after"
+)
+MESSAGES = Sql(f"{_MESSAGE} ORDER BY id LIMIT :limit", Message)
+PUBLIC_MESSAGES = Sql(f"{_MESSAGE} AND audience = 'public' ORDER BY id LIMIT :limit", Message)
+INSERT_ATTACHMENT: Sql[None] = Sql(
+    "INSERT INTO attachment (id, uploader, name, declared_type, type, size, sha256, file_key, status, reason,"
+    " created_at) VALUES (:id, :uploader, :name, :declared_type, :type, :size, :sha256, :file_key, :status, :reason,"
+    " :created_at)",
+    type(None),
+)
+_ATTACHMENT = (
+    "SELECT id, uploader, name, declared_type, type, size, sha256, file_key, status, reason, created_at FROM attachment"
+)
+ATTACHMENT = Sql(f"{_ATTACHMENT} WHERE id = :id", Attachment)
+ATTACHMENTS = Sql(f"{_ATTACHMENT} WHERE id = ANY(:ids) ORDER BY id", Attachment)
+ATTACH: Sql[None] = Sql(
+    "INSERT INTO message_attachment (attachment_id, message_id, ticket_id)"
+    " VALUES (:attachment_id, :message_id, :ticket_id)",
+    type(None),
+)
+ATTACHED = Sql(
+    "SELECT m.message_id, a.id, a.name, a.type, a.size, a.status, a.reason FROM message_attachment m"
+    " JOIN attachment a ON a.id = m.attachment_id"
+    " WHERE m.ticket_id = :ticket_id AND m.message_id = ANY(:message_ids) ORDER BY m.message_id, a.id",
+    Attached,
+)
+ATTACHMENT_PLACE = Sql(
+    "SELECT m.ticket_id, m.message_id, t.audience FROM message_attachment m JOIN message t ON t.id = m.message_id"
+    " WHERE m.attachment_id = :id",
+    AttachmentPlace,
+)
+ALREADY_ATTACHED = Sql("SELECT attachment_id FROM message_attachment WHERE attachment_id = ANY(:ids)", str)

@@ -1,0 +1,213 @@
+"""Intake's tables: requests, correspondence, files, raw mail, and copies of what other services say."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from firstline.common.store.tables import NAMING, JsonText, UtcTime, add_answer_table, add_inbox_tables, add_log_tables
+
+METADATA = sa.MetaData(naming_convention=NAMING)
+add_log_tables(METADATA)
+add_inbox_tables(METADATA)
+add_answer_table(METADATA)
+
+
+class IntakeTable(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of this service's tables, with metadata of its own."""
+
+
+def _partial(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+class TicketTable(IntakeTable, table=True):
+    """A request as it stands now."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (
+        sa.UniqueConstraint("organization_id", "external_ref"),
+        sa.Index("ix_ticket_requester", "requester_email", "id"),
+        sa.Index("ix_ticket_organization", "organization_id", "id"),
+        sa.Index("ix_ticket_status", "status", "id"),
+        sa.Index("ix_ticket_updated_at", "updated_at"),
+    )
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    number: str = Field(unique=True, sa_type=sa.Text)
+    version: int
+    status: str = Field(sa_type=sa.Text)
+    waiting_cause: str | None = Field(sa_type=sa.Text)
+    circumstance: str | None = Field(sa_type=sa.Text)
+    close_reason: str | None = Field(sa_type=sa.Text)
+    subject: str = Field(sa_type=sa.Text)
+    topic: str | None = Field(sa_type=sa.Text)
+    tier: str = Field(sa_type=sa.Text)
+    urgency: str = Field(sa_type=sa.Text)
+    urgency_provisional: bool
+    urgency_reason: str | None = Field(sa_type=sa.Text)
+    recovery: str = Field(sa_type=sa.Text)
+    complexity: str | None = Field(sa_type=sa.Text)
+    language: str = Field(sa_type=sa.Text)
+    scope: str = Field(sa_type=JsonText)
+    entitlement: str = Field(sa_type=sa.Text)
+    missing_information: str = Field(sa_type=JsonText)
+    doc_required: bool
+    policy_version: str = Field(sa_type=sa.Text)
+    requester_id: str | None = Field(sa_type=sa.Text)
+    requester_email: str = Field(sa_type=sa.Text)
+    requester_name: str | None = Field(sa_type=sa.Text)
+    organization_id: str | None = Field(sa_type=sa.Text)
+    product: str | None = Field(sa_type=sa.Text)
+    product_version: str | None = Field(sa_type=sa.Text)
+    licence_last4: str | None = Field(sa_type=sa.Text)
+    fields: str = Field(sa_type=JsonText)
+    doc_refs: str = Field(sa_type=JsonText)
+    external_ref: str | None = Field(sa_type=sa.Text)
+    details: str = Field(sa_type=JsonText, sa_column_kwargs={"name": "metadata"})
+    channel: str = Field(sa_type=sa.Text)
+    verified: bool
+    follows: str | None = Field(sa_type=sa.Text)
+    reopen_count: int
+    received_at: datetime = Field(sa_type=UtcTime)
+    created_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)
+    resolved_at: datetime | None = Field(sa_type=UtcTime)
+    closed_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class ParticipantTable(IntakeTable, table=True):
+    """Somebody on the client's side of a request; `address` in lower case."""
+
+    __tablename__ = "participant"
+    __table_args__ = (sa.Index("ix_participant_address", "address", "ticket_id"),)
+    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.CHAR(36))
+    address: str = Field(primary_key=True, sa_type=sa.Text)
+    name: str | None = Field(sa_type=sa.Text)
+    language: str | None = Field(sa_type=sa.Text)
+
+
+class MessageTable(IntakeTable, table=True):
+    """A message or internal note."""
+
+    __tablename__ = "message"
+    __table_args__ = (sa.Index("ix_message_ticket", "ticket_id", "id"),)
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.CHAR(36))
+    audience: str = Field(sa_type=sa.Text)
+    side: str = Field(sa_type=sa.Text)
+    author_id: str | None = Field(sa_type=sa.Text)
+    author_name: str | None = Field(sa_type=sa.Text)
+    author_role: str = Field(sa_type=sa.Text)
+    body: str = Field(sa_type=sa.Text)
+    channel: str = Field(sa_type=sa.Text)
+    automatic: bool
+    verified: bool
+    mail_id: str | None = Field(sa_type=sa.CHAR(36))
+    received_at: datetime = Field(sa_type=UtcTime)
+    created_at: datetime = Field(sa_type=UtcTime)
+
+
+class AttachmentTable(IntakeTable, table=True):
+    """An uploaded file and the verdict on it."""
+
+    __tablename__ = "attachment"
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    uploader: str = Field(sa_type=sa.Text)
+    name: str = Field(sa_type=sa.Text)
+    declared_type: str = Field(sa_type=sa.Text)
+    type: str = Field(sa_type=sa.Text)
+    size: int = Field(sa_type=sa.BigInteger)
+    sha256: str = Field(sa_type=sa.Text)
+    file_key: str | None = Field(sa_type=sa.Text)
+    status: str = Field(sa_type=sa.Text)
+    reason: str | None = Field(sa_type=sa.Text)
+    created_at: datetime = Field(sa_type=UtcTime)
+
+
+class MessageAttachmentTable(IntakeTable, table=True):
+    """The message that an attachment came with; an attachment comes with one message only."""
+
+    __tablename__ = "message_attachment"
+    __table_args__ = (sa.Index("ix_message_attachment_ticket", "ticket_id", "message_id"),)
+    attachment_id: str = Field(primary_key=True, foreign_key="attachment.id", sa_type=sa.CHAR(36))
+    message_id: str = Field(foreign_key="message.id", sa_type=sa.CHAR(36))
+    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.CHAR(36))
+
+
+class MailTable(IntakeTable, table=True):
+    """A mail as it came in, and its one outcome; `outcome` is NULL until it has been judged."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        sa.Index("ix_mail_pending", "id", **_partial("outcome IS NULL")),
+        sa.Index("ix_mail_fingerprint", "fingerprint"),
+        sa.Index("ix_mail_outcome", "outcome", "id"),
+    )
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    sha256: str = Field(sa_type=sa.Text)
+    size: int = Field(sa_type=sa.BigInteger)
+    file_key: str = Field(sa_type=sa.Text)
+    mail_from: str = Field(sa_type=sa.Text)
+    rcpt_to: str = Field(sa_type=JsonText)
+    received_at: datetime = Field(sa_type=UtcTime)
+    outcome: str | None = Field(sa_type=sa.Text)
+    reason: str | None = Field(sa_type=sa.Text)
+    ticket_id: str | None = Field(sa_type=sa.CHAR(36))
+    duplicate_of: str | None = Field(sa_type=sa.CHAR(36))
+    message_id: str | None = Field(sa_type=sa.Text)
+    fingerprint: str | None = Field(sa_type=sa.Text)
+    from_address: str | None = Field(sa_type=sa.Text)
+    subject: str | None = Field(sa_type=sa.Text)
+    text: str | None = Field(sa_type=sa.Text)
+    attachments: str | None = Field(sa_type=JsonText)
+    automatic: str | None = Field(sa_type=sa.Text)
+
+
+class PolicyTable(IntakeTable, table=True):
+    """A policy version that was published."""
+
+    __tablename__ = "policy"
+    version: str = Field(primary_key=True, sa_type=sa.Text)
+    name: str = Field(sa_type=sa.Text)
+    document: str = Field(sa_type=JsonText)
+    published_at: datetime = Field(sa_type=UtcTime)
+
+
+class ClaimTable(IntakeTable, table=True):
+    """The highest fence seen of a ticket's claims, and whether that claim lives."""
+
+    __tablename__ = "claim"
+    ticket_id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    fence: int = Field(sa_type=sa.BigInteger)
+    agent: str = Field(sa_type=sa.Text)
+    expires_at: datetime = Field(sa_type=UtcTime)
+    live: bool
+
+
+class PersonTable(IntakeTable, table=True):
+    """A copy of a person, as accounts last said; `email` in lower case."""
+
+    __tablename__ = "person"
+    __table_args__ = (sa.Index("ix_person_email", "email"),)
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    email: str = Field(sa_type=sa.Text)
+    name: str | None = Field(sa_type=sa.Text)
+    language: str | None = Field(sa_type=sa.Text)
+    role: str = Field(sa_type=sa.Text)
+    organization_id: str | None = Field(sa_type=sa.Text)
+    active: bool
+
+
+class LicenceTable(IntakeTable, table=True):
+    """A copy of a licence; the key itself only as a hash."""
+
+    __tablename__ = "licence"
+    __table_args__ = (sa.Index("ix_licence_organization", "organization_id"),)
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    key_sha256: str = Field(unique=True, sa_type=sa.Text)
+    last4: str = Field(sa_type=sa.Text)
+    organization_id: str | None = Field(sa_type=sa.Text)
+    product: str = Field(sa_type=sa.Text)
+    active_until: datetime | None = Field(sa_type=UtcTime)

@@ -1,0 +1,155 @@
+"""The ticket, its status machine and the guards of its verbs (clauses 2.1-2.3, 4.4, closing paragraph)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Literal
+
+from firstline.common.errors import Conflict, Fault, IllegalTransition, Invalid
+
+Status = Literal["new", "open", "waiting", "resolved", "closed"]
+Side = Literal["client", "staff"]
+
+SUBJECT_LIMIT = 300
+BODY_LIMIT = 200_000
+"""Characters of a subject and of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A technical support request as it stands now; `version` is that of its stream."""
+
+    id: str
+    number: str
+    version: int
+    status: str
+    waiting_cause: str | None
+    circumstance: str | None
+    close_reason: str | None
+    subject: str
+    topic: str | None
+    tier: str
+    urgency: str
+    urgency_provisional: bool
+    urgency_reason: str | None
+    recovery: str
+    complexity: str | None
+    language: str
+    scope: dict[str, Any]
+    entitlement: str
+    missing_information: list[dict[str, str]]
+    doc_required: bool
+    policy_version: str
+    requester_id: str | None
+    requester_email: str
+    requester_name: str | None
+    organization_id: str | None
+    product: str | None
+    product_version: str | None
+    licence_last4: str | None
+    fields: dict[str, Any]
+    doc_refs: list[Any]
+    external_ref: str | None
+    metadata: dict[str, Any]
+    channel: str
+    verified: bool
+    follows: str | None
+    reopen_count: int
+    received_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    closed_at: datetime | None
+
+
+_VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
+    {
+        "messages": {
+            "new": ("client", "staff"),
+            "open": ("client", "staff"),
+            "waiting": ("client", "staff"),
+            "resolved": ("client", "staff"),
+            "closed": ("client",),
+        },
+        "triage": dict.fromkeys(("new", "open", "waiting", "resolved"), ("staff",)),
+        "wait": dict.fromkeys(("new", "open"), ("staff",)),
+        "resume": {"waiting": ("staff",)},
+        "resolve": dict.fromkeys(("new", "open", "waiting"), ("staff",)),
+        "close": {
+            **dict.fromkeys(("new", "open", "waiting"), ("staff",)),
+            "resolved": ("client", "staff"),
+        },
+        "reopen": dict.fromkeys(("resolved", "closed"), ("client", "staff")),
+    }
+)
+"""Verb → status in which it may be used → by whom."""
+
+
+class PastTheWindow(Conflict):
+    """The time within which a request can be reopened is over; send a new one that refers to it."""
+
+    title = "Too late to reopen"
+
+
+def ended_at(ticket: Ticket) -> datetime | None:
+    """Return when it was resolved or closed, whichever came last; None while it is neither."""
+    return ticket.closed_at or ticket.resolved_at
+
+
+def within_window(ticket: Ticket, window: timedelta, now: datetime) -> bool:
+    """Say whether a resolved or closed ticket may still be reopened (POLICY reading A9)."""
+    ended = ended_at(ticket)
+    return ended is not None and now <= ended + window
+
+
+def allowed(ticket: Ticket, side: Side, window: timedelta, now: datetime) -> list[str]:
+    """Return the verbs that this side may use on the ticket now, in the order of the verb table."""
+    verbs = [verb for verb, statuses in _VERBS.items() if side in statuses.get(ticket.status, ())]
+    if "reopen" in verbs and not within_window(ticket, window, now):
+        verbs.remove("reopen")
+    return verbs
+
+
+def demand(ticket: Ticket, verb: str, side: Side, window: timedelta, now: datetime) -> None:
+    """Make sure that this side may use the verb on the ticket now.
+
+    Raises:
+        IllegalTransition: not in this status; `allowed` names the verbs that are possible.
+        PastTheWindow: it can't be reopened any more.
+
+    """
+    verbs = allowed(ticket, side, window, now)
+    if verb in verbs:
+        return
+    if verb == "reopen" and ticket.status in _VERBS[verb]:
+        raise PastTheWindow(
+            f"It ended more than {window.days} days ago. Send a message instead: it becomes a new request that follows"
+            " this one.",
+            extra={"allowed": verbs},
+        )
+    state = f"{ticket.status} ({ticket.waiting_cause})" if ticket.waiting_cause else ticket.status
+    names = ", ".join(verbs) or "none"
+    raise IllegalTransition(
+        f"{verb} is not possible while the request is {state}. Possible now: {names}.", extra={"allowed": verbs}
+    )
+
+
+def demand_text(body: str, pointer: str = "/body") -> str:
+    """Return a message's text without surrounding blank lines.
+
+    Raises:
+        Invalid: nothing is written, or more than 200,000 characters.
+
+    """
+    text = body.strip()
+    if not text or len(text) > BODY_LIMIT:
+        said = "Write what you want to say." if not text else f"Write at most {BODY_LIMIT} characters; attach the rest."
+        raise Invalid("The message can't be taken like this.", faults=(Fault(pointer, said),))
+    return text
+
+
+def changes_between(before: Ticket, after: Ticket, names: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Return {field: [old, new]} of the named fields that differ."""
+    pairs = {name: [getattr(before, name), getattr(after, name)] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,0 +1,39 @@
+"""Timed work of intake: judging the mails that came in."""
+
+import structlog
+
+from firstline.common.errors import Unavailable
+from firstline.intake.inbound import Decision, Outcome
+from firstline.intake.mail import ParsedMail
+from firstline.intake.parser import Parser
+from firstline.intake.service.desk import Desk
+from firstline.intake.service.inbound import MailSettings, Read, read_mail, record, settle_mail
+from firstline.intake.store.mails import PENDING, PendingMail
+
+MAILS_A_STEP = 10
+
+_log = structlog.get_logger(__name__)
+
+
+async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings) -> int:
+    """Judge mails in the order of their receipt; return how many. One that fails is held and blocks no other."""
+    pending = await desk.store.read(lambda unit: unit.all(PENDING, limit=MAILS_A_STEP))
+    for mail in pending:
+        decision = await _judge(desk, parser, settings, mail)
+        _log.info("mail judged", mail_id=mail.id, outcome=decision.outcome.value, reason=decision.reason)
+    return len(pending)
+
+
+async def _judge(desk: Desk, parser: Parser, settings: MailSettings, pending: PendingMail) -> Decision:
+    try:
+        raw = b"".join([chunk async for chunk in await desk.files.open(pending.file_key)])
+        read = await read_mail(desk, pending, *await parser.parse(raw))
+        return await desk.store.write(lambda unit: settle_mail(desk, unit, settings, read))
+    except Unavailable:
+        raise
+    except Exception:
+        _log.exception("a mail could not be judged and is held", mail_id=pending.id)
+        held = Decision(Outcome.QUARANTINED, "unreadable")
+        nothing = Read(pending, ParsedMail(digest=pending.sha256, problems=("unreadable",)), ())
+        await desk.store.write(lambda unit: record(unit, nothing, held))
+        return held
