@@ -1,0 +1,1 @@
+"""The verbs of accounts, one function each; nothing here knows HTTP, and nothing commits."""
