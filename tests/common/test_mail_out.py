@@ -61,13 +61,14 @@ async def test_a_mail_sent_again_is_still_one_file(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 2
 
 
-async def test_files_sort_as_message_ids_do(tmp_path: Path) -> None:
-    """Names begin with the Message-ID's left part, so that ids made in order list in order."""
+async def test_files_sort_by_delivery(tmp_path: Path) -> None:
+    """Names begin with the delivery's id, which follows the request's number in our Message-IDs and grows."""
     captured = CapturedMail(tmp_path, offload)
-    for number in (3, 1, 2):
-        await captured.send(again(f"<0193a1b{number}@desk.example>"), *ENVELOPE)
+    sent = [f"<fl-{ticket}.0193a1b{delivery}.mac@desk.example>" for delivery, ticket in enumerate("zaybx")]
+    for message_id in reversed(sent):
+        await captured.send(again(message_id), *ENVELOPE)
     stored = [email.message_from_bytes((tmp_path / name).read_bytes())["Message-ID"] for name in names(tmp_path)]
-    assert stored == [f"<0193a1b{number}@desk.example>" for number in (1, 2, 3)]
+    assert stored == sent
 
 
 async def test_message_ids_never_leave_the_folder(tmp_path: Path) -> None:

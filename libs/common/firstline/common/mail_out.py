@@ -75,10 +75,14 @@ class CapturedMail:
 
 
 def _file_name(mail: bytes) -> str:
-    """Name the file after the Message-ID's left part; the digest keeps apart what the clean form confuses."""
+    """Name the file after the Message-ID's left part with its first label last: the delivery's id, which grows, leads.
+
+    The digest keeps apart what the clean form confuses.
+    """
     message_id = str(message_from_bytes(mail)["Message-ID"])
-    clean = re.sub(r"[^A-Za-z0-9.-]+", "_", message_id.strip("<>").partition("@")[0])[:100]
-    return f"{clean.lstrip('.')}-{hashlib.sha256(message_id.encode()).hexdigest()[:8]}.eml"
+    first, _, rest = message_id.strip("<>").partition("@")[0].partition(".")
+    clean = re.sub(r"[^A-Za-z0-9-]+", "_", f"{rest}_{first}" if rest else first)[:100]
+    return f"{clean}-{hashlib.sha256(message_id.encode()).hexdigest()[:8]}.eml"
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ from itertools import groupby, pairwise
 
 from jinja2 import Template
 
+from firstline.common.addresses import tagged_numbers, without_tags
 from firstline.common.mail import one_line
 from firstline.common.policy.wording import PLACEHOLDERS, TextKind, Wording, environment, names_in
 
@@ -21,7 +22,6 @@ LINE_CHARS = 76
 CUT = {"subject": 120, "name": 60, "file": 100}
 BODY_MARK = "\x00"  # stands for the body while the rest is laid out; no value can hold it
 
-_NUMBER = re.compile(r"\[ ?FL-[0-9A-Z]{4}-[0-9A-Z]{4} ?\]", re.IGNORECASE)
 _ANSWER_MARKS = re.compile(r"\A((re|aw|antw|sv|vs|odp|fwd?|wg|tr|rv)(\[[0-9]{1,3}\])? ?: ?)+", re.IGNORECASE)
 
 
@@ -70,7 +70,7 @@ class Writer:
 
 def bare_subject(subject: str) -> str:
     """Return a subject without IDs and without the marks of answering and forwarding, so that it can't grow."""
-    return _ANSWER_MARKS.sub("", one_line(_NUMBER.sub(" ", one_line(subject))))
+    return _ANSWER_MARKS.sub("", without_tags(one_line(subject)))
 
 
 def _printed(name: str, value: Value) -> Value:
@@ -88,7 +88,7 @@ def _printed(name: str, value: Value) -> Value:
 def _numbered(subject: str, number: str) -> str:
     """Return the subject as one line that names the request once."""
     line, mark = one_line(subject), f"[{number}]"
-    if _NUMBER.findall(line) == [mark]:
+    if line.count(mark) == 1 and tagged_numbers(line) == (number,):
         return line
     return f"{mark} {bare_subject(line)}".rstrip()
 
