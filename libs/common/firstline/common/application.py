@@ -1,13 +1,13 @@
 """The web application that every service is: routes, errors, health, figures, and the log for those who pull."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -68,8 +68,19 @@ def build_app(
     *,
     start: Callable[[], Awaitable[None]],
     stop: Callable[[], Awaitable[None]],
+    larger_bodies: Mapping[str, int] | None = None,
 ) -> FastAPI:
-    """Return a service's application; `start` and `stop` run with its lifespan."""
+    """Return a service's application.
+
+    Args:
+        runtime: the service at work.
+        title: of its API.
+        routers: its routes.
+        start: runs when its life begins, `stop` when it ends.
+        stop: see `start`.
+        larger_bodies: bytes that paths take which need more than a JSON body.
+
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -83,7 +94,6 @@ def build_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=JSON_LIMIT,
         responses=problems.PROBLEM_RESPONSES,
         generate_unique_id_function=_operation_id,
     )
@@ -92,6 +102,7 @@ def build_app(
     problems.install(app)
     for router in (*routers, _operations):
         app.include_router(router)
+    app.add_middleware(problems.BodyLimit, limit=JSON_LIMIT, larger=larger_bodies or {})
     app.add_middleware(Observed, service=runtime.name, registry=app.state.registry, clock=runtime.ports.clock)
     plain = app.openapi
     app.openapi = lambda: _complete(app, plain())  # type: ignore[method-assign]
@@ -105,14 +116,16 @@ def _operation_id(route: APIRoute) -> str:
 def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     """Add what FastAPI can't know: the problem document, and the permission of each operation."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    if "Problem" in schemas:  # FastAPI keeps the document that it made, so it is complete from the second time on
+        return document
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas.update(problem_schemas())
-    for route in app.routes:
-        if not isinstance(route, APIRoute) or not route.include_in_schema:
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
             continue
         for method in route.methods or ():
-            operation = document["paths"][route.path_format][method.lower()]
+            operation = document["paths"][str(route.path_format)][method.lower()]
             operation["responses"].pop("422", None)
             _say_permission(operation, declared_operations(route.dependant))
     return document

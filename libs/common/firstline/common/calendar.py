@@ -115,7 +115,7 @@ class Calendar:
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
         """Return the business time from `start` to `end`, for sums that must stay exact."""
-        return timedelta(microseconds=self._microseconds(start, end))
+        return self._microseconds(start, end) * MICROSECOND
 
     def periods(self, start: datetime, count: int) -> tuple[Period, ...]:
         """Return the next stretches of business time; the first begins at `start` when that is open.
@@ -171,7 +171,7 @@ class Calendar:
         held: Period | None = None
         for number in range(at.year, LAST_YEAR + 1):
             year = self._year(number)
-            if held and held.end == year.start and year.unbroken and number > self._last_special:
+            if held and year.unbroken and number > self._last_special:
                 yield Period(held.start, None)
                 return
             for index in range(bisect_right(year.closes, year.place(at)), len(year.opens)):

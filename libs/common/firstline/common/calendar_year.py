@@ -53,7 +53,8 @@ class Year:
         index = bisect_right(self.opens, place) - 1
         if index < 0:
             return 0
-        return self.sums[index] + min(place, self.closes[index]) - self.opens[index]
+        closing = self.closes[index]
+        return self.sums[index] + (min(closing, place)) - self.opens[index]
 
 
 def work_out(hours: WorkingHours, number: int) -> Year:

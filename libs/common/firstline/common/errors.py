@@ -86,6 +86,13 @@ class NotFound(FirstlineError):
     title = "Not found"
 
 
+class MethodNotAllowed(FirstlineError):
+    """The address is right, the method isn't."""
+
+    status = 405
+    title = "Method not allowed"
+
+
 class Conflict(FirstlineError):
     """The request does not fit the present state; read it again before trying anew."""
 
@@ -138,3 +145,9 @@ class Unavailable(FirstlineError):
 
     status = 503
     title = "Out of reach for the moment"
+
+
+class Unexpected(FirstlineError):
+    """A mistake of ours; the logs say more, the caller hears that trying again is safe."""
+
+    title = "Something went wrong on our side"

@@ -143,6 +143,12 @@ class QueueLeft(QueueEvent):
     TYPE = "queue.left"
 
 
+class QueueMoved(QueueEvent):
+    """Its key changed: the urgency was judged, or a message received earlier was let in; a claim goes on."""
+
+    TYPE = "queue.moved"
+
+
 class QueueTransferred(QueueEvent):
     """The claim went to another agent."""
 

@@ -6,6 +6,7 @@ desk runs under a manual clock, or inside a simulator.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,8 +69,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the event loop's time in seconds."""
-        return asyncio.get_running_loop().time()
+        """Return the machine's monotonic time in seconds."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""
@@ -99,8 +100,8 @@ class ManualClock:
         self._moved = asyncio.Event()
 
     def monotonic(self) -> float:
-        """Return the event loop's time in seconds."""
-        return asyncio.get_running_loop().time()
+        """Return the machine's monotonic time in seconds."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many real seconds."""

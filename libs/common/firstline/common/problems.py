@@ -1,5 +1,6 @@
 """Problem documents (RFC 9457): every error leaves in this one form, never with an exception's text."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -8,8 +9,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firstline.common.errors import Fault, FirstlineError, Invalid, NotFound, TooLarge, Unauthenticated, UnsupportedType
+from firstline.common.errors import (
+    Fault,
+    FirstlineError,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unexpected,
+    UnsupportedType,
+)
 from firstline.common.log import current_traceparent
 
 TYPE_ROOT = "/problems/"
@@ -92,7 +104,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     kinds = {str(item["type"]) for item in error.errors()}
     sent = request.headers.get("content-type", "")
-    if kinds & {"model_attributes_type", "dict_type"} and "json" not in sent and "form" not in sent:
+    if kinds & {"model_attributes_type", "dict_type"} and "json" not in sent:
         return problem_response(
             UnsupportedType("Send the body as JSON with the header Content-Type: application/json.")
         )
@@ -118,18 +130,18 @@ def _advice(item: dict[str, Any]) -> str:
             return "This is required; add it."
         case "extra_forbidden":
             return "This is not known here; remove it or check its spelling."
-        case "value_error":
+        case "value_error" if "error" in item["ctx"]:  # ours; others, such as an address's, have a msg alone
             return str(item["ctx"]["error"])
         case _:
-            return f"{item['msg']}."
+            return f"{item['msg'].rstrip('.')}."
 
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known: dict[int, FirstlineError] = {
         404: NotFound("Nothing is at this address. The paths are listed in /openapi.json."),
-        405: _method_not_allowed(),
-        413: TooLarge("The body is larger than this operation takes; nothing was stored. Send less at once."),
+        405: MethodNotAllowed("This address takes other methods; they are listed in /openapi.json."),
+        413: _too_large(),
         415: UnsupportedType("Send the content type that /openapi.json names for this operation."),
     }
     answer = known.get(error.status_code)
@@ -139,14 +151,43 @@ async def _http(_request: Request, error: Exception) -> Response:
     return problem_response(answer)
 
 
-def _method_not_allowed() -> FirstlineError:
-    error = FirstlineError("This address does not take that method. The methods are listed in /openapi.json.")
-    error.status, error.title = 405, "Method not allowed"
-    return error
-
-
 async def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
     return problem_response(
-        FirstlineError("Something went wrong on our side. The trace_id finds it in the logs; trying again is safe.")
+        Unexpected("The trace_id finds the cause in the logs. Trying again with the same Idempotency-Key is safe.")
     )
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("The body is larger than this operation takes; nothing was stored. Send less at once.")
+
+
+class BodyLimit:
+    """ASGI middleware: refuses a body larger than its path allows, before reading it where its length is said."""
+
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
+        """Set the limits in bytes: one for all paths but those in `larger`."""
+        self._app = app
+        self._limit = limit
+        self._larger = larger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request as long as its body is small enough."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit, count = self._larger.get(scope["path"], self._limit), 0
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if said.isdigit() and int(said) > limit:
+            await problem_response(_too_large())(scope, receive, send)
+            return
+
+        async def counted() -> Message:
+            nonlocal count
+            message = await receive()
+            count += len(message.get("body", b""))
+            if count > limit:
+                raise HTTPException(TooLarge.status)
+            return message
+
+        await self._app(scope, counted, send)

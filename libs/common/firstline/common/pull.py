@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import httpx
 import structlog
 from pydantic import BaseModel
 
@@ -21,6 +22,29 @@ class LogPage(BaseModel):
 
 ReadLog = Callable[[int, int], Awaitable[LogPage]]
 """Reads a producer's log: (after position, limit)."""
+
+
+class RemoteLog:
+    """A producer's log, read through its `/internal/log`."""
+
+    def __init__(self, client: httpx.AsyncClient, token: Callable[[], str]) -> None:
+        self._client = client
+        self._token = token
+
+    async def __call__(self, after: int, limit: int) -> LogPage:
+        """Return the page after a position.
+
+        Raises:
+            httpx.HTTPError: the producer can't be reached or refuses.
+
+        """
+        answer = await self._client.get(
+            "/internal/log",
+            params={"after": after, "limit": limit},
+            headers={"Authorization": f"Bearer {self._token()}"},
+        )
+        answer.raise_for_status()
+        return LogPage.model_validate_json(answer.content)
 
 
 _log = structlog.get_logger(__name__)

@@ -12,7 +12,8 @@ from firstline.intake import handlers
 from firstline.intake.api import attachments, mails, policy, tickets, verbs
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
-from firstline.intake.service.inbound import MAIL_CHANNEL, MailSettings
+from firstline.intake.service.inbound import MAIL_CHANNEL, MailSettings, keep_mail
+from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import judge_mails
 
 MAIL_POLL_SECONDS = 30.0
@@ -27,6 +28,7 @@ def create_app(
     mail: MailSettings,
     claim_key: bytes,
     cursor_key: bytes,
+    listen: tuple[str, int] | None = None,
 ) -> FastAPI:
     """Return the service of requests and correspondence.
 
@@ -38,10 +40,12 @@ def create_app(
         mail: the desk's own addresses and how senders are checked.
         claim_key: verifies queue's claim tokens.
         cursor_key: signs cursors.
+        listen: host and port for mail by SMTP, None where this process takes none.
 
     """
     desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), claim_key, Cursors(cursor_key))
     runtime.consume(handlers.table(desk))
+    smtp = _smtp(desk, mail, *listen) if listen else None
 
     async def start() -> None:
         wake = runtime.store.listen(MAIL_CHANNEL)
@@ -54,8 +58,28 @@ def create_app(
         )
         await runtime.start(works=[mail_worker])
         await runtime.store.write(lambda unit: publish_policy(desk, unit))
+        if smtp is not None:
+            await smtp.start()
+
+    async def stop() -> None:
+        if smtp is not None:
+            await smtp.stop()
+        await runtime.stop()
+        await parser.stop()
 
     routers = [tickets.router, verbs.router, attachments.router, mails.router, policy.router]
-    app = build_app(runtime, "Firstline intake", routers, start=start, stop=runtime.stop)
+    larger = {"/v1/attachments": attachments.FORM_LIMIT}
+    app = build_app(runtime, "Firstline intake", routers, start=start, stop=stop, larger_bodies=larger)
     app.state.intake = desk
+    app.state.smtp = smtp
     return app
+
+
+def _smtp(desk: Desk, mail: MailSettings, host: str, port: int) -> InboundSmtp:
+    """Return the listener that keeps each mail before it says 250."""
+
+    async def accept(raw: bytes, mail_from: str, rcpt_to: tuple[str, ...], _peer: str) -> None:
+        await keep_mail(desk, raw, mail_from, rcpt_to)
+
+    addresses = tuple(sorted(mail.rules.own_addresses))
+    return InboundSmtp(host, port, addresses, accept, desk.ports.clock, desk.ports.spawn)

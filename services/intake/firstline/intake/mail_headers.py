@@ -20,6 +20,8 @@ MAX_IDS: Final = 50
 
 _FOLD: Final = re.compile(r"\r?\n(?=[ \t])")
 _MAILBOX: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[\w.-]{1,255}")
+_NAMED: Final = re.compile(r'(?P<name>\s*"(?:[^"\\]|\\.)*"\s*|[^"<>,;:]*)<(?P<address>[^<>]*)>')
+_ESCAPED: Final = re.compile(r"\\(.)")
 _ID: Final = re.compile("<[!-;=?-~]{1,996}>")
 
 
@@ -59,18 +61,24 @@ def _decode_piece(piece: bytes, charset: str | None) -> str:
 def sender(part: Message) -> tuple[str, str | None]:
     """Return the display name and the address of From; None for the address unless there is exactly one, well formed.
 
-    An address in angle brackets must be the last thing in the header. Otherwise two programs could read two senders
-    out of one header, and the one that checks senders would not be the one that acts on them.
+    Whatever two programs could read as two different senders is none: the one that checks senders would not be the one
+    that acts on them.
     """
-    given = values(part, "from")
-    found = _pairs(given[:1], MAX_ENCODED_CHARS)
-    if len(given) != 1 or len(found) != 1:
+    given = [text.strip()[:MAX_ENCODED_CHARS] for text in values(part, "from")]
+    if len(given) != 1:
+        return "", None
+    named = _NAMED.fullmatch(given[0])
+    found = [(_unquoted(named["name"]), named["address"].strip())] if named else _pairs(given, MAX_ENCODED_CHARS)
+    if len(found) != 1 or not _is_mailbox(found[0][1]) or (named is None and "<" in given[0]):
         return "", None
     name, address = found[0]
-    text = given[0].strip()
-    if not _is_mailbox(address) or ("<" in text and not text.endswith(f"<{address}>")):
-        return "", None
     return clean_line(decode_words(name), MAX_NAME_CHARS), normal_address(address)
+
+
+def _unquoted(name: str) -> str:
+    """Return a display name without the quotation marks around it."""
+    name = name.strip()
+    return _ESCAPED.sub(r"\1", name[1:-1]) if name.startswith('"') else name
 
 
 def addresses(part: Message, name: str) -> tuple[str, ...]:

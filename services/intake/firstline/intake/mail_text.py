@@ -41,15 +41,15 @@ def decode(data: bytes, charset: str | None) -> str:
         if (text := _strict(data, name)) is not None:
             return text
     guess = charset_normalizer.from_bytes(data[:GUESSED_BYTES], cp_isolation=list(GUESSES)).best()
-    return data.decode(guess.encoding if guess else "latin-1", "replace")
+    return data.decode(guess.encoding if guess else GUESSES[0], "replace")
 
 
 def _strict(data: bytes, charset: str | None) -> str | None:
     """Decode without any replacement, or not at all; a character cut off at the very end is left out."""
     try:
         codec = codecs.lookup(charset or "utf-8")
-        b"".decode(codec.name)  # refuses codecs that don't make text
-        if codec.name in _NO_CHARSETS or codec.incrementaldecoder is None:
+        "a".encode(codec.name)  # refuses codecs that don't make text
+        if codec.name.replace("-", "_") in _NO_CHARSETS or codec.incrementaldecoder is None:
             return None
         return codec.incrementaldecoder("strict").decode(data)
     except (LookupError, ValueError):

@@ -27,6 +27,9 @@ class Parser(Protocol):
     async def parse(self, raw: bytes) -> tuple[ParsedMail, list[bytes]]:
         """Return the mail and the payloads of its attachments; never raises for any bytes."""
 
+    async def stop(self) -> None:
+        """End what was started for parsing."""
+
 
 class InProcessParser:
     """Parses where it is called: for tests and the simulator, not for strangers' mail."""
@@ -34,6 +37,9 @@ class InProcessParser:
     async def parse(self, raw: bytes) -> tuple[ParsedMail, list[bytes]]:
         """Parse at once."""
         return parsing.parse(raw)
+
+    async def stop(self) -> None:
+        """Nothing was started."""
 
 
 class ChildDied(Exception):

@@ -36,10 +36,12 @@ def check_sender(headers: tuple[str, ...], server: str | None, address: str) -> 
 
     """
     results = next((found for header in headers if (found := _read(header, server)) is not None), ())
+    domain = address.rpartition("@")[2]
     for result in results:
         if result.method == "dmarc" and result.outcome in {"pass", "fail"}:
-            return "pass" if result.outcome == "pass" else "fail"
-    domain = address.rpartition("@")[2]
+            # A server that read another sender than we did has checked another sender.
+            same = result.properties.get("header.from", domain) == domain
+            return "pass" if same and result.outcome == "pass" else "fail"
     if any(result.outcome == "pass" and _aligned(_domain(result), domain) for result in results):
         return "pass"
     failed = any(result.outcome == "fail" and result.method in {"spf", "dkim"} for result in results)

@@ -4,7 +4,7 @@ import asyncio
 from asyncio import BaseTransport, Transport
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -165,8 +165,7 @@ class _TurnedAway(asyncio.Protocol):
     """Tells a peer that there are too many."""
 
     def connection_made(self, transport: BaseTransport) -> None:
-        assert isinstance(transport, Transport)
-        transport.write(FULL)
+        cast("Transport", transport).write(FULL)  # other event loops have a class of their own
         transport.close()
 
 
@@ -213,8 +212,8 @@ class _Session(SMTP):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin, with an end in sight."""
-        assert isinstance(transport, Transport)
-        self._deadline = self.loop.call_later(self._listener.limits.session_seconds, transport.abort)
+        abort = cast("Transport", transport).abort  # other event loops have a class of their own
+        self._deadline = self.loop.call_later(self._listener.limits.session_seconds, abort)
         self._listener.opened(self)
         super().connection_made(transport)
 

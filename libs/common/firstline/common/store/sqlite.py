@@ -120,12 +120,14 @@ class SqliteStore:
         self._read_connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Connect and start the writer.
+        """Connect and start the writer; an open store stays as it is.
 
         Raises:
             Unavailable: the file can't be opened.
 
         """
+        if self._writer is not None:
+            return
         try:
             self._write_connection = _connect(self._path)
             self._read_connection = _connect(self._path)

@@ -19,7 +19,7 @@ FORM_LIMIT = 26 * 1024 * 1024
 CHUNK = 256 * 1024
 
 
-@router.post("", status_code=201, max_body_size=FORM_LIMIT)
+@router.post("", status_code=201)
 async def upload_file(
     file: Annotated[UploadFile, File(description="PNG, GIF, JPG; BMP only inside ZIP or RAR; see the policy.")],
     desk: DeskHere,

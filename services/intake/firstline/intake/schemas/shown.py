@@ -280,7 +280,7 @@ def mail_out(mail: Mail) -> MailOut:
     """Return a mail's document."""
     return MailOut(
         id=mail.id,
-        outcome=mail.outcome,  # type: ignore[arg-type]  # the column holds the outcomes only
+        outcome=mail.outcome,
         reason=mail.reason,
         subject=mail.subject,
         from_=mail.from_address,

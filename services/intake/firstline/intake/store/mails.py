@@ -54,8 +54,8 @@ PENDING = Sql(
 SAME_MAIL = Sql("SELECT id FROM mail WHERE fingerprint = :fingerprint ORDER BY id LIMIT 1", str)
 DECIDE: Sql[None] = Sql(
     "UPDATE mail SET outcome = :outcome, reason = :reason, ticket_id = :ticket_id, duplicate_of = :duplicate_of,"
-    " message_id = :message_id, fingerprint = :fingerprint, from_address = :from_address, subject = :subject, text = :text,"
-    " attachments = :attachments, automatic = :automatic WHERE id = :id AND outcome IS NULL",
+    " message_id = :message_id, fingerprint = :fingerprint, from_address = :from_address, subject = :subject,"
+    " text = :text, attachments = :attachments, automatic = :automatic WHERE id = :id AND outcome IS NULL",
     type(None),
 )
 _MAIL = (

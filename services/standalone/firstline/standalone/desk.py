@@ -1,0 +1,152 @@
+"""The whole desk in one process: the same applications as the separate services, which meet only by HTTP and events."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from firstline.common.bus import SOURCES, LocalBus
+from firstline.common.permissions import Principal, Role
+from firstline.common.policy.loader import load_policy
+from firstline.common.policy.model import Policy
+from firstline.common.ports import ManualClock, Ports, SystemClock, offload, system_ports
+from firstline.common.pull import LogPage, ReadLog, RemoteLog
+from firstline.common.runtime import Runtime
+from firstline.common.settings import Settings
+from firstline.common.store.migrate import migrate_sqlite
+from firstline.common.store.sqlite import SqliteStore
+from firstline.common.tokens import Signer, Verifier
+from firstline.standalone.gateway import Gateway
+from firstline.standalone.keys import Keys, desk_keys
+from firstline.standalone.operations import create_app as create_operations
+from firstline.standalone.time import HandMovedTime, kept_time
+from firstline.standalone.wiring import Parts, create_services, create_website
+
+SERVICES = ("accounts", "intake", "queue", "sla", "notify")
+"""The services that have a store, in the order in which they start."""
+
+SERVICE_TOKEN_LIFE = timedelta(minutes=5)
+INTERNAL_URL = "http://desk.internal"
+
+
+@dataclass(frozen=True, slots=True)
+class StandaloneDesk:
+    """A desk that runs: its gateway answers HTTP."""
+
+    gateway: Gateway
+    services: Mapping[str, FastAPI]
+    runtimes: Mapping[str, Runtime]
+    keys: Keys
+    ports: Ports
+
+    @property
+    def smtp_port(self) -> int:
+        """The port that takes mail."""
+        return int(self.services["intake"].state.smtp.port)
+
+
+@asynccontextmanager
+async def running_desk(settings: Settings, public_url: str) -> AsyncIterator[StandaloneDesk]:
+    """Start a desk on the folder of its settings; stop it cleanly at the end.
+
+    Args:
+        settings: where things are.
+        public_url: the address that links begin with.
+
+    Raises:
+        PolicyNotValid: the policy file has mistakes.
+        Unavailable: a store can't be opened.
+        OSError: the folder can't be written, or the SMTP port is taken.
+
+    """
+    desk = _build(settings, public_url)
+    async with AsyncExitStack() as stack:
+        for runtime in desk.runtimes.values():
+            await runtime.store.open()
+        # Consumers first, so that nobody's events meet a closed door; they stop last for the same reason.
+        for name in reversed(SERVICES):
+            app = desk.services[name]
+            await stack.enter_async_context(app.router.lifespan_context(app))
+        await settle(desk.runtimes)
+        yield desk
+
+
+async def settle(runtimes: Mapping[str, Runtime]) -> int:
+    """Do all work that is due, of every service, until none is left; return how much that was."""
+    total = 0
+    while done := sum([await runtime.settle() for runtime in runtimes.values()]):
+        total += done
+    return total
+
+
+def _build(settings: Settings, public_url: str) -> StandaloneDesk:
+    wall = SystemClock()
+    time_file = settings.data / "clock.json"
+    manual = ManualClock(kept_time(time_file) or wall.now()) if settings.clock == "manual" else None
+    ports = system_ports(manual)
+    keys = desk_keys(settings.data, ports.random)
+    signer = Signer(keys.signing, wall)
+    verifier = Verifier(signer.public_keys(), wall)
+    services: dict[str, FastAPI] = {}
+    runtimes = _runtimes(settings, ports, verifier, _service_token(signer), services)
+    parts = Parts(settings, public_url, ports, wall, keys, signer, policy_of(settings))
+    services.update(create_services(parts, runtimes))
+    moved = HandMovedTime(manual, time_file, offload, lambda: settle(runtimes)) if manual else None
+    apps = {**services, "desk": create_operations(services, moved)}
+    public = httpx.ASGITransport(Gateway({**apps, "web": apps["desk"]}), raise_app_exceptions=False)
+    client = httpx.AsyncClient(transport=public, base_url=public_url)
+    gateway = Gateway({**apps, "web": create_website(parts, client)})
+    return StandaloneDesk(gateway, services, runtimes, keys, ports)
+
+
+def _runtimes(
+    settings: Settings, ports: Ports, verifier: Verifier, token: Callable[[], str], services: Mapping[str, FastAPI]
+) -> dict[str, Runtime]:
+    """Return each service's runtime; it reads the others' logs through their applications once those exist."""
+    bus = LocalBus()
+    runtimes = {}
+    for name in SERVICES:
+        path = settings.data / "stores" / f"{name}.db"
+        migrate_sqlite(name, path)
+        runtimes[name] = Runtime(
+            name,
+            ports=ports,
+            store=SqliteStore(path, ports),
+            bus=bus,
+            verifier=verifier,
+            read_logs={source: _log_reader(services, source, token) for source in SOURCES.get(name, ())},
+            pull_seconds=settings.pull_seconds,
+        )
+    return runtimes
+
+
+def _log_reader(services: Mapping[str, FastAPI], source: str, token: Callable[[], str]) -> ReadLog:
+    async def read(after: int, limit: int) -> LogPage:
+        transport = httpx.ASGITransport(services[source], raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=INTERNAL_URL) as client:
+            return await RemoteLog(client, token)(after, limit)
+
+    return read
+
+
+def _service_token(signer: Signer) -> Callable[[], str]:
+    principal = Principal("desk", Role.SERVICE, "desk@service.invalid")
+    return lambda: signer.token(principal, SERVICE_TOKEN_LIFE)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the policy that the settings name, else the one that comes along.
+
+    Raises:
+        PolicyNotValid: it has mistakes.
+        OSError: it can't be read.
+
+    """
+    if settings.policy is not None:
+        return load_policy(settings.policy)
+    packed = Path(__file__).parent / "policies" / "bitrix24.yaml"
+    return load_policy(packed if packed.exists() else Path(__file__).parents[4] / "policies" / "bitrix24.yaml")

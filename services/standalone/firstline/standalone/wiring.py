@@ -1,0 +1,70 @@
+"""Which settings go to which service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+from fastapi import FastAPI
+
+from firstline.accounts.app import create_app as create_accounts
+from firstline.common.addresses import normal_address
+from firstline.common.files import LocalFiles
+from firstline.common.policy.model import Policy
+from firstline.common.ports import Clock, Ports
+from firstline.common.runtime import Runtime
+from firstline.common.secrets import derive
+from firstline.common.settings import Settings
+from firstline.common.tokens import Signer
+from firstline.intake.app import create_app as create_intake
+from firstline.intake.inbound import MailRules
+from firstline.intake.parser import MailParser
+from firstline.intake.service.inbound import MailSettings
+from firstline.standalone.keys import Keys
+from firstline.web.app import create_app as create_web
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the services are made from."""
+
+    settings: Settings
+    public_url: str
+    ports: Ports
+    wall: Clock
+    keys: Keys
+    signer: Signer
+    policy: Policy
+
+    def key(self, purpose: str) -> bytes:
+        """Return the key for a purpose, derived from the desk's secret."""
+        return derive(self.keys.secret, purpose)
+
+
+def create_services(parts: Parts, runtimes: Mapping[str, Runtime]) -> dict[str, FastAPI]:
+    """Return the applications of the services that have a store, by name."""
+    return {
+        "accounts": create_accounts(runtimes["accounts"], parts.signer, parts.wall, secret=parts.keys.secret),
+        "intake": _intake(parts, runtimes["intake"]),
+    }
+
+
+def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
+    settings, ports = parts.settings, parts.ports
+    kept = LocalFiles(settings.data / "files", ports.offload, ports.ids)
+    kept.remove_left_overs()
+    rules = MailRules(frozenset({normal_address(settings.mail_from)}), settings.mail_auth_server or None)
+    return create_intake(
+        runtime,
+        current=parts.policy,
+        files=kept,
+        parser=MailParser(ports.clock, ports.spawn),
+        mail=MailSettings(rules, parts.key("mail")),
+        claim_key=parts.key("claim-token"),
+        cursor_key=parts.key("intake cursors"),
+        listen=(settings.host, settings.smtp_port),
+    )
+
+
+def create_website(parts: Parts, api: httpx.AsyncClient) -> FastAPI:
+    """Return the website's application, a client of the public API."""
+    return create_web(api, parts.key("cookie"), parts.public_url, parts.ports)
