@@ -10,6 +10,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
+from firstline.common.addresses import normal_address
 from firstline.common.errors import Unauthenticated
 from firstline.common.permissions import Principal, Role
 from firstline.common.ports import Clock
@@ -101,7 +102,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
     return Principal(
         id=str(claims["sub"]),
         role=Role(claims["role"]),
-        email=str(claims["email"]).lower(),
+        email=normal_address(str(claims["email"])),
         organization_id=claims.get("organization_id"),
         tier=claims.get("tier"),
         skills=tuple(claims.get("skills") or ()),
