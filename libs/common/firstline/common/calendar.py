@@ -23,6 +23,7 @@ MAX_PERIODS = 1_000
 _MOST_MINUTES = LAST_YEAR * 366 * 24 * 60
 # Time zones change by date between these years; before and after them each year of one shape is like the others.
 _CHANGING = range(1800, 2100)
+# A walk over centuries must not keep them all; a desk looks at a few years.
 _KEPT_YEARS = 64
 
 
@@ -171,6 +172,7 @@ class Calendar:
         held: Period | None = None
         for number in range(at.year, LAST_YEAR + 1):
             year = self._year(number)
+            # A year without special dates and without a gap is like all years after it.
             if held and year.unbroken and number > self._last_special:
                 yield Period(held.start, None)
                 return
@@ -236,6 +238,7 @@ def _amount(minutes: float | timedelta) -> int:
     elif minutes > _MOST_MINUTES:
         raise _exhausted()
     else:
+        # What is not a number is in no order to 0 either.
         amount = round(minutes * MINUTE) if minutes >= 0 else -1
     if amount < 0:
         text = "The minutes must be a number that is not negative."

@@ -1,0 +1,275 @@
+"""What a ticket's history says to its clocks: phases of its status, when each clock began and ended, what was missed.
+
+Semantics of the design's clock events; `firstline.sla.clock` turns the result into states and deadlines.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from firstline.common.calendar import Calendar
+from firstline.common.errors import Fault, Invalid
+
+Target = Literal["first_response", "next_response", "resolution"]
+State = Literal["idle", "running", "paused", "met"]
+Status = Literal["open", "waiting", "resolved", "closed"]
+Cause = Literal["client", "third_party", "release"]
+EventType = Literal[
+    "created",
+    "client_message",
+    "staff_reply",
+    "internal_note",
+    "wait",
+    "resume",
+    "resolved",
+    "closed",
+    "reopened",
+    "targets_changed",
+]
+
+Counted = list[tuple[datetime, datetime, timedelta]]
+"""Stretches of counted time: start, end, business time between them."""
+
+TARGETS: tuple[Target, ...] = ("first_response", "next_response", "resolution")
+_RESPONSES: tuple[Target, ...] = ("first_response", "next_response")
+_MOST_MINUTES = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEvent:
+    """One fact of a ticket's history that clocks care about.
+
+    Attributes:
+        type: what happened; `created` counts as a client message.
+        at: the aware instant.
+        cause: of a `wait`: who is waited for. Without one only `resume` ends the waiting.
+        targets: of `targets_changed`: business minutes from now on, in place of all earlier ones.
+        id: events with the same id count once.
+
+    """
+
+    type: EventType
+    at: datetime
+    cause: Cause | None = None
+    targets: Mapping[Target, float] | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of time in which the ticket's status stayed as it was."""
+
+    start: datetime
+    end: datetime
+    status: Status
+    cause: Cause | None
+
+
+@dataclass(slots=True)
+class History:
+    """What the events read so far say.
+
+    Attributes:
+        targets: business minutes that apply now.
+        calendar: the working hours.
+        status: the ticket's status now, with the `cause` of its waiting, since `phase_from`.
+        phases: the ended phases.
+        opened: the client's first message; the first response and the resolution count from there.
+        answered: the first public staff message.
+        asked: what the next response counts from, `asked_until` its end and `asked_state` what it was at the end.
+        settled: when it was resolved or closed and not reopened.
+        judged: the instant before which lateness is forgotten, or was judged by earlier targets.
+        missed: clocks that passed an earlier target's deadline.
+
+    """
+
+    targets: Mapping[Target, float]
+    calendar: Calendar
+    status: Status = "open"
+    cause: Cause | None = None
+    phase_from: datetime | None = None
+    phases: list[Phase] = field(default_factory=list)
+    opened: datetime | None = None
+    answered: datetime | None = None
+    asked: datetime | None = None
+    asked_until: datetime | None = None
+    asked_state: State = "idle"
+    settled: datetime | None = None
+    judged: dict[Target, datetime] = field(default_factory=dict)
+    missed: set[Target] = field(default_factory=set)
+
+    def turn(self, at: datetime, status: Status, cause: Cause | None = None) -> None:
+        """End the present phase and begin another."""
+        if self.phase_from is not None and self.phase_from < at:
+            self.phases.append(Phase(self.phase_from, at, self.status, self.cause))
+        self.phase_from, self.status, self.cause = at, status, cause
+
+    @property
+    def awaiting(self) -> bool:
+        """Whether something that the client said is unanswered."""
+        return self.asked is not None and self.asked_until is None
+
+    def settle(self, at: datetime, status: Status) -> None:
+        """Resolve or close: response clocks become idle, the resolution is met."""
+        self.turn(at, status)
+        # Closing what is resolved doesn't move the resolution.
+        self.settled = self.settled or at
+        if self.awaiting:
+            self.asked_until = at
+        self.asked_state = "idle"
+
+    def forget_lateness(self, at: datetime, targets: Iterable[Target]) -> None:
+        """Clear what is sticky."""
+        for target in targets:
+            self.judged[target] = at
+            self.missed.discard(target)
+
+    def run(self, target: Target) -> tuple[datetime | None, datetime | None]:
+        """Return the start and end of a clock's present or last run."""
+        if target == "next_response":
+            return self.asked, self.asked_until
+        return self.opened, self.answered if target == "first_response" else self.settled
+
+    def state(self, target: Target) -> State:
+        """Return a clock's state."""
+        start, end = self.run(target)
+        if target == "next_response" and end is not None:
+            return self.asked_state
+        if start is None or (end is None and self.settled is not None):
+            return "idle"
+        if end is not None:
+            return "met"
+        return "paused" if self.status == "waiting" else "running"
+
+
+def read_history(
+    events: Iterable[ClockEvent], targets: Mapping[Target, float], calendar: Calendar, as_of: datetime
+) -> History:
+    """Read events in order of time, each id once, up to and including an instant; phases end there."""
+    past = History(_checked(targets), calendar)
+    seen: set[str] = set()
+    for event in sorted(events, key=lambda event: event.at):
+        if event.at > as_of or event.id in seen:
+            continue
+        if event.id is not None:
+            seen.add(event.id)
+        _REACTIONS[event.type](past, event)
+    past.turn(as_of, past.status, past.cause)
+    return past
+
+
+def _checked(targets: Mapping[Target, float]) -> Mapping[Target, float]:
+    faults = tuple(
+        Fault(f"/targets/{target}", f"Must be business minutes from 0 to {_MOST_MINUTES:,}.")
+        for target, minutes in targets.items()
+        if not 0 <= minutes <= _MOST_MINUTES
+    )
+    if faults:
+        raise Invalid("A target is out of range.", faults=faults)
+    return targets
+
+
+def overran(past: History, target: Target, counted: Counted) -> bool:
+    """Say whether the deadline passed while the clock ran, its lateness not forgotten since."""
+    due, _ = when_reached(past.calendar, counted, timedelta(minutes=past.targets[target]))
+    return due is not None and max(due, past.judged.get(target, due)) < counted[-1][1]
+
+
+def when_reached(calendar: Calendar, counted: Counted, amount: timedelta) -> tuple[datetime | None, timedelta]:
+    """Return the instant at which counted time reached an amount, or what is left of it."""
+    # No time at all, or none left, may run out only at the next opening, which another stretch may hold.
+    for start, end, spent in counted:
+        if amount <= spent and (instant := calendar.add(start, amount)) <= end:
+            return instant, timedelta()
+        amount -= spent
+    return None, amount
+
+
+def counted_time(past: History, target: Target) -> Counted:
+    """Return the open stretches of a clock's run with the business time of each."""
+    return [
+        (start, end, past.calendar.elapsed(start, end))
+        for phase, start, end in stretches(past, target)
+        if phase.status == "open"
+    ]
+
+
+def stretches(past: History, target: Target) -> Iterator[tuple[Phase, datetime, datetime]]:
+    """Yield the phases of a clock's run, cut to it."""
+    first, last = past.run(target)
+    if first is None:
+        return
+    for phase in past.phases:
+        start, end = max(phase.start, first), phase.end if last is None else min(phase.end, last)
+        if start < end:
+            yield phase, start, end
+
+
+def _client_wrote(past: History, event: ClockEvent) -> None:
+    past.opened = past.opened or event.at
+    if past.phase_from is None or (past.status, past.cause) == ("waiting", "client"):
+        past.turn(event.at, "open")
+    if not past.awaiting and past.settled is None:
+        past.asked, past.asked_until = event.at, None
+
+
+def _staff_replied(past: History, event: ClockEvent) -> None:
+    past.answered = past.answered or event.at
+    if past.awaiting:
+        past.asked_until, past.asked_state = event.at, "met"
+    past.forget_lateness(event.at, _RESPONSES)
+
+
+def _nothing(past: History, event: ClockEvent) -> None:
+    """An internal note is for colleagues: no clock sees it."""
+
+
+def _waits(past: History, event: ClockEvent) -> None:
+    if past.settled is None:
+        past.turn(event.at, "waiting", event.cause)
+
+
+def _resumes(past: History, event: ClockEvent) -> None:
+    if past.status == "waiting":
+        past.turn(event.at, "open")
+
+
+def _resolves(past: History, event: ClockEvent) -> None:
+    past.settle(event.at, "resolved")
+
+
+def _closes(past: History, event: ClockEvent) -> None:
+    past.settle(event.at, "closed")
+    past.forget_lateness(event.at, TARGETS)
+
+
+def _reopens(past: History, event: ClockEvent) -> None:
+    past.turn(event.at, "open")
+    past.settled = None
+    past.asked, past.asked_until = event.at, None
+    past.forget_lateness(event.at, TARGETS)
+
+
+def _retargets(past: History, event: ClockEvent) -> None:
+    # Lateness under the old targets is judged now; the new ones apply from here on.
+    past.turn(event.at, past.status, past.cause)
+    for target in TARGETS:
+        if target in past.targets and overran(past, target, counted_time(past, target)):
+            past.missed.add(target)
+        past.judged[target] = event.at
+    past.targets = _checked(event.targets or past.targets)
+
+
+_REACTIONS: Mapping[EventType, Callable[[History, ClockEvent], None]] = {
+    "created": _client_wrote,
+    "client_message": _client_wrote,
+    "staff_reply": _staff_replied,
+    "internal_note": _nothing,
+    "wait": _waits,
+    "resume": _resumes,
+    "resolved": _resolves,
+    "closed": _closes,
+    "reopened": _reopens,
+    "targets_changed": _retargets,
+}
