@@ -57,9 +57,9 @@ def _strict(data: bytes, charset: str | None) -> str | None:
 
 
 def from_html(html: str) -> str:
-    """Return an HTML body as plain text; an empty text where the library can't read it."""
+    """Return HTML as plain text, an empty one where the library fails; its time grows with the length of the HTML."""
     try:
-        return str(inscriptis.get_text(html[:MAX_HTML_CHARS]))
+        return str(inscriptis.get_text(html))
     except Exception:  # strangers' markup makes the HTML library raise nearly anything
         return ""
 

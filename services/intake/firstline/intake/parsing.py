@@ -28,6 +28,7 @@ MAX_SUBJECT_CHARS: Final = 998
 MAX_NAME_CHARS: Final = 200
 MAX_TYPE_CHARS: Final = 100
 MAX_TEXT_CHARS: Final = 100_000
+MAX_TEXTS: Final = 20
 MAX_ATTACHMENTS: Final = 50
 MAX_AUTH_RESULTS: Final = 10
 MAX_AUTH_CHARS: Final = 4096
@@ -137,8 +138,7 @@ def _message(raw: bytes) -> Message:
 class _Found:
     """What the parts of a mail hold, gathered while walking through them."""
 
-    texts: list[str] = field(default_factory=list)
-    plain: bool = False
+    texts: list[Message] = field(default_factory=list)
     files: list[tuple[Message, bytes]] = field(default_factory=list)
 
 
@@ -146,7 +146,7 @@ def _read(parsed: bytes, raw: bytes, problems: tuple[str, ...]) -> tuple[ParsedM
     """Read what stands in `parsed`, which is the mail or its head."""
     mail = _message(parsed)
     found = _Found() if problems else _gather(mail)
-    text = "\n\n".join(text.strip("\n") for text in found.texts).strip()
+    text = _text(found.texts[:MAX_TEXTS])
     files = found.files[:MAX_ATTACHMENTS]
     name, address = mail_headers.sender(mail)
     result = ParsedMail(
@@ -174,7 +174,7 @@ def _read(parsed: bytes, raw: bytes, problems: tuple[str, ...]) -> tuple[ParsedM
 
 def _losses(text: str, found: _Found) -> Iterator[str]:
     """Name what did not fit."""
-    if len(text) > MAX_TEXT_CHARS:
+    if len(text) > MAX_TEXT_CHARS or len(found.texts) > MAX_TEXTS:
         yield "text_cut"
     if len(found.files) > MAX_ATTACHMENTS:
         yield "attachments_left_out"
@@ -188,25 +188,39 @@ def _gather(part: Message) -> _Found:
     files = [file for found in inner for file in found.files]
     if part.get_content_type() == "multipart/alternative":
         inner = _best(inner)
-    texts = [text for found in inner for text in found.texts]
-    return _Found(texts, any(found.plain for found in inner), files)
+    return _Found([text for found in inner for text in found.texts], files)
 
 
 def _best(alternatives: list[_Found]) -> list[_Found]:
-    """Choose the alternative in plain text, else the first that has any text."""
-    spoken = [found for found in alternatives if any(text.strip() for text in found.texts)]
-    return ([found for found in spoken if found.plain] or spoken)[:1]
+    """Choose the first alternative in plain text, else the first that has any text."""
+    spoken = [found for found in alternatives if any(_payload(part).strip() for part in found.texts)]
+    plain = [found for found in spoken if not any(_is_html(part) for part in found.texts)]
+    return (plain or spoken)[:1]
 
 
 def _leaf(part: Message) -> _Found:
-    """Read a single part: shown text (as what is left of a broken multipart is), or a file."""
+    """Tell whether a single part is shown (as what is left of a broken multipart is) or a file."""
     kind = "text/plain" if part.get_content_maintype() == "multipart" else part.get_content_type()
     if kind not in {"text/plain", "text/html"} or part.get_content_disposition() == "attachment" or _name(part):
         return _Found(files=[(part, _payload(part))])
-    text = mail_text.decode(_payload(part)[: mail_text.MAX_TEXT_BYTES], part.get_content_charset())
-    if kind == "text/html":
-        return _Found([mail_text.clean_text(mail_text.from_html(text))])
-    return _Found([mail_text.clean_text(text)], plain=True)
+    return _Found([part])
+
+
+def _text(parts: list[Message]) -> str:
+    """Return the shown text; all HTML of a mail together is read up to the limit for one."""
+    pieces, html_chars = [], mail_text.MAX_HTML_CHARS
+    for part in parts:
+        piece = mail_text.decode(_payload(part)[: mail_text.MAX_TEXT_BYTES], part.get_content_charset())
+        if _is_html(part):
+            html, html_chars = piece[:html_chars], max(0, html_chars - len(piece))
+            piece = mail_text.from_html(html)
+        pieces.append(mail_text.clean_text(piece).strip("\n"))
+    return "\n\n".join(piece for piece in pieces if piece.strip()).strip()
+
+
+def _is_html(part: Message) -> bool:
+    """Tell whether a text is HTML."""
+    return part.get_content_type() == "text/html"
 
 
 def _payload(part: Message) -> bytes:
