@@ -1,0 +1,213 @@
+"""The public API as the pages call it: one method an operation, problems as exceptions, tokens renewed on the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+Json = dict[str, Any]
+MESSAGES_A_PAGE: Final = 100
+QUEUE_SHOWN: Final = 50
+
+
+class SignedOut(Exception):
+    """Nobody is signed in, or not any more."""
+
+
+class Refusal(Exception):
+    """The API did not serve a call; the problem document's words are fit to be shown.
+
+    Attributes:
+        status: the HTTP status; 503 also when no answer came.
+        slug: the last part of the problem's type.
+        title: what happened, in a few words.
+        detail: what to do about it.
+        faults: (JSON pointer, advice) for each wrong value.
+
+    """
+
+    def __init__(
+        self, status: int, slug: str, title: str, detail: str, faults: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.title = title
+        self.detail = detail
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a sign-in gives: the token for calls, and the one that replaces both."""
+
+    access: str
+    refresh: str
+
+
+def refusal(answer: httpx.Response) -> Refusal:
+    """Read a problem document; an answer that is none (a proxy's, say) is told in our own words."""
+    try:
+        problem = answer.json()
+        faults = tuple((fault["pointer"], fault["detail"]) for fault in problem.get("errors", []))
+        slug = problem["type"].rpartition("/")[2]
+        return Refusal(answer.status_code, slug, problem["title"], problem["detail"], faults)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Refusal(answer.status_code, "unknown", "The Helpdesk gave no clear answer", _TRY_AGAIN)
+
+
+_TRY_AGAIN: Final = "Try it again in a minute. Sending the same form twice never makes two of it."
+
+
+class Desk:
+    """The API in the name of one visitor.
+
+    Every method raises Refusal for what the API does not serve, and SignedOut when the visitor has to sign in again.
+    After calls `tokens` may be newer ones, which the visitor has to keep.
+    """
+
+    def __init__(self, api: httpx.AsyncClient, tokens: Tokens | None) -> None:
+        """Call `api`, whose base address is the desk's, with the visitor's tokens."""
+        self._api = api
+        self.tokens = tokens
+
+    async def sign_in(self, code: str) -> Json:
+        """Sign in with the secret of a link; return the person."""
+        answer = await self._once("POST", "/v1/sign-in/codes", signed=False, json={"code": code})
+        if answer.is_error:
+            raise refusal(answer)
+        session: Json = answer.json()
+        self.tokens = _tokens(session)
+        person: Json = session["person"]
+        return person
+
+    async def sign_out(self) -> None:
+        """End the session, so that its tokens can't be renewed any more."""
+        if self.tokens:
+            await self._send("POST", "/v1/sign-out", json={"refresh_token": self.tokens.refresh})
+
+    async def policy(self) -> Json:
+        """Return the public policy document."""
+        return await self._json("GET", "/v1/policy")
+
+    async def scope(self) -> Json:
+        """Return the catalogue of topics."""
+        return await self._json("GET", "/v1/policy/scope")
+
+    async def openness(self, at: str) -> Json:
+        """Return whether the Helpdesk is open at an instant, and its next opening and closing."""
+        return await self._json("POST", "/v1/calendar/open", json={"at": at})
+
+    async def submit(self, body: Json, key: str) -> Json:
+        """Send a request; the same key again gives the same request."""
+        return await self._json("POST", "/v1/tickets", json=body, headers={"Idempotency-Key": key})
+
+    async def tickets(self, cursor: str | None) -> Json:
+        """Return a page of the requests within reach, newest first."""
+        return await self._json("GET", "/v1/tickets", params={"cursor": cursor} if cursor else None)
+
+    async def ticket(self, reference: str) -> Json:
+        """Return one request by ID or number."""
+        return await self._json("GET", f"/v1/tickets/{reference}")
+
+    async def messages(self, reference: str) -> list[Json]:
+        """Return the whole correspondence, oldest first."""
+        found: list[Json] = []
+        params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
+        while True:
+            page = await self._json("GET", f"/v1/tickets/{reference}/messages", params=params)
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            params["cursor"] = page["next"]
+
+    async def act(
+        self, reference: str, verb: str, body: Json, *, key: str | None = None, claim: str | None = None
+    ) -> Json:
+        """Use a verb on a request; `key` makes a repetition harmless, `claim` shows that the request is ours."""
+        given = {"Idempotency-Key": key, "Claim-Token": claim}
+        headers = {name: value for name, value in given.items() if value}
+        return await self._json("POST", f"/v1/tickets/{reference}/{verb}", json=body, headers=headers)
+
+    async def upload(self, name: str, content: bytes, media_type: str) -> Json:
+        """Upload a file for a message that follows."""
+        return await self._json("POST", "/v1/attachments", files={"file": (name, content, media_type)})
+
+    async def file(self, attachment_id: str) -> httpx.Response:
+        """Return a file as an open stream, to be read and closed by the caller."""
+        return await self._send("GET", f"/v1/attachments/{attachment_id}", stream=True)
+
+    async def queue(self) -> Json:
+        """Return the beginning of the queue, first come first."""
+        return await self._json("GET", "/v1/queue", params={"limit": QUEUE_SHOWN})
+
+    async def place(self, ticket_id: str) -> Json:
+        """Return a request's place in the queue."""
+        return await self._json("GET", f"/v1/queue/{ticket_id}")
+
+    async def claim(self, ticket_id: str | None = None) -> Json | None:
+        """Take the next request, or that one; None when nobody waits."""
+        answer = await self._send("POST", "/v1/queue/claims", json={"ticket_id": ticket_id} if ticket_id else {})
+        content: Json | None = answer.json() if answer.content else None
+        return content
+
+    async def release(self, ticket_id: str, claim: str) -> None:
+        """Give a claimed request back; it keeps its place."""
+        headers = {"Claim-Token": claim}
+        await self._send("POST", f"/v1/queue/claims/{ticket_id}/release", json={}, headers=headers)
+
+    async def clocks(self, ticket_ids: list[str]) -> list[Json]:
+        """Return the clocks of these requests."""
+        if not ticket_ids:
+            return []
+        page = await self._json("GET", "/v1/clocks", params={"ticket_ids": ",".join(ticket_ids)})
+        items: list[Json] = page["items"]
+        return items
+
+    async def _json(self, method: str, path: str, **given: Any) -> Json:
+        answer: Json = (await self._send(method, path, **given)).json()
+        return answer
+
+    async def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """Make a call, with new tokens where the old one has expired."""
+        answer = await self._once(method, path, **given)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            await self._renew()
+            answer = await self._once(method, path, **given)
+        if answer.is_error:
+            await answer.aread()
+            raise refusal(answer)
+        return answer
+
+    async def _renew(self) -> None:
+        if self.tokens is None:
+            raise SignedOut
+        given = {"refresh_token": self.tokens.refresh}
+        answer = await self._once("POST", "/v1/tokens/refresh", signed=False, json=given)
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.UNPROCESSABLE_ENTITY):
+            raise SignedOut
+        if answer.is_error:
+            raise refusal(answer)
+        self.tokens = _tokens(answer.json())
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        *,
+        signed: bool = True,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **given: Any,
+    ) -> httpx.Response:
+        bearer = {"Authorization": f"Bearer {self.tokens.access}"} if signed and self.tokens else {}
+        request = self._api.build_request(method, path, headers={**(headers or {}), **bearer}, **given)
+        try:
+            return await self._api.send(request, stream=stream)
+        except httpx.TransportError as error:
+            raise Refusal(503, "unavailable", "The Helpdesk is out of reach for the moment", _TRY_AGAIN) from error
+
+
+def _tokens(answer: Json) -> Tokens:
+    return Tokens(answer["access_token"], answer["refresh_token"])

@@ -1,0 +1,145 @@
+"""What somebody typed, and what is wrong with it: a refused form comes back with nothing lost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+
+from firstline.web.client import Refusal
+from firstline.web.visit import Posted, Visit
+from firstline.web.words import one_line
+
+MEBIBYTE: Final = 1024 * 1024
+BODY_LIMIT: Final = 128 * MEBIBYTE
+"""Bytes of a form with all its files."""
+
+_ALIASES: Final = {"attachment_ids": "files"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that was uploaded with an earlier try of the form."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """Which files are taken: a sentence, and the name endings for the browser's file chooser."""
+
+    text: str
+    endings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form as it is shown.
+
+    Attributes:
+        key: makes a repetition of the form harmless.
+        values: what was typed, by field.
+        kept: files that need not be chosen again.
+        wrong: what is wrong, by field; the empty name is for what belongs to no field.
+        title: what happened, where something is wrong.
+        open: the act whose form is shown unfolded.
+
+    """
+
+    key: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    open: str = ""
+
+    def text(self, name: str) -> str:
+        """Return what was typed into a field."""
+        return self.values.get(name, "")
+
+    @property
+    def named(self) -> list[str]:
+        """The fields that need another look, in the order in which they were found wrong."""
+        return [name for name in self.wrong if name]
+
+
+def faults_by_field(refusal: Refusal, fields: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what is wrong by field of the form: each pointer's first part, or what `fields` calls it."""
+    known = {**_ALIASES, **(fields or {})}
+    wrong: dict[str, str] = {}
+    for pointer, advice in refusal.faults:
+        part = pointer.lstrip("/").partition("/")[0]
+        wrong.setdefault(known.get(part, part), advice)
+    return wrong or {"": refusal.detail}
+
+
+def refused(
+    posted: Posted,
+    refusal: Refusal,
+    kept: tuple[Kept, ...] = (),
+    *,
+    opened: str = "",
+    fields: Mapping[str, str] | None = None,
+) -> Draft:
+    """Return a form that the API refused, as it was typed; `fields` names the form's fields for the API's members."""
+    wrong = faults_by_field(refusal, fields)
+    shown = {name for name in posted.form if name not in ("csrf", "key", "kept", "files")}
+    stray = [name for name in wrong if name not in shown and name not in ("", "files")]
+    for name in stray:
+        wrong[""] = f"{wrong.get('', '')} {wrong.pop(name)}".strip()
+    return Draft(
+        key_of(posted), typed(posted), kept, wrong, "Have another look" if refusal.faults else refusal.title, opened
+    )
+
+
+def typed(posted: Posted) -> dict[str, str]:
+    """Return the text fields as they were typed."""
+    return {name: value for name, value in posted.form.items() if isinstance(value, str)}
+
+
+def key_of(posted: Posted) -> str:
+    """Return the form's own key, or a new one where it was taken away."""
+    return posted.text("key") or posted.visit.new_key()
+
+
+def file_rules(policy: Mapping[str, Any]) -> FileRules:
+    """Say which files the policy takes (clause 4.6)."""
+    rules = policy["attachments"]
+    pictures = ", ".join(_first_endings(rules["images"]))
+    packed = ", ".join(_first_endings(rules["only_in_archive"]))
+    others = ", ".join([*_first_endings(rules["others"]), *_first_endings(rules["archives"])])
+    text = f"Pictures: {pictures} ({packed} in an archive). Also {others}. Up to {rules['max_size_mib']} MB each."
+    types = {**rules["images"], **rules["archives"], **rules["others"]}
+    return FileRules(text, ",".join(f".{ending}" for endings in types.values() for ending in endings))
+
+
+def _first_endings(types: Mapping[str, Sequence[str]]) -> list[str]:
+    return [endings[0].upper() for endings in types.values()]
+
+
+async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[Kept, ...], str]:
+    """Upload the files of a form; return those that were taken, now or with an earlier try, and what is wrong."""
+    kept = [
+        Kept(*value.split(" ", 1)) for value in posted.form.getlist("kept") if isinstance(value, str) and " " in value
+    ]
+    wrong = []
+    limit = policy["attachments"]["max_size_mib"] * MEBIBYTE
+    for file in posted.form.getlist("files"):
+        if not isinstance(file, UploadFile) or not file.filename:
+            continue
+        name = one_line(file.filename)
+        try:
+            kept.append(Kept(await _upload(posted.visit, file, limit, policy), name))
+        except Refusal as refusal:
+            advice = next((text for _, text in refusal.faults), refusal.detail)
+            wrong.append(f"{name}: {advice}")
+    return tuple(kept), " ".join(wrong)
+
+
+async def _upload(visit: Visit, file: UploadFile, limit: int, policy: Mapping[str, Any]) -> str:
+    if (file.size or 0) > limit:
+        raise Refusal(413, "too-large", "The file is too large", policy["attachments"]["advice"]["size"])
+    media_type = file.content_type or "application/octet-stream"
+    stored = await visit.desk.upload(file.filename or "", await file.read(), media_type)
+    return str(stored["id"])

@@ -1,0 +1,1 @@
+"""The pages: sign-in, portal and console."""

@@ -1,0 +1,229 @@
+"""The console: the queue, the request in work, and the verbs of a specialist (clauses 2.1 to 2.3, 4.8)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Response
+
+from firstline.common.calendar import parse_calendar
+from firstline.web import board, forms, views
+from firstline.web.client import Json, Refusal
+from firstline.web.forms import BODY_LIMIT, Draft
+from firstline.web.visit import Posted, Posting, Visit, Visiting
+
+router = APIRouter(prefix="/console")
+
+Reference = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+
+NOTICES: Final = {
+    "nobody": "Nobody is waiting for you to take the request.",
+    "taken": "It is yours now.",
+    "replied": "Your reply was sent.",
+    "noted": "Your note was kept. The client doesn't see it.",
+    "waiting": "It waits now, and its clocks stand still.",
+    "resumed": "It goes on.",
+    "resolved": "It is solved; the client was told.",
+    "closed": "It is closed; the client was told.",
+    "reopened": "It is open again.",
+    "released": "You gave it back; it has kept its place.",
+    "judged": "The urgency is set.",
+}
+
+
+@router.get("")
+async def show_queue(visit: Visiting, done: str = "") -> Response:
+    """Show the queue."""
+    return await _queue(visit, 200, notice=NOTICES.get(done))
+
+
+async def _queue(
+    visit: Visit, status: int, *, notice: str | None = None, problem: Mapping[str, str] | None = None
+) -> Response:
+    pane = await _queue_pane(visit, await visit.desk.policy(), _reader(visit))
+    return await visit.page("console.html", status=status, work=None, queue=pane, notice=notice, problem=problem)
+
+
+async def _queue_pane(visit: Visit, policy: Json, reader: board.Reader) -> board.Queue:
+    page = await visit.desk.queue()
+    clocks = await visit.clocks([entry["ticket_id"] for entry in page["items"]])
+    return board.queue(page, clocks, parse_calendar(policy["calendar"]), reader)
+
+
+def _reader(visit: Visit, reading: str | None = None) -> board.Reader:
+    return board.Reader(visit.session.person_id, visit.now, reading)
+
+
+@router.post("/next")
+async def take_next(posted: Posting) -> Response:
+    """Take the next request."""
+    return await _claim(posted.visit, None)
+
+
+@router.post("/{reference}/claim")
+async def take(posted: Posting, reference: Reference) -> Response:
+    """Take this request, whatever its place; one that is the visitor's is theirs for longer."""
+    ticket = await posted.visit.desk.ticket(reference)
+    return await _claim(posted.visit, ticket["id"])
+
+
+async def _claim(visit: Visit, ticket_id: str | None) -> Response:
+    try:
+        claim = await visit.desk.claim(ticket_id)
+    except Refusal as refusal:
+        return await _queue(visit, refusal.status, problem={"title": refusal.title, "text": refusal.detail})
+    if claim is None:
+        return visit.go("/console?done=nobody")
+    visit.keep_claim(claim["ticket_id"], claim["claim_token"])
+    return visit.go(f"/console/{claim['ticket_id']}?done=taken")
+
+
+@router.get("/{reference}")
+async def show_work(visit: Visiting, reference: Reference, done: str = "") -> Response:
+    """Show a request between the queue and its context."""
+    return await _work(visit, reference, Draft(visit.new_key()), 200, NOTICES.get(done))
+
+
+async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice: str | None = None) -> Response:
+    ticket = await visit.desk.ticket(reference)
+    policy = await visit.desk.policy()
+    reader = _reader(visit, ticket["id"])
+    shown = {
+        "work": board.work(ticket, await visit.entry(ticket["id"]), reader),
+        "queue": await _queue_pane(visit, policy, reader),
+        "letters": views.letters(await visit.desk.messages(reference), visit.now, staff=True),
+        "context": board.context(ticket, policy, await visit.clocks([ticket["id"]]), visit.now),
+        "circumstances": board.options(policy, "delay"),
+        "aborts": board.options(policy, "abort"),
+        "reasons": board.reasons(policy),
+        "rules": forms.file_rules(policy),
+    }
+    return await visit.page("console.html", status=status, draft=draft, notice=notice, problem=None, **shown)
+
+
+@router.post("/{reference}/reply", max_body_size=BODY_LIMIT)
+async def answer(posted: Posting, reference: Reference) -> Response:
+    """Answer the client; by the second button the answer is the solution."""
+    visit = posted.visit
+    kept, wrong = await forms.take_files(posted, await visit.desk.policy())
+    if wrong:
+        refusal = Refusal(422, "files", "A file can't be taken", "", (("/files", wrong),))
+        return await _work(visit, reference, forms.refused(posted, refusal, kept), 422)
+    body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept]}
+    ticket = await visit.desk.ticket(reference)
+    claim = visit.claim(ticket["id"])
+    try:
+        await visit.desk.act(reference, "messages", body, key=forms.key_of(posted), claim=claim)
+    except Refusal as refusal:
+        return await _refused(posted, reference, refusal, kept=kept)
+    if posted.text("then") != "resolve":
+        visit.keep_claim(ticket["id"], None)
+        return visit.go(f"/console/{reference}?done=replied")
+    return await _act(posted, reference, "resolve", {}, "resolved")
+
+
+@router.post("/{reference}/note")
+async def note(posted: Posting, reference: Reference) -> Response:
+    """Keep an internal note."""
+    body = {"body": posted.text("note"), "audience": "internal"}
+    return await _act(posted, reference, "messages", body, "noted", act="note", fields={"body": "note"})
+
+
+@router.post("/{reference}/urgency")
+async def judge_urgency(posted: Posting, reference: Reference) -> Response:
+    """Confirm a provisional urgency, or return the request to its place, with the reason."""
+    body = {"urgency": posted.text("urgency"), "reason": posted.text("reason")}
+    return await _act(posted, reference, "triage", body, "judged")
+
+
+@router.post("/{reference}/wait")
+async def wait(posted: Posting, reference: Reference) -> Response:
+    """Let a request wait for whom the chosen circumstance names."""
+    circumstance = posted.text("circumstance")
+    cause = board.cause_of(await posted.visit.desk.policy(), circumstance)
+    body = {"cause": cause, "circumstance": circumstance or None, "note": posted.text("wait_note") or None}
+    return await _act(posted, reference, "wait", body, "waiting", act="wait", fields={"note": "wait_note"})
+
+
+@router.post("/{reference}/resume")
+async def resume(posted: Posting, reference: Reference) -> Response:
+    """End waiting."""
+    body = {"note": posted.text("resume_note") or None}
+    return await _act(posted, reference, "resume", body, "resumed", act="resume", fields={"note": "resume_note"})
+
+
+@router.post("/{reference}/resolve")
+async def resolve(posted: Posting, reference: Reference) -> Response:
+    """Say that the problem is solved."""
+    body = {"body": posted.text("solution") or None}
+    return await _act(posted, reference, "resolve", body, "resolved", act="resolve", fields={"body": "solution"})
+
+
+@router.post("/{reference}/reopen")
+async def reopen(posted: Posting, reference: Reference) -> Response:
+    """Open an ended request again."""
+    body = {"body": posted.text("reopen_body")}
+    return await _act(posted, reference, "reopen", body, "reopened", act="reopen", fields={"body": "reopen_body"})
+
+
+@router.post("/{reference}/close")
+async def close(posted: Posting, reference: Reference) -> Response:
+    """Close a request, with the reason."""
+    given = {"reason": posted.text("reason")}
+    given |= {"circumstance": posted.text("abort"), "body": posted.text("close_body")}
+    body = {name: value or None for name, value in given.items()}
+    fields = {"circumstance": "abort", "body": "close_body"}
+    return await _act(posted, reference, "close", body, "closed", act="close", fields=fields)
+
+
+@router.post("/{reference}/release")
+async def release(posted: Posting, reference: Reference) -> Response:
+    """Give a request back; it keeps its place."""
+    visit = posted.visit
+    ticket = await visit.desk.ticket(reference)
+    claim = visit.claim(ticket["id"])
+    visit.keep_claim(ticket["id"], None)
+    if claim:
+        try:
+            await visit.desk.release(ticket["id"], claim)
+        except Refusal as refusal:
+            return await _queue(visit, refusal.status, problem={"title": refusal.title, "text": refusal.detail})
+    return visit.go("/console?done=released")
+
+
+async def _act(
+    posted: Posted,
+    reference: str,
+    verb: str,
+    body: Json,
+    done: str,
+    *,
+    act: str = "",
+    fields: Mapping[str, str] | None = None,
+) -> Response:
+    """Use a verb and show the request; where it is refused, with what was typed."""
+    visit = posted.visit
+    ticket = await visit.desk.ticket(reference)
+    key = forms.key_of(posted) if verb in ("messages", "reopen") else None
+    try:
+        await visit.desk.act(reference, verb, body, key=key, claim=visit.claim(ticket["id"]))
+    except Refusal as refusal:
+        return await _refused(posted, reference, refusal, act=act, fields=fields)
+    if verb in ("wait", "resolve", "close"):
+        visit.keep_claim(ticket["id"], None)
+    return visit.go(f"/console/{reference}?done={done}")
+
+
+async def _refused(
+    posted: Posted,
+    reference: str,
+    refusal: Refusal,
+    *,
+    kept: tuple[forms.Kept, ...] = (),
+    act: str = "",
+    fields: Mapping[str, str] | None = None,
+) -> Response:
+    if refusal.slug == "stale-claim":
+        ticket = await posted.visit.desk.ticket(reference)
+        posted.visit.keep_claim(ticket["id"], None)
+    draft = forms.refused(posted, refusal, kept, opened=act, fields=fields)
+    return await _work(posted.visit, reference, draft, refusal.status)

@@ -1,0 +1,324 @@
+"""What the portal's pages show, made from the API's answers: state in words, next step, correspondence (clause 4.4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from firstline.web.words import Piece, count, instant, one_line, pieces, since, size, stamp
+
+Json = Mapping[str, Any]
+Tone = Literal["waiting", "yours", "done"]
+"""Who has the next step: us or somebody else, the reader, nobody."""
+
+SPECIALIST: Final = "a specialist"
+PICTURES: Final = ("image/png", "image/gif", "image/jpeg")
+
+_FILE_KINDS: Final = {
+    "image/png": "PNG picture",
+    "image/gif": "GIF picture",
+    "image/jpeg": "JPG picture",
+    "application/zip": "ZIP archive",
+    "application/vnd.rar": "RAR archive",
+    "application/pdf": "PDF",
+    "text/plain": "Text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a request stands: the state in words, what comes next, and who does it."""
+
+    state: str
+    next_step: str
+    who: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A request's place in the queue: how many are served before it, or at least that many; claimed: in work."""
+
+    ahead: int
+    at_least: bool
+    claimed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileCard:
+    """A file of a message: name, kind and size in words; `reason` says why it was not kept."""
+
+    id: str
+    name: str
+    kind: str
+    size: str
+    picture: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message of a correspondence; `marks` are short remarks on how it came in."""
+
+    id: str
+    author: str
+    side: str
+    internal: bool
+    at: str
+    iso: str
+    role: str
+    body: tuple[Piece, ...]
+    files: tuple[FileCard, ...]
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list of one's requests."""
+
+    number: str
+    subject: str
+    state: str
+    tone: Tone
+    changed: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLine:
+    """Whether something is covered, in a line of the scope catalogue."""
+
+    text: str
+    covered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic to choose from, what it covers, and what to know beforehand (clauses 1.3, 1.4, 2.1)."""
+
+    code: str
+    title: str
+    note: str
+    items: tuple[TopicLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the reader may do with a request: the words on the buttons, empty where it is not possible."""
+
+    reply: str
+    close: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Whether the Helpdesk is open now, and until or from when, in words (clause 2.1)."""
+
+    open: bool
+    text: str
+
+
+def opening(answer: Json, now: datetime) -> Opening:
+    """Say the opening hours of this moment from an answer of `POST /v1/calendar/open`."""
+    change = answer["next_closing"] if answer["open"] else answer["next_opening"]
+    if change is None:
+        return Opening(answer["open"], "Open around the clock" if answer["open"] else "Closed")
+    when = stamp(instant(change), now).removeprefix("today ")
+    return Opening(answer["open"], f"Open now · closes {when}" if answer["open"] else f"Closed now · opens {when}")
+
+
+def place(entry: Json | None) -> Place | None:
+    """Return a request's place from its entry in the queue, if it has one."""
+    return Place(entry["ahead"], entry["at_least"], entry["claimed"]) if entry else None
+
+
+def ahead(place: Place) -> str:
+    """Say how many requests are served first."""
+    if place.claimed:
+        return "A specialist is working on it now."
+    if place.ahead == 0:
+        return "Yours is the next one."
+    requests = count(place.ahead, "request is", "requests are")
+    return f"{'At least ' if place.at_least else ''}{requests} ahead of yours."
+
+
+def stage(request: Json, policy: Json, place: Place | None, last_side: str | None, now: datetime) -> Stage:
+    """Say where a request stands.
+
+    Args:
+        request: the request as the API gives it.
+        policy: the public policy document.
+        place: its place in the queue, where it has one.
+        last_side: who wrote the last public message, where that is known.
+        now: the instant at which the page is read.
+
+    """
+    match request["status"]:
+        case "waiting":
+            return _waiting(request, policy, now)
+        case "resolved":
+            return _resolved(request, policy, now)
+        case "closed":
+            return _closed(request, policy, now)
+        case _:
+            return _open(request, place, last_side)
+
+
+def _open(request: Json, place: Place | None, last_side: str | None) -> Stage:
+    if place is not None:
+        state = "In work" if place.claimed else "Waiting for a specialist"
+        return Stage(state, ahead(place), SPECIALIST, "waiting")
+    if last_side == "staff":
+        return Stage("Answered", "Read the answer below. Reply if something is left open.", "you", "yours")
+    if request["status"] == "new":
+        return Stage("Received", "A specialist takes it when its turn comes.", SPECIALIST, "waiting")
+    return Stage("In work", "A specialist goes on with it and writes to you.", SPECIALIST, "waiting")
+
+
+def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
+    lasting = since(instant(request["updated_at"]), now)
+    reason = _circumstance(request, policy)
+    if request["waiting_cause"] == "client":
+        step = f"{reason} Answer below; we go on as soon as we have it.".strip()
+        return Stage(f"Waiting for your answer {lasting}", step, "you", "yours")
+    if request["waiting_cause"] == "release":
+        step = f"{reason} We tell you when it is out.".strip()
+        return Stage(f"Waiting for a new version {lasting}", step, "our developers", "waiting")
+    step = f"{reason} We go on when they have answered.".strip()
+    return Stage(f"Waiting for somebody else {lasting}", step, "somebody outside the Helpdesk", "waiting")
+
+
+def _resolved(request: Json, policy: Json, now: datetime) -> Stage:
+    days = policy["closing"]["silence"]["resolved"]["close_after_days"]
+    closes = stamp(instant(request["resolved_at"]) + timedelta(days=days), now)
+    step = f"Not solved? Reply, and we go on. Otherwise it closes by itself {_on(closes)}."
+    return Stage("Solved, as far as we know", step, "you, if something is left", "yours")
+
+
+def _closed(request: Json, policy: Json, now: datetime) -> Stage:
+    titles = {reason["code"]: reason["title"] for reason in policy["closing"]["reasons"]}
+    why = titles.get(request["close_reason"], "")
+    if "reopen" in request["allowed"]:
+        window = timedelta(days=policy["closing"]["reopen_window_days"])
+        until = stamp(instant(request["closed_at"]) + window, now)
+        return Stage(_closed_state(why), f"You can reopen it until {until}: say what is left open.", "nobody", "done")
+    return Stage(_closed_state(why), "A new message starts a new request that refers to this one.", "nobody", "done")
+
+
+def _closed_state(why: str) -> str:
+    return f"Closed: {why[:1].lower()}{why[1:]}" if why else "Closed"
+
+
+def _circumstance(request: Json, policy: Json) -> str:
+    texts = {known["code"]: known["text"] for known in policy["circumstances"]}
+    return str(texts.get(request["circumstance"], ""))
+
+
+def _on(when: str) -> str:
+    return when if when.startswith(("today", "tomorrow", "yesterday")) else f"on {when}"
+
+
+def row(request: Json, now: datetime) -> Row:
+    """Return a request's line in the list."""
+    changed = instant(request["updated_at"])
+    state, tone = _short_state(request)
+    return Row(request["number"], one_line(request["subject"]), state, tone, stamp(changed, now), changed.isoformat())
+
+
+def _short_state(request: Json) -> tuple[str, Tone]:
+    known: dict[str, tuple[str, Tone]] = {
+        "new": ("Received", "waiting"),
+        "open": ("With us", "waiting"),
+        "resolved": ("Solved?", "yours"),
+        "closed": ("Closed", "done"),
+    }
+    if request["status"] == "waiting":
+        mine = request["waiting_cause"] == "client"
+        return ("Waits for you", "yours") if mine else ("Waits for others", "waiting")
+    return known[request["status"]]
+
+
+def letters(messages: Sequence[Json], now: datetime, *, staff: bool) -> list[Letter]:
+    """Return a correspondence as staff or clients see it, oldest first; notes are for staff."""
+    return [_letter(message, now, staff=staff) for message in messages if staff or message["audience"] == "public"]
+
+
+def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:
+    at = instant(message["created_at"])
+    author = message["author"]
+    marks = ["by e-mail"] if message["channel"] == "email" else []
+    marks += ["automatic"] if message["automatic"] else []
+    marks += ["sender not verified"] if staff and not message["verified"] else []
+    return Letter(
+        id=message["id"],
+        author=one_line(author["name"] or ("Helpdesk" if author["side"] == "staff" else "Client")),
+        side=author["side"],
+        internal=message["audience"] == "internal",
+        at=stamp(at, now),
+        iso=at.isoformat(),
+        role=_role(message, staff=staff),
+        body=pieces(message["body"]),
+        files=tuple(file_card(attachment) for attachment in message["attachments"]),
+        marks=tuple(marks),
+    )
+
+
+def _role(message: Json, *, staff: bool) -> str:
+    if message["audience"] == "internal":
+        return "internal note"
+    if message["author"]["side"] == "staff":
+        return "specialist"
+    return "client" if staff else ""
+
+
+def file_card(attachment: Json) -> FileCard:
+    """Return a file as its card shows it."""
+    kept = attachment["status"] == "ok"
+    return FileCard(
+        id=attachment["id"],
+        name=one_line(attachment["name"]),
+        kind=_FILE_KINDS.get(attachment["type"], "File"),
+        size=size(attachment["size"]),
+        picture=kept and attachment["type"] in PICTURES,
+        reason=None if kept else attachment["reason"] or "This file was not kept.",
+    )
+
+
+def topic(given: Json) -> Topic:
+    """Return a topic of the catalogue as the form for a new request offers it."""
+    note = ""
+    if given["verdict"] == "out":
+        note = "Technical support does not cover this; the answer says who can help."
+    elif given["support_mode"] == "consult_only":
+        note = "Answered by references to documentation."
+    elif given["urgency"] is not None:
+        note = "Taken out of turn once a specialist has confirmed it."
+    items = tuple(TopicLine(item["text"], item["verdict"] == "in") for item in given["items"])
+    return Topic(given["code"], given["title"], note, items)
+
+
+def notices(request: Json, policy: Json) -> list[str]:
+    """Say what the client has to know of scope and licence (clauses 1.1, 1.3)."""
+    said = []
+    scope = request["scope"]
+    if scope["verdict"] == "out":
+        advice = {known["code"]: known["advice"] for known in policy["scope"]["referrals"]}
+        said += [
+            f"Technical support does not cover this. {advice.get(scope['refer_to'], scope['reason'] or '')}".strip()
+        ]
+    entitlement = policy["entitlement"][request["entitlement"]]["notice"]
+    return said + ([entitlement] if entitlement else [])
+
+
+def abilities(request: Json) -> Abilities:
+    """Say what a client may do with a request now, and what the buttons are called."""
+    ended = request["status"] in ("resolved", "closed")
+    label = "Send reply"
+    if ended:
+        label = "Send and reopen" if "reopen" in request["allowed"] else "Send as a new request"
+    return Abilities(
+        reply=label if "messages" in request["allowed"] else "",
+        close="You can reopen it later if something is left open." if "close" in request["allowed"] else "",
+        ended=ended,
+    )
