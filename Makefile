@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
-PORT ?= 8123
+PORT ?= 8080
 SMTP_PORT ?= 2525
 DATA ?= data
 ARGS ?=

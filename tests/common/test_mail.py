@@ -1,5 +1,5 @@
 """Composed mails: what comes out is what was meant, read with two parsers and by the raw lines (check 9)."""
-# ruff: noqa: RUF001 (letters that look alike are what this is about)
+
 
 import email
 import email.policy
