@@ -166,6 +166,7 @@ class ClockEvent(EventData):
     """What every clock event says of its clock."""
 
     number: str
+    ticket_id: str | None = None
     target: str
     due_at: datetime | None = None
     elapsed_minutes: float

@@ -56,24 +56,30 @@ class Log:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
 
-    async def append(self, unit: Unit, stream: str, *events: EventData) -> int:
-        """Append events to a stream in the caller's transaction; return the stream's version afterwards."""
+    async def append(self, unit: Unit, stream: str, *events: EventData, subject: str | None = None) -> int:
+        """Append events to a stream in the caller's transaction; return the stream's version afterwards.
+
+        `subject` is the ticket's ID where the stream's name does not hold it.
+        """
         version = await unit.one(STREAM_VERSION, stream=stream) or 0
-        for row in self.rows(stream, version + 1, *events):
+        for row in self.rows(stream, version + 1, *events, subject=subject):
             await unit.run(APPEND, **row)
         unit.announce(CHANNEL)
         return version + len(events)
 
-    def rows(self, stream: str, version: int, *events: EventData) -> list[Mapping[str, Value]]:
+    def rows(
+        self, stream: str, version: int, *events: EventData, subject: str | None = None
+    ) -> list[Mapping[str, Value]]:
         """Return the rows of events that follow one another from `version` on, for APPEND."""
         now = self._ports.clock.now()
         parent = current_traceparent()
-        return [self._row(stream, version + i, event, now, parent) for i, event in enumerate(events)]
+        kind, _, identity = stream.partition("/")
+        about = subject or (identity if kind in ("ticket", "entry") else None)
+        return [self._row(stream, version + i, event, now, parent, about) for i, event in enumerate(events)]
 
     def _row(
-        self, stream: str, version: int, event: EventData, now: datetime, parent: str | None
+        self, stream: str, version: int, event: EventData, now: datetime, parent: str | None, subject: str | None
     ) -> Mapping[str, Value]:
-        kind, _, identity = stream.partition("/")
         data = event.model_dump_json()
         salt = self._ports.random.bytes(16).hex()
         return {
@@ -82,7 +88,7 @@ class Log:
             "version": version,
             "type": event.TYPE,
             "time": now,
-            "subject": identity if kind in ("ticket", "entry") else None,
+            "subject": subject,
             "data": data,
             "salt": salt,
             "data_hash": salted_hash(salt, data),

@@ -29,6 +29,8 @@ from firstline.sla.history import (
 )
 
 _MINUTE = timedelta(minutes=1)
+INSTANT = timedelta(microseconds=1)
+"""The smallest step of time."""
 
 
 @dataclass(frozen=True, slots=True)

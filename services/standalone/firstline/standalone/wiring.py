@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
@@ -19,6 +20,8 @@ from firstline.intake.app import create_app as create_intake
 from firstline.intake.inbound import MailRules
 from firstline.intake.parser import MailParser
 from firstline.intake.service.inbound import MailSettings
+from firstline.queue.app import create_app as create_queue
+from firstline.sla.app import create_app as create_sla
 from firstline.standalone.keys import Keys
 from firstline.web.app import create_app as create_web
 
@@ -45,6 +48,13 @@ def create_services(parts: Parts, runtimes: Mapping[str, Runtime]) -> dict[str, 
     return {
         "accounts": create_accounts(runtimes["accounts"], parts.signer, parts.wall, secret=parts.keys.secret),
         "intake": _intake(parts, runtimes["intake"]),
+        "queue": create_queue(
+            runtimes["queue"],
+            claim_key=parts.key("claim-token"),
+            cursor_key=parts.key("queue cursors"),
+            lease=timedelta(minutes=parts.settings.lease_minutes),
+        ),
+        "sla": create_sla(runtimes["sla"], cursor_key=parts.key("sla cursors")),
     }
 
 

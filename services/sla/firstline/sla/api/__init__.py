@@ -1,0 +1,1 @@
+"""Sla's HTTP routes: calculations on calendars, and clocks."""

@@ -1,0 +1,140 @@
+"""Clocks of requests, their explanation, and clocks of any history (clauses 2.1, 2.3)."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
+
+from firstline.common.addresses import read_number
+from firstline.common.application import permit
+from firstline.common.errors import Fault, Invalid, NotFound
+from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
+from firstline.common.permissions import Access
+from firstline.common.store.port import Unit
+from firstline.sla import clock as rules
+from firstline.sla.api.context import SlaHere, calendar_of
+from firstline.sla.schemas import (
+    ComputeIn,
+    ComputeOut,
+    ExplanationOut,
+    TicketClockOut,
+    clock_out,
+    explanation_out,
+    history_event,
+    targets_of,
+)
+from firstline.sla.service import Sla, clocks_at, history_of, initial_targets
+from firstline.sla.store import (
+    CLOCK,
+    CLOCKS_OF,
+    FACTS,
+    TICKET,
+    TICKETS,
+    TICKETS_BY_NUMBER,
+    StoredClock,
+    Ticket,
+    clocks_due,
+)
+
+router = APIRouter(prefix="/v1/clocks", tags=["time"])
+
+
+@router.get("")
+async def list_clocks(
+    sla: SlaHere,
+    _access: Annotated[Access, Depends(permit("clocks.read"))],
+    ticket_ids: Annotated[str | None, Query(description="IDs or numbers, commas between, up to 100.")] = None,
+    due_before: AwareDatetime | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+) -> Page[TicketClockOut]:
+    """List the clocks of requests, or the running ones that are due before an instant, the earliest first."""
+    if (ticket_ids is None) == (due_before is None):
+        fault = Fault("#query/ticket_ids", "Give ticket_ids or due_before, one of them.")
+        raise Invalid("Which clocks do you want?", faults=(fault,))
+    if ticket_ids is not None:
+        return Page[TicketClockOut](items=await _of_tickets(sla, ticket_ids), next=None)
+    assert due_before is not None
+    place = sla.cursors.read("clocks", cursor)
+    after = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else None
+    found = await sla.runtime.store.read(lambda unit: clocks_due(unit, due_before, after, limit + 1))
+    shown = found[:limit]
+    last = shown[-1] if shown else None
+    more = None
+    if len(found) > limit and last is not None and last.due_at is not None:
+        more = sla.cursors.write("clocks", [last.due_at.isoformat(), last.id])
+    return Page[TicketClockOut](items=await sla.runtime.store.read(lambda unit: _shown(sla, unit, shown)), next=more)
+
+
+async def _of_tickets(sla: Sla, ticket_ids: str) -> list[TicketClockOut]:
+    wanted = [part.strip() for part in ticket_ids.split(",") if part.strip()]
+    if len(wanted) > MAX_LIMIT:
+        raise Invalid("Too many requests at once.", faults=(Fault("#query/ticket_ids", f"At most {MAX_LIMIT}."),))
+
+    async def work(unit: Unit) -> list[TicketClockOut]:
+        numbers = [number for part in wanted if (number := read_number(part))]
+        ids = [part for part in wanted if not read_number(part)]
+        ids += [ticket.id for ticket in await unit.all(TICKETS_BY_NUMBER, numbers=numbers)]
+        return await _shown(sla, unit, await unit.all(CLOCKS_OF, ticket_ids=ids))
+
+    return await sla.runtime.store.read(work)
+
+
+async def _shown(sla: Sla, unit: Unit, stored: list[StoredClock]) -> list[TicketClockOut]:
+    """Return clocks as they stand now, each ticket's history folded once."""
+    now = sla.runtime.ports.clock.now()
+    tickets = {t.id: t for t in await unit.all(TICKETS, ids=sorted({clock.ticket_id for clock in stored}))}
+    folded = {
+        (ticket.id, clock.target): clock
+        for ticket in tickets.values()
+        for clock in await clocks_at(sla, unit, ticket, now)
+    }
+    return [
+        _ticket_clock(tickets[clock.ticket_id], clock, folded[clock.ticket_id, clock.target], now)  # type: ignore[index]
+        for clock in stored
+    ]
+
+
+def _ticket_clock(ticket: Ticket, stored: StoredClock, clock: rules.Clock, now: datetime) -> TicketClockOut:
+    return TicketClockOut(
+        **clock_out(clock).model_dump(),
+        id=stored.id,
+        ticket_id=ticket.id,
+        number=ticket.number,
+        warn_at=clock.warn_at,
+        policy_version=ticket.policy_version,
+        as_of=now,
+    )
+
+
+@router.get("/{clock_id}/explanation")
+async def explain_clock(
+    clock_id: str, sla: SlaHere, _access: Annotated[Access, Depends(permit("clocks.read"))]
+) -> ExplanationOut:
+    """Explain a clock: every stretch of its run, whether it was counted and why."""
+    now = sla.runtime.ports.clock.now()
+
+    async def work(unit: Unit) -> ExplanationOut:
+        clock = await unit.one(CLOCK, id=clock_id)
+        ticket = await unit.one(TICKET, id=clock.ticket_id) if clock else None
+        if clock is None or ticket is None:
+            raise NotFound("There is no clock with this ID. List the clocks of the request first.")
+        terms = await sla.terms(unit, ticket.policy_version)
+        facts = await unit.all(FACTS, ticket_id=ticket.id)
+        found = rules.explain(history_of(facts), initial_targets(terms, facts), terms.calendar, now)
+        return next(explanation_out(e) for e in found if e.target == clock.target)
+
+    return await sla.runtime.store.read(work)
+
+
+@router.post("/compute", dependencies=[Depends(permit("clocks.compute"))])
+async def compute_clocks(body: ComputeIn, sla: SlaHere) -> ComputeOut:
+    """Fold a history into clocks at an instant; nothing is stored."""
+    calendar = await calendar_of(sla, body.calendar)
+    history = [history_event(event) for event in body.events]
+    targets = targets_of(body.targets)
+    return ComputeOut(
+        clocks=[clock_out(clock) for clock in rules.fold(history, targets, calendar, body.as_of)],
+        explanation=[explanation_out(e) for e in rules.explain(history, targets, calendar, body.as_of)],
+    )

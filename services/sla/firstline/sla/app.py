@@ -1,0 +1,29 @@
+"""Sla's application: wiring, start and stop."""
+
+from fastapi import FastAPI
+
+from firstline.common.application import build_app
+from firstline.common.paging import Cursors
+from firstline.common.runtime import Runtime
+from firstline.sla import handlers, worker
+from firstline.sla.api import calendars, clocks
+from firstline.sla.service import Sla
+
+
+def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
+    """Return the service of time.
+
+    Args:
+        runtime: store, bus, ports and tokens; started and stopped with the application.
+        cursor_key: signs cursors.
+
+    """
+    sla = Sla(runtime, Cursors(cursor_key))
+
+    async def start() -> None:
+        runtime.consume(handlers.table(sla))
+        await runtime.start(works=[worker.milestones(sla)])
+
+    app = build_app(runtime, "Firstline sla", [calendars.router, clocks.router], start=start, stop=runtime.stop)
+    app.state.sla = sla
+    return app

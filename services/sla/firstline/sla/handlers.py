@@ -1,0 +1,137 @@
+"""What sla does on other services' events; the table at the foot lists them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from functools import partial
+
+from firstline.common.envelope import Envelope
+from firstline.common.events import (
+    PolicyPublished,
+    TicketReopened,
+    TicketReplied,
+    TicketSubmitted,
+    TicketTriaged,
+    TicketWaiting,
+)
+from firstline.common.inbox import Handler, NotYet
+from firstline.common.store.port import Unit
+from firstline.sla.service import NoPolicy, Sla, take_fact
+from firstline.sla.store import INSERT_TICKET, SAVE_POLICY, SET_URGENCY, TICKET, Fact, Ticket
+
+Reaction = Callable[[Sla, Unit, Envelope], Awaitable[None]]
+
+
+async def policy_published(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Keep the policy version."""
+    data = event.payload(PolicyPublished)
+    await unit.run(SAVE_POLICY, version=data.version, document=data.document)
+
+
+async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Start the clocks of a new ticket; those of a split one start at the split, whenever its message came."""
+    data = event.payload(TicketSubmitted)
+    ticket = Ticket(
+        event.stream.partition("/")[2], data.number, data.organization_id, data.policy_version, data.urgency
+    )
+    await unit.run(
+        INSERT_TICKET,
+        id=ticket.id,
+        number=ticket.number,
+        organization_id=ticket.organization_id,
+        policy_version=ticket.policy_version,
+        urgency=ticket.urgency,
+    )
+    at = event.time if data.split_from else data.received_at
+    await _take(sla, unit, ticket, event, Fact(event.id, "created", at, None, await _targets(sla, unit, ticket)))
+
+
+async def _targets(sla: Sla, unit: Unit, ticket: Ticket) -> dict[str, float]:
+    """Return the targets of the ticket's urgency under its policy.
+
+    Raises:
+        NotYet: the policy has not arrived.
+
+    """
+    try:
+        terms = await sla.terms(unit, ticket.policy_version)
+    except NoPolicy as missing:
+        raise NotYet(missing.detail) from missing
+    return {str(name): minutes for name, minutes in terms.targets.get(ticket.urgency, {}).items()}
+
+
+async def replied(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Take a public message; what robots write counts for nothing."""
+    data = event.payload(TicketReplied)
+    if data.origin.automatic:
+        return
+    kind = "staff_reply" if data.author.side == "staff" else "client_message"
+    await _note(sla, unit, event, kind, data.received_at)
+
+
+async def triaged(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Time by the targets of another urgency from now on."""
+    data = event.payload(TicketTriaged)
+    ticket = await _ticket(unit, event)
+    if data.urgency == ticket.urgency:
+        return
+    await unit.run(SET_URGENCY, id=ticket.id, urgency=data.urgency)
+    changed = Ticket(ticket.id, ticket.number, ticket.organization_id, ticket.policy_version, data.urgency)
+    targets = await _targets(sla, unit, changed)
+    await _take(sla, unit, changed, event, Fact(event.id, "targets_changed", event.time, None, targets))
+
+
+async def waiting(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Let the clocks stand still."""
+    await _note(sla, unit, event, "wait", event.time, event.payload(TicketWaiting).cause)
+
+
+async def resumed(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Let the clocks go on."""
+    await _note(sla, unit, event, "resume", event.time)
+
+
+async def resolved(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Stop the response clocks; the resolution is met."""
+    await _note(sla, unit, event, "resolved", event.time)
+
+
+async def closed(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Stop the clocks."""
+    await _note(sla, unit, event, "closed", event.time)
+
+
+async def reopened(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Start the next response at the instant of reopening."""
+    await _note(sla, unit, event, "reopened", event.payload(TicketReopened).received_at)
+
+
+async def _note(sla: Sla, unit: Unit, event: Envelope, kind: str, at: datetime, cause: str | None = None) -> None:
+    await _take(sla, unit, await _ticket(unit, event), event, Fact(event.id, kind, at, cause, None))
+
+
+async def _ticket(unit: Unit, event: Envelope) -> Ticket:
+    ticket = await unit.one(TICKET, id=event.stream.partition("/")[2])
+    assert ticket is not None  # the stream begins with ticket.submitted
+    return ticket
+
+
+async def _take(sla: Sla, unit: Unit, ticket: Ticket, event: Envelope, fact: Fact) -> None:
+    await take_fact(sla, unit, ticket, fact, event.time)
+
+
+def table(sla: Sla) -> Mapping[str, Handler]:
+    """Return the reactions, bound to the service's instance."""
+    return {event_type: partial(reaction, sla) for event_type, reaction in REACTIONS.items()}
+
+
+REACTIONS: Mapping[str, Reaction] = {
+    "policy.published": policy_published,
+    "ticket.submitted": submitted,
+    "ticket.replied": replied,
+    "ticket.triaged": triaged,
+    "ticket.waiting": waiting,
+    "ticket.resumed": resumed,
+    "ticket.resolved": resolved,
+    "ticket.closed": closed,
+    "ticket.reopened": reopened,
+}

@@ -1,0 +1,191 @@
+"""The sla service's tables and every query: facts of each ticket's history, its clocks, the due table, policies."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from firstline.common.store.port import Sql, Unit, Value
+from firstline.common.store.tables import (
+    NAMING,
+    JsonText,
+    Serial,
+    UtcTime,
+    add_answer_table,
+    add_inbox_tables,
+    add_log_tables,
+)
+
+METADATA = sa.MetaData(naming_convention=NAMING)
+add_log_tables(METADATA)
+add_inbox_tables(METADATA)
+add_answer_table(METADATA)
+
+
+class SlaTable(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of this service's tables, with metadata of its own."""
+
+
+class TicketTable(SlaTable, table=True):
+    """What clocks need to know of a ticket."""
+
+    __tablename__ = "ticket"
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    number: str = Field(unique=True, sa_type=sa.Text)
+    organization_id: str | None = Field(sa_type=sa.Text)
+    policy_version: str = Field(sa_type=sa.Text)
+    urgency: str = Field(sa_type=sa.Text)
+
+
+class FactTable(SlaTable, table=True):
+    """An event of a ticket's history that clocks care about, by the ID of the event that told it."""
+
+    __tablename__ = "fact"
+    __table_args__ = (sa.UniqueConstraint("ticket_id", "id"),)
+    seq: int | None = Field(primary_key=True, sa_type=Serial)
+    ticket_id: str = Field(sa_type=sa.CHAR(36))
+    id: str = Field(sa_type=sa.CHAR(36))
+    type: str = Field(sa_type=sa.Text)
+    at: datetime = Field(sa_type=UtcTime)
+    cause: str | None = Field(sa_type=sa.Text)
+    targets: str | None = Field(sa_type=JsonText)
+
+
+class ClockTable(SlaTable, table=True):
+    """A clock as last published; `next_at` is the instant of its next milestone, NULL when nothing is to come."""
+
+    __tablename__ = "clock"
+    __table_args__ = (
+        sa.UniqueConstraint("ticket_id", "target"),
+        sa.Index(
+            "ix_clock_next_at",
+            "next_at",
+            sqlite_where=sa.text("next_at IS NOT NULL"),
+            postgresql_where=sa.text("next_at IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_clock_due_at",
+            "due_at",
+            "id",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        ),
+    )
+    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    ticket_id: str = Field(sa_type=sa.CHAR(36))
+    target: str = Field(sa_type=sa.Text)
+    state: str = Field(sa_type=sa.Text)
+    due_at: datetime | None = Field(sa_type=UtcTime)
+    warn_at: datetime | None = Field(sa_type=UtcTime)
+    warned: bool
+    breached: bool
+    next_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class PolicyTable(SlaTable, table=True):
+    """A policy version that intake published."""
+
+    __tablename__ = "policy"
+    seq: int | None = Field(primary_key=True, sa_type=Serial)
+    version: str = Field(unique=True, sa_type=sa.Text)
+    document: str = Field(sa_type=JsonText)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What clocks need to know of a ticket."""
+
+    id: str
+    number: str
+    organization_id: str | None
+    policy_version: str
+    urgency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event of a ticket's history."""
+
+    id: str
+    type: str
+    at: datetime
+    cause: str | None
+    targets: dict[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClock:
+    """A clock as last published.
+
+    `warned` and `breached` say whether that was published of the present run; `next_at` is when something is to be
+    published next.
+    """
+
+    id: str
+    ticket_id: str
+    target: str
+    state: str
+    due_at: datetime | None
+    warn_at: datetime | None
+    warned: bool
+    breached: bool
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPolicy:
+    """A policy version."""
+
+    version: str
+    document: dict[str, Any]
+
+
+INSERT_TICKET: Sql[None] = Sql(
+    "INSERT INTO ticket (id, number, organization_id, policy_version, urgency)"
+    " VALUES (:id, :number, :organization_id, :policy_version, :urgency)",
+    type(None),
+)
+SET_URGENCY: Sql[None] = Sql("UPDATE ticket SET urgency = :urgency WHERE id = :id", type(None))
+TICKET = Sql("SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id = :id", Ticket)
+TICKETS = Sql("SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id = ANY(:ids)", Ticket)
+TICKETS_BY_NUMBER = Sql(
+    "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE number = ANY(:numbers)", Ticket
+)
+INSERT_FACT: Sql[None] = Sql(
+    "INSERT INTO fact (ticket_id, id, type, at, cause, targets) VALUES (:ticket_id, :id, :type, :at, :cause, :targets)"
+    " ON CONFLICT DO NOTHING",
+    type(None),
+)
+FACTS = Sql("SELECT id, type, at, cause, targets FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact)
+_CLOCK = "SELECT id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at FROM clock"
+CLOCK = Sql(f"{_CLOCK} WHERE id = :id", StoredClock)
+CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target", StoredClock)
+CLOCKS_OF = Sql(f"{_CLOCK} WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, target", StoredClock)
+DUE = Sql(f"{_CLOCK} WHERE next_at <= :now ORDER BY next_at LIMIT :limit FOR UPDATE SKIP LOCKED", StoredClock)
+NEXT_DUE = Sql("SELECT next_at FROM clock WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1", datetime)
+SAVE_CLOCK: Sql[None] = Sql(
+    "INSERT INTO clock (id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at)"
+    " VALUES (:id, :ticket_id, :target, :state, :due_at, :warn_at, :warned, :breached, :next_at)"
+    " ON CONFLICT (ticket_id, target) DO UPDATE SET state = excluded.state, due_at = excluded.due_at,"
+    " warn_at = excluded.warn_at, warned = excluded.warned, breached = excluded.breached, next_at = excluded.next_at",
+    type(None),
+)
+SAVE_POLICY: Sql[None] = Sql(
+    "INSERT INTO policy (version, document) VALUES (:version, :document) ON CONFLICT (version) DO NOTHING", type(None)
+)
+POLICY = Sql("SELECT version, document FROM policy WHERE version = :version", StoredPolicy)
+NEWEST_POLICY = Sql("SELECT version, document FROM policy ORDER BY seq DESC LIMIT 1", StoredPolicy)
+
+
+async def clocks_due(unit: Unit, before: datetime, after: tuple[datetime, str] | None, limit: int) -> list[StoredClock]:
+    """Return running clocks whose deadline lies before an instant, the earliest first, after a place."""
+    given: dict[str, Value] = {"before": before, "limit": limit}
+    condition = ""
+    if after is not None:
+        condition = " AND (due_at, id) > (:after_due, :after_id)"
+        given |= {"after_due": after[0], "after_id": after[1]}
+    text = f"{_CLOCK} WHERE due_at < :before{condition} ORDER BY due_at, id LIMIT :limit"
+    return await unit.all(Sql(text, StoredClock), **given)
