@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from firstline.common.permissions import Principal, Role
 from firstline.common.ports import SystemClock, SystemRandom
 from firstline.common.settings import Settings
 from firstline.common.tokens import Signer
+from firstline.standalone.demo import play
 from firstline.standalone.keys import desk_keys
 from firstline.standalone.seed import Seeded, seed
 from firstline.standalone.server import PortTaken, Served, served_desk
@@ -108,6 +110,22 @@ def token(
         name=subject,
     )
     print(Signer(keys.signing, SystemClock()).token(principal, timedelta(days=TOKEN_DAYS)))
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Keep the desk in this folder (it must be empty).")] = None,
+) -> None:
+    """Play a working day of 24 requests on a desk of its own and show what happened."""
+    if data is not None and data.exists() and any(data.iterdir()):
+        print(f"{data} is not empty. Name another folder for the demo.", file=sys.stderr)
+        raise typer.Exit(2)
+    with tempfile.TemporaryDirectory(prefix="firstline-demo-") as scratch:
+        folder = data or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "firstline.log").open("a", encoding="utf-8") as log:
+            telemetry.configure_logs(log)
+            _run(play(folder, print))
 
 
 @app.command()
