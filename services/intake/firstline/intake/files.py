@@ -22,13 +22,18 @@ Reason = Literal[
     "damaged",
     "too_many_pixels",
     "too_many_frames",
+    "too_complex",
     "name",
 ]
 
 HEAD_BYTES: Final = 4096
+IMAGE_HEAD_BYTES: Final = 1024 * 1024
+MAX_BLOCKS: Final = 20_000
 MAX_NAME_CHARS: Final = 120
 MAX_ENDING_CHARS: Final = 10
+PNG_CHUNK_BYTES: Final = 12
 UNNAMED: Final = "attachment"
+UNKNOWN: Final = "application/octet-stream"
 
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -40,6 +45,8 @@ _SIGNATURES: Final = (
     (b"PK\x05\x06", "application/zip"),
     (b"Rar!\x1a\x07", "application/vnd.rar"),
 )
+# The library's guess at one of these is a wrong one: it calls JPEG 2000 a JPEG.
+_DECIDED: Final = frozenset({"", "text/plain", *(kind for _, kind in _SIGNATURES)})
 # `BM` begins words too; a bitmap has zeros or its size where a text has letters.
 _BITMAP: Final = re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
 _CONTROLS: Final = bytes(code for code in range(0x20) if chr(code) not in "\t\n\r\f\b\x1b") + b"\x7f"
@@ -159,16 +166,20 @@ def _described(data: bytes) -> str:
     try:
         found = puremagic.magic_string(data[:HEAD_BYTES])
     except (puremagic.PureError, ValueError):
-        return "application/octet-stream"
-    return next((str(match.mime_type) for match in found if match.mime_type), "application/octet-stream")
+        return UNKNOWN
+    return next((str(match.mime_type) for match in found if match.mime_type not in _DECIDED), UNKNOWN)
 
 
 def _image_objection(kind: str, data: bytes, rules: FileRules) -> Reason | None:
-    """Check an image: its size in pixels by its head, the number of frames, then that it is whole."""
+    """Check an image: its pieces and its size in pixels before anything is decoded, then that it is whole."""
     try:
         if data.count(_FRAME_MARKS[kind]) > rules.max_frames:
             return "too_many_frames"
-        with Image.open(BytesIO(data), formats=[_FORMATS[kind]]) as image:
+        if _blocks(kind, data) > MAX_BLOCKS:
+            return "too_complex"
+        # A JPEG's head is read marker by marker, which takes long for millions of them; its body isn't read at all.
+        source = data[:IMAGE_HEAD_BYTES] if kind == "image/jpeg" else data
+        with Image.open(BytesIO(source), formats=[_FORMATS[kind]]) as image:
             if image.width * image.height > rules.max_pixels:
                 return "too_many_pixels"
             return None if _is_whole(kind, data, image) else "damaged"
@@ -176,6 +187,17 @@ def _image_objection(kind: str, data: bytes, rules: FileRules) -> Reason | None:
         return "too_many_pixels"
     except Exception:  # the image library raises many kinds of errors on images made to hurt
         return "damaged"
+
+
+def _blocks(kind: str, data: bytes) -> int:
+    """Return how many blocks the image library would go through, counted up to one more than are allowed."""
+    if kind == "image/gif":
+        return data.count(b"\0!")
+    place, count = len(_SIGNATURES[0][0]), 0
+    while kind == "image/png" and place < len(data) and count <= MAX_BLOCKS:
+        place += PNG_CHUNK_BYTES + int.from_bytes(data[place : place + 4], "big")
+        count += 1
+    return count
 
 
 def _is_whole(kind: str, data: bytes, image: Image.Image) -> bool:
