@@ -47,7 +47,7 @@ format: dev-tools ## Format the code and mend what can be mended
 
 .PHONY: bench
 bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
-	@for file in $(filter-out bench/report.py,$(wildcard bench/*.py)); do \
+	@for file in $(filter-out bench/report.py bench/load.py,$(wildcard bench/*.py)); do \
 		echo "==> $$file" && $(BIN)/python "$$file" || exit 1; \
 	done
 
