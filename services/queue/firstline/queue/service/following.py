@@ -1,0 +1,54 @@
+"""Following the tickets: what their events make of their entries (clauses 2.1, 2.3, 2.4)."""
+
+from firstline.common.addresses import normal_address
+from firstline.common.envelope import Envelope
+from firstline.common.events import QueueEntered, QueueEvent, QueueLeft, QueueMoved, TicketEvent, TicketSubmitted
+from firstline.common.log import Log
+from firstline.common.store.port import Unit
+from firstline.queue.entry import IN_PROGRESS, Entry, fold
+from firstline.queue.service.desk import event_of, rules_at, stream_of
+from firstline.queue.store import ADD_ADDRESS, ADDRESSES, DROP_ADDRESSES, ENTRY_TO_CHANGE, SAVE_ENTRY, entry_row
+
+
+async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -> None:
+    """Let an event of a ticket have its effect on the ticket's entry.
+
+    Raises:
+        LookupError: the ticket's first event is not the submission.
+
+    """
+    ticket_id = envelope.stream.partition("/")[2]
+    rules = await rules_at(unit, envelope.time)
+    before = await unit.one(ENTRY_TO_CHANGE, ticket_id=ticket_id)
+    after = fold(before, ticket_id, event, envelope.time, envelope.position, rules)
+    if after != before:
+        await unit.run(SAVE_ENTRY, **entry_row(after))
+    await _keep_addresses(unit, ticket_id, event)
+    told = _told(before, after, event)
+    if told is not None:
+        await log.append(unit, stream_of(ticket_id), told)
+
+
+def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent | None:
+    """Return the event that tells what became of the entry, if anything did.
+
+    Its reason is the ticket event's verb; of an entry that left, whether it was answered or what the ticket is now.
+    """
+    was = before.key if before else None
+    if before is not None and was is not None and after.key is None:
+        reason = "answered" if after.status in IN_PROGRESS else after.status
+        return event_of(QueueLeft, before, event.actor, reason)
+    if after.key is None or after.key == was:
+        return None
+    return event_of(QueueMoved if was else QueueEntered, after, event.actor, event.TYPE.partition(".")[2])
+
+
+async def _keep_addresses(unit: Unit, ticket_id: str, event: TicketEvent) -> None:
+    """Keep who may ask for the ticket's place: whoever takes part in it now."""
+    addresses = {normal_address(recipient.address) for recipient in event.recipients}
+    if isinstance(event, TicketSubmitted):
+        addresses.add(normal_address(event.requester.email))
+    known = await unit.all(ADDRESSES, ticket_id=ticket_id)
+    if addresses != set(known):
+        await unit.run(DROP_ADDRESSES, ticket_id=ticket_id)
+        await unit.many(ADD_ADDRESS, [{"ticket_id": ticket_id, "address": address} for address in sorted(addresses)])
