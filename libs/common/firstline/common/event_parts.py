@@ -32,9 +32,10 @@ class Recipient(Part):
 
 
 class Author(Part):
-    """Who wrote a message, and for which side."""
+    """Who wrote a message, for which side, and with which mail address."""
 
     id: str | None = None
+    address: str | None = None
     name: str | None = None
     role: str
     side: Literal["client", "staff"]

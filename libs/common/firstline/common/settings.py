@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Every setting with its default; the default is a desk on this machine."""
 
-    model_config = SettingsConfigDict(env_prefix="FIRSTLINE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="FIRSTLINE_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     mode: Literal["development", "production"] = Field("development", description="production refuses the manual clock")
     data: Path = Field(Path("data"), description="folder of the stores, files, keys and captured mail")
@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     clock: Literal["system", "manual"] = Field("system", description="manual: time moves by PUT /v1/dev/clock")
     mail_from: str = Field("support@firstline.example", description="the desk's mail address")
     mail_smtp: str = Field("", description="host:port that sends mail; empty: mail is kept as files in data/mail")
+    mail_smtp_security: Literal["none", "starttls", "tls"] = Field(
+        "starttls", description="how the connection to mail_smtp is kept private; none only inside one's own network"
+    )
+    mail_smtp_user: str = Field("", description="user name for mail_smtp; empty: no sign-in")
+    mail_smtp_password: SecretStr = Field(SecretStr(""), description="password for mail_smtp")
     mail_auth_server: str = Field("", description="authserv-id whose Authentication-Results are believed")
     outbound_allow: str = Field("", description="networks that webhooks may reach although private, comma between")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level of log lines")

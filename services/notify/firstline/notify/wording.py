@@ -61,6 +61,11 @@ class Writer:
         laid_out = _laid_out(self._template(text.body).render(given))
         return Letter(_numbered(subject, str(given["number"])), laid_out.replace(BODY_MARK, body))
 
+    def prints_body(self, kind: TextKind) -> bool:
+        """Tell whether the text of a kind carries a message's words, in every language that has one."""
+        texts = [texts[kind] for texts in self._wording.languages.values() if kind in texts]
+        return all("body" in names_in(text.body) for text in texts)
+
     def _template(self, text: str) -> Template:
         if text not in self._read:
             names_in(text)

@@ -10,6 +10,9 @@ from fastapi import FastAPI
 from firstline.accounts.app import create_app as create_accounts
 from firstline.common.addresses import normal_address
 from firstline.common.files import LocalFiles
+from firstline.common.mail_out import CapturedMail, MailPort, SmtpMail
+from firstline.common.outbound import GuardedHttp, SystemResolver
+from firstline.common.outbound_rules import OutboundRules
 from firstline.common.policy.model import Policy
 from firstline.common.ports import Clock, Ports
 from firstline.common.runtime import Runtime
@@ -20,6 +23,7 @@ from firstline.intake.app import create_app as create_intake
 from firstline.intake.inbound import MailRules
 from firstline.intake.parser import MailParser
 from firstline.intake.service.inbound import MailSettings
+from firstline.notify.app import create_app as create_notify
 from firstline.queue.app import create_app as create_queue
 from firstline.sla.app import create_app as create_sla
 from firstline.standalone.keys import Keys
@@ -54,6 +58,7 @@ def create_services(parts: Parts, runtimes: Mapping[str, Runtime]) -> dict[str, 
             cursor_key=parts.key("queue cursors"),
             lease=timedelta(minutes=parts.settings.lease_minutes),
         ),
+        "notify": _notify(parts, runtimes["notify"]),
         "sla": create_sla(runtimes["sla"], cursor_key=parts.key("sla cursors")),
     }
 
@@ -72,6 +77,41 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
         claim_key=parts.key("claim-token"),
         cursor_key=parts.key("intake cursors"),
         listen=(settings.host, settings.smtp_port),
+    )
+
+
+def _notify(parts: Parts, runtime: Runtime) -> FastAPI:
+    settings, ports = parts.settings, parts.ports
+    rules = OutboundRules.allowing(filter(None, map(str.strip, settings.outbound_allow.split(","))))
+    return create_notify(
+        runtime,
+        mail_port=_mail_port(settings, ports),
+        http_port=GuardedHttp(rules, SystemResolver()),
+        outbound=rules,
+        policy=parts.policy,
+        wall=parts.wall,
+        mail_key=parts.key("mail"),
+        endpoint_key=parts.key("endpoint secrets"),
+        cursor_key=parts.key("notify cursors"),
+        desk_address=settings.mail_from,
+        public_url=parts.public_url,
+    )
+
+
+def _mail_port(settings: Settings, ports: Ports) -> MailPort:
+    """Return the relay that the settings name, else the folder that keeps mails."""
+    if not settings.mail_smtp:
+        folder = settings.data / "mail"
+        folder.mkdir(parents=True, exist_ok=True)
+        return CapturedMail(folder, ports.offload)
+    host, _, port = settings.mail_smtp.rpartition(":")
+    return SmtpMail(
+        host,
+        int(port),
+        hello=settings.mail_from.rpartition("@")[2],
+        security=settings.mail_smtp_security,
+        username=settings.mail_smtp_user or None,
+        password=settings.mail_smtp_password.get_secret_value() or None,
     )
 
 

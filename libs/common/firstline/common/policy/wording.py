@@ -41,16 +41,17 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "out_of_scope": _KNOWN_CLIENT | {"scope_reason", "referral"},
         "waiting": _KNOWN_CLIENT | {"circumstance", "waits_for_client", "closes_at"},
         "reminder": _KNOWN_CLIENT | {"closes_at"},
-        "resolved": _KNOWN_CLIENT | {"closes_at", "reopen_days"},
-        "closed": _KNOWN_CLIENT | {"reason", "circumstance", "reopen_days"},
+        "resolved": _KNOWN_CLIENT | {"body", "closes_at", "reopen_days"},
+        "closed": _KNOWN_CLIENT | {"body", "reason", "circumstance", "reopen_days"},
         "reopened": _KNOWN_CLIENT,
         "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
     }
 )
 """Placeholders that each text may use.
 
-`questions` is a block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is
-the advice of the referral that the scope names; the other instants and texts are ready to be read.
+`body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` is a
+block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
+the referral that the scope names; the other instants and texts are ready to be read.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

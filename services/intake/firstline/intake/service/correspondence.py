@@ -46,7 +46,9 @@ class Told:
 
 def author_of(principal: Principal, side: Side) -> Author:
     """Return the caller as the author of a message."""
-    return Author(id=principal.id, name=principal.name, role=principal.role.value, side=side)
+    return Author(
+        id=principal.id, address=principal.email, name=principal.name, role=principal.role.value, side=side
+    )
 
 
 async def reply(change: Change, message: NewMessage) -> Told:

@@ -207,6 +207,7 @@ async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender
         body=(read.mail.reply_text.strip() or read.mail.text.strip() or NO_TEXT)[:BODY_LIMIT],
         author=Author(
             id=sender.id if sender else None,
+            address=read.mail.from_address,
             name=read.mail.from_name or (sender.name if sender else None) or read.mail.from_address,
             role=Role.CLIENT.value,
             side="client",

@@ -1,0 +1,1 @@
+"""Routes of notify, one module a resource."""

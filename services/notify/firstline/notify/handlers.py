@@ -1,0 +1,79 @@
+"""What notify does on every service's events; the table at the foot lists them.
+
+An event gives, in one transaction: mails or the reasons for none, its place in the feed, a delivery for each endpoint.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from firstline.common.addresses import normal_address
+from firstline.common.envelope import Envelope, prefix_of
+from firstline.common.events import AccountPersonChanged, PersonErased, PolicyPublished
+from firstline.common.inbox import Handler
+from firstline.common.store.port import Unit
+from firstline.notify.public import SHAPES
+from firstline.notify.service import telling
+from firstline.notify.service.desk import Desk
+from firstline.notify.service.feed import publish
+from firstline.notify.store.deliveries import ERASE_RECIPIENT, ERASE_TICKET_PAYLOADS
+from firstline.notify.store.directory import (
+    ERASE_PERSON,
+    ERASE_TICKET,
+    PERSON,
+    SAVE_PERSON,
+    SAVE_POLICY,
+    TICKETS_OF,
+)
+from firstline.notify.store.feed import FORGET_READER
+
+Reaction = Callable[[Desk, Unit, Envelope], Awaitable[None]]
+
+
+async def policy_published(_desk: Desk, unit: Unit, event: Envelope) -> None:
+    """Keep a policy version for the requests that are taken under it."""
+    data = event.payload(PolicyPublished)
+    await unit.run(SAVE_POLICY, version=data.version, document=data.document)
+
+
+async def person_changed(_desk: Desk, unit: Unit, event: Envelope) -> None:
+    """Keep a copy of the person: known senders get full acknowledgements, in their language."""
+    data = event.payload(AccountPersonChanged)
+    email = normal_address(data.email)
+    await unit.run(SAVE_PERSON, id=data.id, email=email, name=data.name, language=data.language)
+
+
+async def person_erased(_desk: Desk, unit: Unit, event: Envelope) -> None:
+    """Forget the person: copies, mails to them, and what was to be pushed of their requests."""
+    person = await unit.one(PERSON, id=event.payload(PersonErased).id)
+    if person is None:
+        return
+    for ticket_id in await unit.all(TICKETS_OF, email=person.email):
+        await unit.run(ERASE_TICKET_PAYLOADS, ticket_id=ticket_id)
+        await unit.run(ERASE_TICKET, id=ticket_id)
+    await unit.run(ERASE_RECIPIENT, recipient=person.email)
+    await unit.run(FORGET_READER, reader=f"address:{person.email}")
+    await unit.run(ERASE_PERSON, id=person.id)
+
+
+async def apply(desk: Desk, unit: Unit, event: Envelope) -> None:
+    """Do what an event asks for, and put it in the feed."""
+    reaction = REACTIONS.get(event.type)
+    if reaction is not None:
+        await reaction(desk, unit, event)
+    elif prefix_of(event.type) == "ticket":
+        await telling.ticket_changed(desk, unit, event)
+    await publish(desk, unit, event)
+
+
+def table(desk: Desk) -> Mapping[str, Handler]:
+    """Return the reactions to every event type that the feed knows, bound to the service's instance."""
+    return dict.fromkeys(SHAPES, partial(apply, desk))
+
+
+REACTIONS: Mapping[str, Reaction] = {
+    "ticket.submitted": telling.submitted,
+    "policy.published": policy_published,
+    "account.person_changed": person_changed,
+    "person.erased": person_erased,
+}
+"""Beside these, every other event of a request may tell the client's side; the rest only goes into the feed."""

@@ -1,0 +1,153 @@
+"""What outsiders see of an event: its form in the feed and in webhooks, and which types clients may see at all.
+
+The table says for each type whether clients and partners see it, which members of its data go along, and which more for
+endpoints made with `content: true`. What it doesn't name stays inside: texts, addresses, names, notes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from firstline.common.envelope import Envelope, prefix_of
+
+PERSONAL = ("address", "name")
+"""Members of an author or actor that stay inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a type is shown: to clients or to staff only, with these members, and with these where content is wanted."""
+
+    public: bool
+    members: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+
+
+_SUBMITTED = (
+    *("topic", "urgency", "urgency_provisional", "recovery", "tier", "scope", "entitlement", "missing_information"),
+    *("language", "received_at", "policy_version", "message_id", "split_from", "follows", "external_ref"),
+)
+_ENTRY = ("key", "agent", "fence", "lease_expires_at", "reason")
+_CLOCK = ("target", "due_at", "elapsed_minutes", "policy_version")
+_DELIVERY = ("delivery_id", "channel", "reason")
+
+SHAPES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "ticket.submitted": Shape(True, _SUBMITTED, ("subject", "body", "attachments", "requester", "metadata")),
+        "ticket.replied": Shape(True, ("message_id", "author", "received_at"), ("body", "attachments")),
+        "ticket.opened": Shape(True),
+        "ticket.triaged": Shape(True, ("urgency", "urgency_provisional", "topic", "tier")),
+        "ticket.waiting": Shape(True, ("cause", "circumstance")),
+        "ticket.reminded": Shape(True, ("kind", "closes_at")),
+        "ticket.resumed": Shape(True, ("cause",)),
+        "ticket.handed_over": Shape(True, ("planned_release",)),
+        "ticket.release_planned": Shape(True, ("planned_release",)),
+        "ticket.released": Shape(True, ("version",)),
+        "ticket.resolved": Shape(True),
+        "ticket.closed": Shape(True, ("reason", "circumstance")),
+        "ticket.reopened": Shape(True, ("side", "received_at")),
+        "ticket.split": Shape(True, ("message_id", "into")),
+        "ticket.merged": Shape(True, ("into",)),
+        "ticket.unmerged": Shape(True),
+        "ticket.supervisor_requested": Shape(True, ("request_id", "kind")),
+        "ticket.supervisor_answered": Shape(True, ("request_id",)),
+        "ticket.rated": Shape(True, ("mark",)),
+        "ticket.participant_added": Shape(True),
+        "ticket.noted": Shape(False, ("message_id",)),
+        "ticket.access_requested": Shape(False, ("request_id", "kinds")),
+        "ticket.access_provided": Shape(False, ("request_id",)),
+        "ticket.access_revealed": Shape(False, ("request_id",)),
+        "ticket.access_purged": Shape(False, ("request_id",)),
+        "ticket.held_mail": Shape(False, ("mail_id", "reason")),
+        "queue.entered": Shape(False, _ENTRY),
+        "queue.claimed": Shape(False, _ENTRY),
+        "queue.renewed": Shape(False, _ENTRY),
+        "queue.released": Shape(False, _ENTRY),
+        "queue.expired": Shape(False, _ENTRY),
+        "queue.left": Shape(False, _ENTRY),
+        "queue.transferred": Shape(False, _ENTRY),
+        "queue.owner_changed": Shape(False, (*_ENTRY, "owner")),
+        "clock.scheduled": Shape(False, _CLOCK),
+        "clock.warned": Shape(False, _CLOCK),
+        "clock.breached": Shape(False, _CLOCK),
+        "clock.met": Shape(False, _CLOCK),
+        "clock.cancelled": Shape(False, _CLOCK),
+        "policy.published": Shape(False, ("version", "effective_from")),
+        "delivery.failed": Shape(False, _DELIVERY),
+        "delivery.exhausted": Shape(False, _DELIVERY),
+        "endpoint.disabled": Shape(False, ("endpoint_id", "reason")),
+        "account.person_changed": Shape(False, ("id", "role", "active")),
+        "account.organization_changed": Shape(False, ("id", "kind")),
+        "account.licence_changed": Shape(False, ("id", "product", "edition", "active_until")),
+        "account.api_key_changed": Shape(False, ("id", "role", "revoked_at")),
+        "person.erased": Shape(False, ("id",)),
+    }
+)
+"""Every event type that the feed knows."""
+
+PUBLIC_TYPES = tuple(name for name, shape in SHAPES.items() if shape.public)
+PREFIXES = tuple(dict.fromkeys(prefix_of(name) for name in SHAPES))
+NEVER_PUSHED = ("delivery", "endpoint")
+"""Only in the feed: an endpoint that fails would be told of its own failures for ever."""
+
+
+def public_event(event: Envelope, position: int, public_url: str) -> dict[str, Any]:
+    """Return the public form of an event at its position in the feed."""
+    data = event.data
+    ticket_id = event.subject or data.get("ticket_id")
+    number = data.get("number")
+    links = {"request": f"{public_url}/v1/tickets/{ticket_id}", "page": f"{public_url}/requests/{number}"}
+    return {
+        "id": event.id,
+        "type": event.type,
+        "time": event.time.isoformat().replace("+00:00", "Z"),
+        "position": position,
+        "ticket_id": ticket_id,
+        "number": number,
+        "organization_id": data.get("organization_id"),
+        "status": data.get("status"),
+        "data": {"actor": _impersonal(data["actor"]), **_picked(data, SHAPES[event.type].members)},
+        "links": links if ticket_id and number else {},
+    }
+
+
+def with_content(body: Mapping[str, Any], event: Envelope) -> dict[str, Any]:
+    """Return the public form with the texts that go to endpoints made for them."""
+    return {**body, "data": {**body["data"], **_picked(event.data, SHAPES[event.type].content)}}
+
+
+def _picked(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _impersonal(data[name]) if name == "author" else data[name] for name in names if name in data}
+
+
+def _impersonal(who: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out name and address; an id that is a mail address, a stranger's, stays inside too."""
+    return {name: value for name, value in who.items() if name not in PERSONAL and "@" not in str(value)}
+
+
+def readers_of(event: Envelope) -> tuple[str, ...]:
+    """Return who on the client's side may read an event: the participants by address, and the organisation."""
+    if not SHAPES[event.type].public:
+        return ()
+    organization = event.data.get("organization_id")
+    addresses = (f"address:{recipient['address'].lower()}" for recipient in event.data.get("recipients", ()))
+    return tuple(dict.fromkeys((*addresses, *([f"organization:{organization}"] if organization else ()))))
+
+
+def named_types(wish: str) -> tuple[str, ...]:
+    """Return the types that a name stands for: itself, or all of a prefix such as `ticket`; none if it is unknown."""
+    return tuple(name for name in SHAPES if wish in (name, prefix_of(name)))
+
+
+def is_pushed(event_type: str, wishes: Sequence[str], *, everything: bool) -> bool:
+    """Say whether an endpoint that wishes for these types (none: all public ones) gets an event of this one.
+
+    `everything` endpoints, the desk's own, may wish for types that clients don't see.
+    """
+    if prefix_of(event_type) in NEVER_PUSHED:
+        return False
+    if not wishes:
+        return SHAPES[event_type].public
+    allowed = everything or SHAPES[event_type].public
+    return allowed and (event_type in wishes or prefix_of(event_type) in wishes)

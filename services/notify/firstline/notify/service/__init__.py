@@ -1,0 +1,1 @@
+"""What notify does: mails for events, the feed, webhooks and their endpoints."""

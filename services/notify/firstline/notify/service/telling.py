@@ -1,0 +1,203 @@
+"""Which event asks for which mails to the client's side, and what they say (clauses 2.3, 4.4, 4.8).
+
+One act gives one mail: a reply that comes with a resolution or a closing goes out with that notice.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from firstline.common.addresses import normal_address
+from firstline.common.envelope import Envelope
+from firstline.common.events import (
+    Recipient,
+    TicketClosed,
+    TicketEvent,
+    TicketReplied,
+    TicketSubmitted,
+    TicketTriaged,
+    TicketWaiting,
+)
+from firstline.common.policy.model import EntitlementState
+from firstline.common.policy.wording import TextKind
+from firstline.common.store.port import Unit
+from firstline.notify.service.desk import Book, Desk
+from firstline.notify.service.mails import STRANGERS, Notice, heard, write_mail
+from firstline.notify.store.directory import INSERT_TICKET, PERSON_BY_EMAIL, TICKET_TO_CHANGE, UPDATE_TICKET, Ticket
+from firstline.notify.wording import Value
+
+MAIL_CHANNEL = "email"
+MOST_REFERENCES = 10
+ENDS = ("resolved", "closed")
+Telling = Callable[[Desk, Unit, Envelope, Ticket], Awaitable[Ticket]]
+
+
+async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
+    """Keep what later mails need, and acknowledge the request, once."""
+    data = event.payload(TicketSubmitted)
+    origin = data.origin
+    ids = [*origin.references[-MOST_REFERENCES:], *filter(None, [origin.message_id])]
+    ticket = Ticket(
+        id=event.subject or "",
+        number=data.number,
+        status=data.status,
+        subject=data.subject,
+        requester_email=normal_address(data.requester.email),
+        language=data.language,
+        policy_version=data.policy_version,
+        conversation=[],
+        parting=None,
+    )
+    ticket = heard(ticket, ids)
+    book = await desk.books.of(unit, ticket.policy_version)
+    known = origin.channel != MAIL_CHANNEL or origin.verified or await _is_known(unit, ticket.requester_email)
+    notice = Notice(
+        kind="acknowledgement" if known else STRANGERS,
+        to=Recipient(address=data.requester.email, name=data.requester.name, language=data.requester.language),
+        values=_acknowledged(desk, book, data) if known else {},
+        answers=True,
+        automatic=origin.automatic,
+        by_mail=origin.channel == MAIL_CHANNEL,
+    )
+    ticket = await write_mail(desk, unit, event, ticket, notice)
+    await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
+
+
+async def _is_known(unit: Unit, address: str) -> bool:
+    return await unit.one(PERSON_BY_EMAIL, email=address) is not None
+
+
+def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted) -> dict[str, Value]:
+    policy = book.policy
+    referral = policy.referral(data.scope.refer_to) if data.scope.verdict == "out" and data.scope.refer_to else None
+    return {
+        "questions": tuple(missing.question for missing in data.missing_information),
+        "scope_reason": data.scope.reason,
+        "referral": referral.advice if referral else None,
+        "entitlement_notice": policy.entitlement.rule(cast("EntitlementState", data.entitlement)).notice,
+        "open_now": book.calendar.open_at(desk.now()).open,
+    }
+
+
+async def ticket_changed(desk: Desk, unit: Unit, event: Envelope) -> None:
+    """Tell the client's side what happened, where it concerns them, and know the request's new status."""
+    assert event.subject is not None
+    data = event.payload(TicketEvent)
+    ticket = await unit.one(TICKET_TO_CHANGE, id=event.subject)
+    assert ticket is not None  # its stream began with ticket.submitted
+    tell = TELLINGS.get(event.type)
+    if tell is not None:
+        ticket = await tell(desk, unit, event, ticket)
+    await unit.run(
+        UPDATE_TICKET,
+        id=ticket.id,
+        status=data.status,
+        language=ticket.language,
+        conversation=ticket.conversation,
+        parting=ticket.parting,
+    )
+
+
+async def replied(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Send a public message to everybody on the client's side but its author; a machine's goes to nobody.
+
+    An author whose message opened the request again hears that it did.
+    """
+    data = event.payload(TicketReplied)
+    words: dict[str, Value] = {"body": data.body, "specialist": data.author.name}
+    if data.author.side == "staff" and data.status in ENDS and data.status != ticket.status:
+        return replace(ticket, parting=words)  # the next event of this act tells the ending
+    if data.author.side == "client":
+        ticket = heard(ticket, list(filter(None, [data.origin.message_id])))
+    if data.origin.automatic:
+        return ticket
+    author = normal_address(data.author.address or "")
+    others = [one for one in data.recipients if normal_address(one.address) != author]
+    authors = [one for one in data.recipients if normal_address(one.address) == author]
+    if data.author.side == "client" and ticket.status in ENDS and data.status == "open":
+        by_mail = data.origin.channel == MAIL_CHANNEL
+        ticket = await _tell_all(desk, unit, event, ticket, authors, "reopened", {}, answers=True, by_mail=by_mail)
+    return await _tell_all(desk, unit, event, ticket, others, "reply", words)
+
+
+async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say whom the request waits for, and why (clauses 2.3, 4.8)."""
+    data = event.payload(TicketWaiting)
+    values: dict[str, Value] = {
+        "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
+        "waits_for_client": data.cause == "client",
+    }
+    return await _tell_all(desk, unit, event, ticket, data.recipients, "waiting", values)
+
+
+async def resolved(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say that it is solved and how to take it up again, with the specialist's last words."""
+    book = await desk.books.of(unit, ticket.policy_version)
+    values: dict[str, Value] = {"reopen_days": book.policy.closing.reopen_window_days}
+    return await _part(desk, unit, event, ticket, "resolved", values)
+
+
+async def closed(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say that it is closed, why, and how to take it up again; a sender of spam hears nothing."""
+    data = event.payload(TicketClosed)
+    if data.reason == "spam":
+        return replace(ticket, parting=None)
+    closing = (await desk.books.of(unit, ticket.policy_version)).policy.closing
+    values: dict[str, Value] = {
+        "reason": next((known.title for known in closing.reasons if known.code == data.reason), data.reason),
+        "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
+        "reopen_days": closing.reopen_window_days,
+    }
+    return await _part(desk, unit, event, ticket, "closed", values)
+
+
+async def triaged(_desk: Desk, _unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Know the language that later mails are written in."""
+    changed = event.payload(TicketTriaged).changes.get("language")
+    return replace(ticket, language=changed[1]) if changed else ticket
+
+
+async def _part(
+    desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, kind: TextKind, values: Mapping[str, Value]
+) -> Ticket:
+    """Tell an ending together with the words left for it; where the policy's text takes none, the words win."""
+    words = ticket.parting or {}
+    book = await desk.books.of(unit, ticket.policy_version)
+    recipients = event.payload(TicketEvent).recipients
+    told = kind if not words or book.writer.prints_body(kind) else "reply"
+    ticket = await _tell_all(desk, unit, event, ticket, recipients, told, {**values, **words})
+    return replace(ticket, parting=None)
+
+
+async def _circumstance(desk: Desk, unit: Unit, ticket: Ticket, code: str | None) -> str | None:
+    book = await desk.books.of(unit, ticket.policy_version)
+    known = book.policy.circumstance(code) if code else None
+    return known.text if known else None
+
+
+async def _tell_all(
+    desk: Desk,
+    unit: Unit,
+    event: Envelope,
+    ticket: Ticket,
+    recipients: Sequence[Recipient],
+    kind: TextKind,
+    values: Mapping[str, Value],
+    *,
+    answers: bool = False,
+    by_mail: bool = False,
+) -> Ticket:
+    for recipient in recipients:
+        notice = Notice(kind, recipient, values, answers=answers, by_mail=by_mail)
+        ticket = await write_mail(desk, unit, event, ticket, notice)
+    return ticket
+
+
+TELLINGS: Mapping[str, Telling] = {
+    "ticket.replied": replied,
+    "ticket.waiting": waiting,
+    "ticket.resolved": resolved,
+    "ticket.closed": closed,
+    "ticket.triaged": triaged,
+}
+"""What the client's side hears of; every other event of a request only moves its status."""

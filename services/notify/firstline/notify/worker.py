@@ -1,0 +1,151 @@
+"""Timed work of notify: mails that are due leave a few at a time, webhooks on one lane an endpoint."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from firstline.common.errors import Invalid
+from firstline.common.mail import BadAddress
+from firstline.common.mail_out import MailRefused, MailUnreachable
+from firstline.common.outbound import PeerUnreachable
+from firstline.common.worker import Worker
+from firstline.notify.delivery import Judgement, judge_answer, judge_refusal
+from firstline.notify.service.desk import MAIL, WEBHOOKS, Desk
+from firstline.notify.service.endpoints import signing_secrets
+from firstline.notify.service.outcomes import Tried, record
+from firstline.notify.signing import signed_headers
+from firstline.notify.store.deliveries import DUE_MAIL, DUE_PUSHES, NEXT_DUE, Outgoing, Push
+
+MAILS_AT_ONCE = 8
+LANES = 200
+POLL_SECONDS = 30.0
+PAUSE_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+def mail_worker(desk: Desk) -> Worker:
+    """Return the worker that sends mails."""
+
+    async def step() -> int:
+        now = desk.now()
+        due = await desk.store.read(lambda unit: unit.all(DUE_MAIL, now=now, limit=MAILS_AT_ONCE))
+        await asyncio.gather(*(_send(desk, mail) for mail in due))
+        return len(due)
+
+    wake = desk.store.listen(MAIL)
+    return Worker(
+        "notify: mail", step, desk.ports, wake=wake, next_due=lambda: next_due(desk, MAIL), poll_seconds=POLL_SECONDS
+    )
+
+
+async def next_due(desk: Desk, channel: str) -> datetime | None:
+    """Return when the next delivery by a channel falls due, of those that are not due yet."""
+    now = desk.now()
+    return await desk.store.read(lambda unit: unit.one(NEXT_DUE, channel=channel, now=now))
+
+
+async def _send(desk: Desk, mail: Outgoing) -> None:
+    """Send one mail and record how it went; a crash in between sends it again with the same Message-ID."""
+    at, begun, status = desk.now(), desk.ports.clock.monotonic(), None
+    try:
+        await desk.mail.send(mail.payload, mail.mail_from, (mail.recipient,))
+        judgement = Judgement("delivered")
+    except MailRefused as refusal:
+        status, judgement = refusal.code, judge_refusal(refusal.code, refusal.detail)
+    except MailUnreachable as error:
+        judgement = Judgement("retry", error.detail)
+    except BadAddress as error:
+        judgement = Judgement("failed", error.detail)
+    tried = Tried(at, _since(desk, begun), judgement, status)
+    await desk.store.write(lambda unit: record(desk, unit, mail.id, tried))
+
+
+def _since(desk: Desk, begun: float) -> int:
+    return round((desk.ports.clock.monotonic() - begun) * 1000)
+
+
+class Lanes:
+    """Webhook deliveries under way: one at a time for an endpoint, endpoints beside one another (P25)."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._wake = desk.store.listen(WEBHOOKS)
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    def worker(self) -> Worker:
+        """Return the worker that fills the lanes."""
+        return Worker(
+            "notify: webhooks",
+            self.step,
+            self._desk.ports,
+            wake=self._wake,
+            next_due=lambda: next_due(self._desk, WEBHOOKS),
+            poll_seconds=POLL_SECONDS,
+        )
+
+    async def stop(self) -> None:
+        """Break off what is under way; it is tried again after the next start."""
+        self._stopping = True
+        tasks = list(self._busy.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def step(self) -> int:
+        """Start what is due on free lanes; wait until a lane is free again or there is more; return how many work."""
+        if self._stopping:
+            return 0
+        self._wake.clear()
+        now, busy = self._desk.now(), list(self._busy)
+        due = await self._desk.store.read(
+            lambda unit: unit.all(DUE_PUSHES, now=now, busy=busy, limit=LANES - len(busy))
+        )
+        for push in due:
+            self._busy[push.endpoint_id] = self._desk.ports.spawn(self._lane(push), name=f"webhook {push.endpoint_id}")
+        working = len(self._busy)
+        if working:
+            await self._rest()
+        return working
+
+    async def _rest(self) -> None:
+        spawn, clock = self._desk.ports.spawn, self._desk.ports.clock
+        watchers = [spawn(_set(self._wake), name="webhooks: woken")]
+        due = await next_due(self._desk, WEBHOOKS)
+        if due is not None:
+            watchers.append(spawn(clock.until(due), name="webhooks: due"))
+        try:
+            await asyncio.wait([*self._busy.values(), *watchers], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+
+    async def _lane(self, push: Push) -> None:
+        try:
+            tried = await _post(self._desk, push)
+            await self._desk.store.write(lambda unit: record(self._desk, unit, push.id, tried))
+        except Exception:
+            _log.exception("a webhook delivery could not be recorded and is tried again", delivery_id=push.id)
+            await self._desk.ports.clock.sleep(PAUSE_SECONDS)
+        finally:
+            del self._busy[push.endpoint_id]
+
+
+async def _post(desk: Desk, push: Push) -> Tried:
+    """Send one event, signed at this attempt's wall time; the id and the bytes are those of every attempt."""
+    at, begun, status, excerpt = desk.now(), desk.ports.clock.monotonic(), None, ""
+    try:
+        secrets = signing_secrets(desk, push.secrets)
+        headers = signed_headers(secrets, push.event_id, desk.wall.now(), push.payload)
+        answer = await desk.http.post(push.url, {"content-type": "application/json", **headers}, push.payload)
+        status, excerpt = answer.status, answer.excerpt
+        judgement = judge_answer(status, answer.headers.get("retry-after"), desk.now())
+    except (PeerUnreachable, Invalid) as error:
+        judgement = Judgement("retry", error.detail)
+    return Tried(at, _since(desk, begun), judgement, status, excerpt)
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
