@@ -47,13 +47,14 @@ format: dev-tools ## Format the code and mend what can be mended
 
 .PHONY: bench
 bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
-	@for file in $(filter-out bench/report.py bench/load.py,$(wildcard bench/*.py)); do \
+	@for file in $$(grep -l __main__ bench/*.py); do \
 		echo "==> $$file" && $(BIN)/python "$$file" || exit 1; \
 	done
 
 .PHONY: soak
 soak: dev-tools ## Run the long campaigns: 100,000 calendars, 50 kills (half an hour or more)
-	@FIRSTLINE_ORACLE_CALENDARS=100000 $(BIN)/python -m pytest $(wildcard tests/*/test_*oracle*.py) $(ARGS)
+	@FIRSTLINE_ORACLE_CALENDARS=100000 FIRSTLINE_KILL_ROUNDS=50 \
+		$(BIN)/python -m pytest $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py) $(ARGS)
 
 .PHONY: lock
 lock: dev-tools ## Resolve the requirements anew (versions and hashes, no index addresses)
