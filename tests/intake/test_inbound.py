@@ -270,7 +270,9 @@ def test_participants_robot_is_appended_as_automatic(kind: Automatic) -> None:
 
 
 def test_forged_robot_is_refused() -> None:
-    """Automatic mail in a participant's name whose check failed is not appended."""
+    """Automatic mail whose check failed, or from an address that only looks like a participant's, is not appended."""
+    alike = replace(MAIL, automatic="auto-replied", from_address="anna@shop.example.evil.example")
+    assert judged(alike).outcome is Outcome.REFUSED
     assert judged(replace(MAIL, automatic="auto-replied", auth_results=FAIL)).outcome is Outcome.REFUSED
 
 

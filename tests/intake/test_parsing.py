@@ -145,6 +145,7 @@ def test_sender_is_one_mailbox(line: str, name: str, address: str) -> None:
         ["From: @shop.example"],
         ["From: a@shop.example, b@shop.example"],
         ["From: a@shop.example", "From: b@shop.example"],
+        ["From: A <a@shop.example>", "From: B <b@shop.example>"],
         ["From: undisclosed-recipients:;"],
         ["From: a@shop.example, B <b@evil.example>"],
         ["From: a@shop.example; <b@evil.example>"],
