@@ -1,13 +1,13 @@
 """The web application that every service is: routes, errors, health, figures, and the log for those who pull."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -80,13 +80,18 @@ def build_app(
         stop: see `start`.
         larger_bodies: bytes that paths take which need more than a JSON body.
 
+    Raises:
+        ValueError: a route declares no row of the permission table, or more than one.
+
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await start()
-        yield
-        await stop()
+        try:
+            yield
+        finally:
+            await stop()
 
     app = FastAPI(
         title=title,
@@ -96,6 +101,8 @@ def build_app(
         redoc_url=None,
         responses=problems.PROBLEM_RESPONSES,
         generate_unique_id_function=_operation_id,
+        # Observed makes one span a request; the framework's own would cost a fifth of a submission.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.runtime = runtime
     app.state.registry = CollectorRegistry()
@@ -104,6 +111,7 @@ def build_app(
         app.include_router(router)
     app.add_middleware(problems.BodyLimit, limit=JSON_LIMIT, larger=larger_bodies or {})
     app.add_middleware(Observed, service=runtime.name, registry=app.state.registry, clock=runtime.ports.clock)
+    _demand_permissions(app)
     plain = app.openapi
     app.openapi = lambda: _complete(app, plain())  # type: ignore[method-assign]
     return app
@@ -111,6 +119,17 @@ def build_app(
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
+
+
+def _api_routes(app: FastAPI) -> Iterator[RouteContext]:
+    return (route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute))
+
+
+def _demand_permissions(app: FastAPI) -> None:
+    for route in _api_routes(app):
+        rows = declared_operations(route.dependant)
+        if len(rows) != 1:
+            raise ValueError(f"{route.path_format} declares {len(rows)} rows of the permission table, not one: {rows}")
 
 
 def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
@@ -121,13 +140,13 @@ def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas.update(problem_schemas())
-    for route in iter_route_contexts(app.routes):
-        if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
+    for route in _api_routes(app):
+        if not route.include_in_schema:
             continue
         for method in route.methods or ():
             operation = document["paths"][str(route.path_format)][method.lower()]
             operation["responses"].pop("422", None)
-            _say_permission(operation, declared_operations(route.dependant))
+            _say_permission(operation, *declared_operations(route.dependant))
     return document
 
 
@@ -137,10 +156,7 @@ def problem_schemas() -> dict[str, Any]:
     return {**schema.pop("$defs", {}), "Problem": schema}
 
 
-def _say_permission(operation: dict[str, Any], rows: list[str]) -> None:
-    if not rows:
-        return
-    row = rows[0]
+def _say_permission(operation: dict[str, Any], row: str) -> None:
     who = "anybody" if row == PUBLIC else ", ".join(f"{role}: {near}" for role, near in TABLE[row].items())
     operation["x-permission"] = row
     operation["description"] = f"{operation.get('description', '')}\n\nWho may: {who}.".strip()

@@ -62,11 +62,10 @@ class LocalBus:
     async def _deliver(
         self, name: str, takes: Callable[[str], bool], receive: Receive, envelopes: Sequence[bytes]
     ) -> None:
-        events = [Envelope.model_validate_json(text) for text in envelopes]
-        taken = [event for event in events if takes(event.type)]
-        if not taken:
-            return
         try:
-            await receive(taken)
+            events = [Envelope.model_validate_json(text) for text in envelopes]
+            taken = [event for event in events if takes(event.type)]
+            if taken:
+                await receive(taken)
         except Exception:
-            _log.exception("a consumer could not take events; it will pull them", consumer=name, events=len(taken))
+            _log.exception("a consumer could not take events; it will pull them", consumer=name, events=len(envelopes))

@@ -19,11 +19,13 @@ class FirstlineError(Exception):
         status: the HTTP status of the answer.
         slug: last part of the problem's `type`; by default the class name in kebab case.
         title: one short line that is the same for every occurrence.
+        retry_after: seconds after which trying again makes sense, None where it doesn't.
 
     """
 
     status = 500
     title = "The request could not be served"
+    retry_after: int | None = None
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class FirstlineError(Exception):
             detail: text for the caller of the API.
             faults: the single wrong values, where there are any.
             clause: the policy's clause, where the policy is the reason.
-            retry_after: seconds after which trying again makes sense.
+            retry_after: seconds, where the kind of error says nothing fitting.
             extra: further members of the problem document.
 
         """
@@ -48,7 +50,8 @@ class FirstlineError(Exception):
         self.detail = detail
         self.faults = faults
         self.clause = clause
-        self.retry_after = retry_after
+        if retry_after is not None:
+            self.retry_after = retry_after
         self.extra = dict(extra or {})
 
     @property
@@ -138,6 +141,7 @@ class TooMany(FirstlineError):
 
     status = 429
     title = "Too many requests"
+    retry_after = 1
 
 
 class Unavailable(FirstlineError):
@@ -145,6 +149,7 @@ class Unavailable(FirstlineError):
 
     status = 503
     title = "Out of reach for the moment"
+    retry_after = 2
 
 
 class Unexpected(FirstlineError):

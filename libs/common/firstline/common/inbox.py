@@ -77,8 +77,20 @@ SUCCESSOR = Sql(
 )
 KEPT_IN = Sql(f"{_KEPT} WHERE state = :state ORDER BY source, stream, version LIMIT :limit", Kept)
 KEPT_ONE = Sql(f"{_KEPT} WHERE source = :source AND stream = :stream AND version = :version AND state = 'parked'", Kept)
+DUE = Sql(
+    "SELECT e.source, e.stream, e.version, e.log, e.state, e.reason, e.envelope FROM inbox_event e"
+    " LEFT JOIN inbox_stream s ON s.source = e.source AND s.stream = e.stream"
+    " WHERE e.state = 'waiting' AND e.version = COALESCE(s.version, 0) + 1"
+    " AND (e.source, e.stream, e.log) > (:source, :stream, :log) ORDER BY e.source, e.stream, e.log LIMIT :limit",
+    Kept,
+)
+WAITING = Sql("SELECT COUNT(*) FROM inbox_event WHERE state = 'waiting'", int)
 DROP: Sql[None] = Sql(
     "DELETE FROM inbox_event WHERE source = :source AND stream = :stream AND version = :version AND log = :log",
+    type(None),
+)
+DROP_UP_TO: Sql[None] = Sql(
+    "DELETE FROM inbox_event WHERE source = :source AND stream = :stream AND version <= :version AND log = :log",
     type(None),
 )
 
@@ -103,7 +115,9 @@ class Inbox:
 
         async def all_at_once(unit: Unit) -> None:
             for event in events:
-                await self._take(unit, event)
+                following: Envelope | None = event
+                while following is not None:
+                    following = await self._take(unit, following)
             await self._read_on(unit, events)
 
         try:
@@ -116,15 +130,26 @@ class Inbox:
 
     async def _read_on(self, unit: Unit, events: Sequence[Envelope]) -> None:
         """Move the pull's place where these events follow it without a gap, so that it needn't read them again."""
-        first, last = events[0], events[-1]
-        place = await unit.one(PLACE, source=first.source)
-        follows = (place.position if place else 0) + 1 == first.position
-        if follows and last.position - first.position == len(events) - 1:
-            await unit.run(MOVE_PLACE, source=first.source, log=first.log, position=last.position)
+        first = events[0]
+        place = await unit.one(PLACE, source=first.source) or Place(first.log, 0)
+        found = [(event.source, event.log, event.position) for event in events]
+        if found == [(first.source, place.log, place.position + 1 + i) for i in range(len(events))]:
+            await unit.run(MOVE_PLACE, source=first.source, log=first.log, position=events[-1].position)
 
-    async def _receive_alone(self, event: Envelope) -> None:
+    async def _receive_alone(self, event: Envelope, *, kept: bool = False) -> None:
+        """Take an event, then those that waited for it, each in its own transaction: one that fails stops no other."""
+        following = await self._take_alone(event, kept=kept)
+        while following is not None:
+            following = await self._take_alone(following)
+
+    async def _take_alone(self, event: Envelope, *, kept: bool = False) -> Envelope | None:
+        async def take(unit: Unit) -> Envelope | None:
+            if kept:
+                await unit.run(DROP, **_place(event), version=event.version)
+            return await self._take(unit, event)
+
         try:
-            await self._store.write(lambda unit: self._take(unit, event))
+            return await self._store.write(take)
         except Unavailable:
             raise
         except Exception as error:
@@ -133,37 +158,28 @@ class Inbox:
             await self._store.write(lambda unit: self._keep(unit, event, state, reason))
             if state == "parked":
                 _log.exception("an event was parked", type=event.type, stream=event.stream, version=event.version)
+            return None
 
-    async def _take(self, unit: Unit, event: Envelope) -> None:
-        """Apply an event if its turn has come, and after it those that waited for it."""
-        head = await unit.one(STREAM_HEAD, source=event.source, stream=event.stream)
-        if head is not None and head.log != event.log:
-            await self._keep(unit, event, "parked", f"the log is another one now (a restore?): {head.log} before")
-            return
-        version = head.version if head else 0
-        if event.version <= version:
-            if head and event.version == version and event.hash != head.hash:
-                await self._keep(unit, event, "parked", "this version was applied with another content")
-            return
-        if event.version > version + 1:
-            await self._keep(unit, event, "waiting", f"version {version + 1} is missing")
-            return
-        following: Envelope | None = event
-        while following is not None:
-            following = await self._apply(unit, following)
-
-    async def _apply(self, unit: Unit, event: Envelope) -> Envelope | None:
-        """Apply an event whose turn it is; return the one that waited for it, if any."""
+    async def _take(self, unit: Unit, event: Envelope) -> Envelope | None:
+        """Apply an event if its turn has come; return the one that waited for it, if any."""
+        found = await unit.one(STREAM_HEAD, source=event.source, stream=event.stream)
+        head = found or StreamHead(event.log, 0, "")
+        objection = _objection(head, event)
+        if objection is not None:
+            await self._keep(unit, event, *objection)
+            return None
+        if event.version <= head.version:
+            if event.log != head.log:  # the hash proves that the logs are one up to here
+                await unit.run(MOVE_STREAM, **_place(event), version=event.version, hash=event.hash)
+                await unit.run(DROP_UP_TO, **_place(event), version=event.version)
+            return None
         handler = self._handlers.get(event.type)
         if handler is not None:
             await handler(unit, event)
-        place = {"source": event.source, "stream": event.stream, "log": event.log}
-        await unit.run(MOVE_STREAM, **place, version=event.version, hash=event.hash)
-        kept = await unit.one(SUCCESSOR, **place, version=event.version + 1)
-        if kept is None:
-            return None
-        await unit.run(DROP, **place, version=kept.version)
-        return Envelope.model_validate_json(kept.envelope)
+        await unit.run(MOVE_STREAM, **_place(event), version=event.version, hash=event.hash)
+        await unit.run(DROP, **_place(event), version=event.version)
+        kept = await unit.one(SUCCESSOR, **_place(event), version=event.version + 1)
+        return Envelope.model_validate_json(kept.envelope) if kept else None
 
     async def _keep(self, unit: Unit, event: Envelope, state: str, reason: str) -> None:
         await unit.run(
@@ -173,18 +189,23 @@ class Inbox:
             version=event.version,
             log=event.log,
             state=state,
-            reason=reason[:1000],
+            reason=_storable(reason[:1000]),
             envelope=event.model_dump_json(),
             received_at=self._clock.now(),
         )
 
     async def retry_waiting(self, limit: int = 200) -> int:
-        """Try events again that waited for another stream; return how many are left waiting."""
-        kept = await self._store.read(lambda unit: unit.all(KEPT_IN, state="waiting", limit=limit))
-        for row in kept:
-            await self._again(row)
-        left = await self._store.read(lambda unit: unit.all(KEPT_IN, state="waiting", limit=limit))
-        return len(left)
+        """Try events again that waited for another stream, `limit` at a time; return how many are left waiting."""
+        after = ("", "", "")
+        while page := await self._due(*after, limit):
+            for row in page:
+                await self._again(row)
+            after = (page[-1].source, page[-1].stream, page[-1].log)
+        return await self._store.read(lambda unit: unit.one(WAITING)) or 0
+
+    async def _due(self, source: str, stream: str, log: str, limit: int) -> list[Kept]:
+        """Return the events after a place whose turn has come in their streams, though they wait for another."""
+        return await self._store.read(lambda unit: unit.all(DUE, source=source, stream=stream, log=log, limit=limit))
 
     async def parked(self, limit: int = 100) -> list[Kept]:
         """Return events that are parked, for an operator."""
@@ -204,18 +225,25 @@ class Inbox:
 
     async def _again(self, kept: Kept) -> None:
         """Drop a kept event and receive it as if it came now; it is kept again if its turn has not come."""
-        event = Envelope.model_validate_json(kept.envelope)
+        await self._receive_alone(Envelope.model_validate_json(kept.envelope), kept=True)
 
-        async def drop_and_take(unit: Unit) -> None:
-            await unit.run(DROP, source=kept.source, stream=kept.stream, version=kept.version, log=kept.log)
-            await self._take(unit, event)
 
-        try:
-            await self._store.write(drop_and_take)
-        except Unavailable:
-            raise
-        except Exception as error:
-            reason, state = f"{type(error).__name__}: {error}", "parked"
-            if isinstance(error, NotYet):
-                state = "waiting"
-            await self._store.write(lambda unit: self._keep(unit, event, state, reason))
+def _place(event: Envelope) -> dict[str, str]:
+    return {"source": event.source, "stream": event.stream, "log": event.log}
+
+
+def _objection(head: StreamHead, event: Envelope) -> tuple[str, str] | None:
+    """Say why an event can't be taken now, if it can't: the state in which it is kept, and the reason."""
+    same = (event.version, event.hash) == (head.version, head.hash)
+    if event.log != head.log and not same:
+        return "parked", f"the log is another one now (a restore?): {head.log} before"
+    if event.version == head.version and not same:
+        return "parked", "this version was applied with another content"
+    if event.version > head.version + 1:
+        return "waiting", f"version {head.version + 1} is missing"
+    return None
+
+
+def _storable(text: str) -> str:
+    """Return an error's text without what no store keeps; a reason must never stop its event from being parked."""
+    return text.replace("\0", "?").encode(errors="replace").decode()

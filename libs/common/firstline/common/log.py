@@ -103,8 +103,10 @@ def salted_hash(salt: str, data: str) -> str:
 
 def chained_hash(previous: str, row: LogRow, position: int) -> str:
     """Return the hash of a row at its position: H(previous hash, hash of the salted data, metadata)."""
-    facts = (previous, position, row.data_hash, row.id, row.stream, row.version, row.type, row.time.isoformat())
-    return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
+    time = row.time.isoformat()
+    names = (row.id, row.stream, row.version, row.type, time, row.subject, row.traceparent)
+    facts = json.dumps((previous, position, row.data_hash, *names), separators=(",", ":"))
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def current_traceparent() -> str | None:

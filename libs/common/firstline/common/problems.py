@@ -77,9 +77,9 @@ def problem_body(error: FirstlineError) -> dict[str, Any]:
     return body
 
 
-def problem_response(error: FirstlineError) -> Response:
+def problem_response(error: FirstlineError, more_headers: Mapping[str, str] | None = None) -> Response:
     """Return the HTTP answer of an error."""
-    headers = {}
+    headers = dict(more_headers or {})
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == Unauthenticated.status:
@@ -92,7 +92,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(FirstlineError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Surprises)
 
 
 async def _known(_request: Request, error: Exception) -> Response:
@@ -100,11 +100,9 @@ async def _known(_request: Request, error: Exception) -> Response:
     return problem_response(error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    kinds = {str(item["type"]) for item in error.errors()}
-    sent = request.headers.get("content-type", "")
-    if kinds & {"model_attributes_type", "dict_type"} and "json" not in sent:
+    if isinstance(error.body, bytes):  # the header did not say JSON, so nobody read it as such
         return problem_response(
             UnsupportedType("Send the body as JSON with the header Content-Type: application/json.")
         )
@@ -130,7 +128,7 @@ def _advice(item: dict[str, Any]) -> str:
             return "This is required; add it."
         case "extra_forbidden":
             return "This is not known here; remove it or check its spelling."
-        case "value_error" if "error" in item["ctx"]:  # ours; others, such as an address's, have a msg alone
+        case "value_error" if "error" in item.get("ctx", {}):  # ours; others, such as an address's, have a msg alone
             return str(item["ctx"]["error"])
         case _:
             return f"{item['msg'].rstrip('.')}."
@@ -144,22 +142,39 @@ async def _http(_request: Request, error: Exception) -> Response:
         413: _too_large(),
         415: UnsupportedType("Send the content type that /openapi.json names for this operation."),
     }
-    answer = known.get(error.status_code)
-    if answer is None:
-        answer = Invalid("The request can't be read as HTTP or JSON. Check it and send it again.")
-        answer.status = error.status_code
-    return problem_response(answer)
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("a request failed unexpectedly", path=request.url.path, exc_info=error)
-    return problem_response(
-        Unexpected("The trace_id finds the cause in the logs. Trying again with the same Idempotency-Key is safe.")
-    )
+    unreadable = Invalid("The body can't be read as what its Content-Type says. Check it and send it again.")
+    return problem_response(known.get(error.status_code, unreadable), error.headers)
 
 
 def _too_large() -> TooLarge:
     return TooLarge("The body is larger than this operation takes; nothing was stored. Send less at once.")
+
+
+class Surprises:
+    """ASGI middleware: an error that nobody foresaw leaves as a problem document too, with its trace_id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request; what fails after the answer has begun breaks the connection off."""
+        begun = False
+
+        async def watch(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            _log.error("a request failed unexpectedly", path=scope["path"], exc_info=error)
+            answer = Unexpected(
+                "The trace_id finds the cause in the logs. Trying again with the same Idempotency-Key is safe."
+            )
+            await problem_response(answer)(scope, receive, send)
 
 
 class BodyLimit:

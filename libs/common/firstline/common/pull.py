@@ -75,6 +75,8 @@ class Pull:
         while True:
             place = await self._store.read(lambda unit: unit.one(PLACE, source=source))
             page = await read_log(place.position if place else 0, PAGE_LIMIT)
+            if place and page.log not in (place.log, None):  # restored: the place is one of another log
+                page = await read_log(0, PAGE_LIMIT)
             if not page.items or page.log is None:
                 return count
             taken = [event for event in page.items if self._takes(event.type)]

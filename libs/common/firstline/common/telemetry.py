@@ -30,10 +30,14 @@ _propagator = TraceContextTextMapPropagator()
 
 
 def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: bool = False) -> None:
-    """Write log lines to a stream: JSON for machines, or coloured text for a person at a terminal."""
-    shape: list[Any] = [structlog.dev.ConsoleRenderer()] if human else [structlog.processors.dict_tracebacks]
-    if not human:
-        shape.append(structlog.processors.JSONRenderer(sort_keys=False))
+    """Write log lines to a stream: JSON for machines, or coloured text for a person at a terminal.
+
+    Tracebacks never show the values of variables, which may be what clients wrote, or secrets.
+    """
+    plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    shape: list[Any] = [structlog.processors.ExceptionRenderer(plain), structlog.processors.JSONRenderer()]
+    if human:
+        shape = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -12,6 +12,8 @@ Step = Callable[[], Awaitable[int]]
 """Does what is due now, in bounded portions; returns how much it did, 0 when nothing was left."""
 
 LONGEST_PAUSE = 30.0
+OVERDUE_PAUSE = 1.0
+"""Seconds of rest when work is overdue that the step could not do, so that it isn't tried without end."""
 
 _log = structlog.get_logger(__name__)
 
@@ -92,7 +94,9 @@ class Worker:
         due = await self._next_due() if self._next_due else None
         waiting = [self._ports.spawn(_until_set(self._wake), name=f"{self.name}: woken")]
         if due is not None:
-            waiting.append(self._ports.spawn(self._ports.clock.until(due), name=f"{self.name}: due"))
+            clock = self._ports.clock
+            wait = clock.until(due) if due > clock.now() else clock.sleep(OVERDUE_PAUSE)
+            waiting.append(self._ports.spawn(wait, name=f"{self.name}: due"))
         try:
             await asyncio.wait(waiting, timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:

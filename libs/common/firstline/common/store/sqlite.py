@@ -5,6 +5,7 @@ own savepoint, and only the commit with its fsync leaves the loop. A caller hear
 """
 
 import asyncio
+import contextlib
 import contextvars
 import re
 import sqlite3
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+import structlog
 
 from firstline.common.errors import Unavailable
 from firstline.common.ports import Ports
@@ -27,15 +30,35 @@ GROUP_LIMIT = 256
 GROUP_SECONDS = 0.005
 """A group of units is committed when it has this many members or has run this long, whichever comes first."""
 
+LOCK_SECONDS, LOCK_PAUSE = 5.0, 0.02
+"""How long a group waits for another process that writes, and how often it looks; the event loop goes on meanwhile."""
+
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
     "PRAGMA temp_store = MEMORY",
 )
+_FAILURES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Primary result codes that mean the database failed; all others are mistakes of the one statement."""
 _ANY = re.compile(r"= ANY\((:\w+)\)")
 _LOCKING = re.compile(r"\s+FOR UPDATE(?: SKIP LOCKED)?\b")
+
+_log = structlog.get_logger(__name__)
 
 
 def sqlite_text(text: str) -> str:
@@ -130,8 +153,11 @@ class SqliteStore:
             return
         try:
             self._write_connection = _connect(self._path)
+            self._write_connection.execute("PRAGMA busy_timeout = 0")
             self._read_connection = _connect(self._path)
+            self._read_connection.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
+            self._disconnect()
             raise _out_of_reach(error) from error
         self._closing = False
         self._writer = self._ports.spawn(self._write_groups(), name=f"store {self._path.name}")
@@ -142,10 +168,14 @@ class SqliteStore:
         self._work.set()
         if self._writer is not None:
             await self._writer
+        self._writer = None
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         for connection in (self._read_connection, self._write_connection):
             if connection is not None:
                 connection.close()
-        self._writer = self._read_connection = self._write_connection = None
+        self._read_connection = self._write_connection = None
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction and return its result once the commit is on disk."""
@@ -154,7 +184,10 @@ class SqliteStore:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append(_Job(work, done, contextvars.copy_context()))
         self._work.set()
-        return await done
+        try:
+            return await done
+        finally:
+            done.cancel()  # no effect once done; a unit that called in here, which it must not, is taken back
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent view, at once."""
@@ -166,8 +199,10 @@ class SqliteStore:
             try:
                 return _drive(work, Statements(connection))
             finally:
-                connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
+                _undo(connection)
+        except sqlite3.Error as error:
+            if not _failed(error) or error.sqlite_errorcode == sqlite3.SQLITE_READONLY:  # a unit that writes in here
+                raise
             raise _out_of_reach(error) from error
 
     async def insert(self, insertion: Insertion) -> bool:
@@ -207,15 +242,31 @@ class SqliteStore:
         connection = cast("sqlite3.Connection", self._write_connection)
         group: list[_Job] = []
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            await self._begin(connection)
             self._run_group(connection, group)
             await self._ports.offload(connection.commit)
-        except sqlite3.OperationalError as error:
+        except (
+            Exception
+        ) as error:  # whatever it was, the writer goes on: a dead one would let its callers wait for ever
             _undo(connection)
             self._refuse(group or self._taken_all(), error)
             return
         for job in group:
             self._tell(job)
+
+    async def _begin(self, connection: sqlite3.Connection) -> None:
+        """Take the write lock, waiting a while for another process that has it."""
+        clock = self._ports.clock
+        end = clock.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() >= end:
+                    raise
+                await clock.sleep(LOCK_PAUSE)
+            else:
+                return
 
     def _run_group(self, connection: sqlite3.Connection, group: list[_Job]) -> None:
         """Run waiting units, each under its savepoint, until the group is full or has taken its time."""
@@ -236,12 +287,10 @@ class SqliteStore:
         try:
             job.result = job.context.run(_drive, job.work, unit)
         except Exception as error:
-            if not connection.in_transaction:  # some errors end the whole transaction: nobody's unit survived
-                raise sqlite3.OperationalError(str(error)) from error
+            if _failed(error) or not connection.in_transaction:  # then nobody's unit survives
+                raise
             connection.execute("ROLLBACK TO unit")
             connection.execute("RELEASE unit")
-            if isinstance(error, sqlite3.OperationalError):
-                raise
             if not job.done.done():
                 job.done.set_exception(error)
             return False
@@ -261,7 +310,8 @@ class SqliteStore:
         self._jobs.clear()
         return jobs
 
-    def _refuse(self, jobs: list[_Job], error: sqlite3.OperationalError) -> None:
+    def _refuse(self, jobs: list[_Job], error: Exception) -> None:
+        _log.error("the store refused units of work", store=self._path.name, units=len(jobs), reason=str(error))
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(_out_of_reach(error))
@@ -269,17 +319,27 @@ class SqliteStore:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
+def _failed(error: Exception) -> bool:
+    """Say whether the database itself failed, and not one statement."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FAILURES
+
+
 def _undo(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
+    """End the transaction at hand, if there is one; where even that fails, the next group is refused and tries again."""
+    with contextlib.suppress(sqlite3.Error):
         connection.rollback()
 
 
-def _out_of_reach(error: sqlite3.Error) -> Unavailable:
+def _out_of_reach(error: Exception) -> Unavailable:
     reason = Unavailable("The store can't be reached; nothing was stored. Try again in a moment.", retry_after=2)
     reason.__cause__ = error
     return reason

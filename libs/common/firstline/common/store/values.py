@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -14,23 +16,66 @@ from firstline.common.store.port import Value
 Reader = Callable[[tuple[Any, ...]], Any]
 
 
+_NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_LARGEST = 2**63 - 1
+
+
 def to_sqlite(value: Value) -> str | int | float | bytes | None:
     """Return the parameter as SQLite keeps it.
 
     Raises:
         ValueError: a naive datetime.
-        Invalid: a text with a NUL character, which PostgreSQL can't keep.
+        Invalid: what no store can keep: NUL and half characters in texts, numbers without end or beyond 64 bits.
 
     """
-    if isinstance(value, str):
-        if "\0" in value:
-            raise Invalid("A text holds a NUL character (U+0000). Remove it and send the text again.")
-        return value
-    if value is None or isinstance(value, int | float | bytes):
-        return value
-    if isinstance(value, datetime):
-        return time_text(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    match value:
+        case str():
+            return _whole(value)
+        case None | bytes():
+            return value
+        case int():
+            return _small(value)
+        case float():
+            return _finite(value)
+        case datetime():
+            return time_text(value)
+        case _:
+            return _json_text(value)
+
+
+def _whole(text: str) -> str:
+    """Return a text that PostgreSQL can keep too: no NUL, and Unicode characters only."""
+    if "\0" in text:
+        raise Invalid("A text holds a NUL character (U+0000). Remove it and send the text again.")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Invalid("A text holds half a character (a lone surrogate). Send the text again as UTF-8.") from error
+    return text
+
+
+def _small(number: int) -> int:
+    if abs(number) > _LARGEST:
+        raise Invalid("A number has more than 64 bits. Send a smaller one.")
+    return number
+
+
+def _finite(number: float) -> float:
+    """Return a number that stays what it is (SQLite would keep NaN as NULL)."""
+    if not math.isfinite(number):
+        raise Invalid("A number is not finite. Send one that is.")
+    return number
+
+
+def _json_text(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise Invalid("A number is not finite. Send one that is.") from error
+    if _NUL_IN_JSON.search(text):
+        raise Invalid("A text holds a NUL character (U+0000). Remove it and send the text again.")
+    return _whole(text)
 
 
 def time_text(value: datetime) -> str:
@@ -38,11 +83,15 @@ def time_text(value: datetime) -> str:
 
     Raises:
         ValueError: a naive time.
+        Invalid: a time outside the years 1 to 9999 of UTC.
 
     """
     if value.tzinfo is None:
         raise ValueError(f"naive time {value}")
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except OverflowError as error:
+        raise Invalid("A time lies outside the years 1 to 9999. Send another.") from error
 
 
 def reader_for(into: type[Any]) -> Reader:
