@@ -49,7 +49,7 @@ async def test_a_difference_is_stored_and_told(world: Any) -> None:
         ("dns",),
         2,
     )
-    old, new = await _licence(world), await _licence(world, active_until=END)
+    old, new = await _licence(world), await _licence(world, key=" S24-NA-0001\n", active_until=END)
     assert (new.id, new.active_until, new.version) == (old.id, END, 2)
     assert (await world.get(f"/v1/licences/{old.id}")).json()["active_until"] == "2027-01-01T00:00:00Z"
 

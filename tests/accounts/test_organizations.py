@@ -45,6 +45,7 @@ async def test_organizations_are_listed_by_pages(world: Any) -> None:
     second = (await world.get(f"/v1/organizations?limit=3&cursor={first['next']}", "agent")).json()
     assert [item["name"] for item in first["items"] + second["items"]] == names
     assert second["next"] is None
+    assert (await world.get("/v1/organizations?limit=4", "agent")).json()["next"] is None
 
 
 async def test_an_unknown_organization_is_not_found(world: Any) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from firstline.accounts.service.sessions import new_sign_in_link
+from firstline.accounts.worker import PORTION
 from firstline.common.permissions import Principal, Role
+from firstline.common.store.port import Unit
 from firstline.common.tokens import Verifier
 
 GRACE = timedelta(seconds=30)
@@ -186,6 +189,23 @@ async def test_what_has_expired_is_deleted(world: Any) -> None:
         tokens = connection.execute("SELECT COUNT(*) FROM refresh_token").fetchone()[0]
     connection.close()
     assert (links, tokens) == (1, 1)
+
+
+async def test_much_that_has_expired_is_deleted_in_portions(world: Any) -> None:
+    """More than a portion of expired links is deleted without waiting for the next hour."""
+    clara, ports = await world.person(), world.runtime.ports
+
+    async def many(unit: Unit) -> None:
+        for _ in range(PORTION + 1):
+            await new_sign_in_link(unit, ports, world.wall, clara.id, timedelta(days=1))
+
+    await world.write(many)
+    world.wall.move(world.wall.now() + timedelta(days=2))
+    await world.runtime.settle()
+    with sqlite3.connect(world.path) as connection:
+        left = connection.execute("SELECT COUNT(*) FROM sign_in_link").fetchone()[0]
+    connection.close()
+    assert left == 0
 
 
 async def test_who_one_is_stands_in_the_token(world: Any) -> None:

@@ -21,12 +21,14 @@ from firstline.common.ports import Ports
 
 
 def _one_line(text: str) -> str:
+    """Refuse line breaks and control characters: names go into the headers of mails."""
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
         raise ValueError("Write it on one line, without control characters.")
     return text
 
 
 def _utc(instant: datetime) -> datetime:
+    """Return the instant in UTC, kept away from the ends of the calendar, where another time zone has no date."""
     if not 1970 <= instant.year <= 9000:  # noqa: PLR2004 (a year says itself what it is)
         raise ValueError("Give a year between 1970 and 9000.")
     return instant.astimezone(UTC)
@@ -50,6 +52,7 @@ class Sent(BaseModel):
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
+    """Take the defaults out of a JSON Schema, lest a client sends them."""
     for member in schema["properties"].values():
         member.pop("default", None)
 
@@ -187,6 +190,7 @@ class NewApiKey(Sent):
 
     @model_validator(mode="after")
     def _one_owner(self) -> "NewApiKey":
+        """Demand exactly one owner."""
         if (self.person_id is None) == (self.organization_id is None):
             raise ValueError("Give either person_id or organization_id: whom the key acts for.")
         return self

@@ -51,13 +51,14 @@ async def page_of(
     """
     place = desk.cursors.read(name, cursor)
     after = str(place[0]) if place else ""
-    found = await desk.store.read(lambda unit: rows(unit, after, limit + 1))
+    found = await desk.store.read(lambda unit: rows(unit, after, limit + 1))  # one more tells of a next page
     items = [body.model_validate(row) for row in found[:limit]]
     more = len(found) > limit
     return Page(items=items, next=desk.cursors.write(name, [_id(items[-1])]) if more else None)
 
 
 def _id(item: BaseModel) -> str:
+    """Return the sort key of a list: ids are UUIDv7, so their order is that of making."""
     return str(item.model_dump(include={"id"})["id"])
 
 

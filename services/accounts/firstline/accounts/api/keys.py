@@ -26,6 +26,7 @@ async def list_api_keys(
     async def rows(unit: Unit, after: str, limit: int) -> list[ApiKey]:
         return await keys.list_keys(unit, access, after=after, limit=limit)
 
+    # the list is named after whose it is, so that a cursor is of no use to somebody else
     name = f"api keys {access.relation} {access.principal.organization_id}"
     return await page_of(desk, name, cursor, limit, rows, ApiKeyBody)
 

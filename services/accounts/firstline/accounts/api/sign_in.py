@@ -27,7 +27,10 @@ router = APIRouter(tags=["sign-in"])
 
 @router.post("/v1/tokens", dependencies=[Depends(public)])
 async def create_token(desk: AtDesk, response: Response, body: KeySent) -> TokenBody:
-    """Exchange an API key for a bearer token."""
+    """Exchange an API key for a bearer token.
+
+    Ask for a new one when it expires; the key can be revoked meanwhile, and then gets none.
+    """
     principal = await desk.store.read(lambda unit: keys.principal_of_key(unit, body.api_key))
     if principal is None:
         raise Unauthenticated("This API key opens nothing: it is mistyped, revoked, or its owner has changed.")
@@ -41,14 +44,17 @@ async def sign_in_by_code(desk: AtDesk, response: Response, body: CodeSent) -> S
     """Sign in with the code of a sign-in link."""
     now, life = desk.wall.now(), desk.lives.refresh
     session = await desk.store.write(lambda unit: sessions.sign_in(unit, desk.ports, body.code, now=now, life=life))
-    if session is None:
+    if session is None:  # one text for all reasons, so that guessing learns nothing
         raise Unauthenticated("This link does not sign anybody in (any more). Ask for a new one.")
     return _signed_in(desk, response, session)
 
 
 @router.post("/v1/tokens/refresh", dependencies=[Depends(public)])
 async def refresh_tokens(desk: AtDesk, response: Response, body: RefreshTokenSent) -> SessionBody:
-    """Exchange a refresh token, good for one use, for a new bearer token and a new refresh token."""
+    """Exchange a refresh token, good for one use, for a new bearer token and a new refresh token.
+
+    A used one that comes back after half a minute ends the session, because somebody else may have it.
+    """
     now, lives = desk.wall.now(), desk.lives
     session = await desk.store.write(
         lambda unit: sessions.refresh(
@@ -61,6 +67,7 @@ async def refresh_tokens(desk: AtDesk, response: Response, body: RefreshTokenSen
 
 
 def _signed_in(desk: Desk, response: Response, session: sessions.Session) -> SessionBody:
+    """Return the tokens of a session, which no cache may keep (RFC 6749, 5.1)."""
     response.headers["Cache-Control"] = "no-store"
     return SessionBody(
         access_token=desk.signer.token(principal_of(session.person), desk.lives.access),

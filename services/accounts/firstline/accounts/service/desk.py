@@ -18,7 +18,14 @@ SYSTEM = Actor(id="accounts", role="service")
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """How long things live, in wall time: access tokens, refresh tokens, and a refresh token after it was rotated."""
+    """How long things live, in wall time.
+
+    Attributes:
+        access: a bearer token; the others verify it without asking, so it can't be taken back sooner.
+        refresh: a refresh token, and with it a session that nobody uses.
+        grace: a refresh token after its first use.
+
+    """
 
     access: timedelta
     refresh: timedelta
@@ -27,7 +34,13 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Accounts' instance: all that a route needs; `answers_key` encrypts the answers kept for retries."""
+    """Accounts' instance: all that a route needs.
+
+    Attributes:
+        ports: time of the product, randomness, ids; `wall` is the time that tokens and links go by.
+        answers_key: 32 bytes that encrypt the answers kept for retries.
+
+    """
 
     store: Store
     log: Log

@@ -69,13 +69,16 @@ async def make_key(
 
 
 async def _person(unit: Unit, access: Access, person_id: str) -> tuple[str, str | None]:
+    """Return role and organisation of a person whom the caller may make a key for."""
     person = await unit.one(ACTIVE_PERSON, id=person_id)
+    # not even for a colleague: they may take part in other organisations' requests, beyond the partner's reach
     if person is None or not (access.relation is Relation.ANY or person.id == access.principal.id):
         raise wrong("/person_id", "Nobody active with this ID is here for you. Check the ID.")
     return person.role, person.organization_id
 
 
 async def _organization(unit: Unit, access: Access, organization_id: str | None) -> str:
+    """Return the role of a key for an organisation that the caller may make one for."""
     found = await unit.one(ORGANIZATION, id=organization_id)
     if found is None or not access.covers(frozenset(), found.id):
         raise wrong("/organization_id", "No organization with this ID is here for you. Check the ID.")
@@ -83,6 +86,7 @@ async def _organization(unit: Unit, access: Access, organization_id: str | None)
 
 
 def _changed(key: ApiKey, by: Actor) -> AccountApiKeyChanged:
+    """Return the event, which makes the log tell who let whom in and when."""
     return AccountApiKeyChanged(
         actor=by,
         organization_id=key.organization_id,
@@ -136,7 +140,7 @@ async def principal_of_key(unit: Unit, secret: str) -> Principal | None:
 
 def _acting_organization(key: ApiKey) -> Principal:
     """Return the organisation as a caller. Its address can't receive mail, nor belong to anybody (RFC 2606)."""
-    assert key.organization_id is not None
+    assert key.organization_id is not None  # each key has an owner: see make_key
     return Principal(
         id=key.organization_id,
         role=Role(key.role),

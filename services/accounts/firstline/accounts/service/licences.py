@@ -38,7 +38,11 @@ def described(
     edition: str | None = None,
     active_until: datetime | None = None,
 ) -> Licence:
-    """Return a new licence with the hash of its key; spaces around the key don't count, its letter case does."""
+    """Return a new licence with the hash of its key; spaces around the key don't count, its letter case does.
+
+    The hash is SHA-256 in hexadecimal of the key's UTF-8: intake makes the same of the key in a request and finds the
+    licence by it (clause 1.1), so neither keeps the key.
+    """
     bare = key.strip()
     return Licence(ports.ids.new(), digest(bare), bare[-4:], organization_id, product, edition, active_until, 1)
 
@@ -83,6 +87,7 @@ async def change_licence(unit: Unit, log: Log, by: Actor, old: Licence, wanted: 
 
 
 def _changed(licence: Licence, by: Actor) -> AccountLicenceChanged:
+    """Return the event with the complete state, from which consumers overwrite their copy."""
     return AccountLicenceChanged(
         actor=by,
         organization_id=licence.organization_id,
@@ -107,6 +112,8 @@ async def ensure_licence(
     active_until: datetime | None = None,
 ) -> Licence:
     """Make sure that the licence with this key is as described; nothing happens where it is already.
+
+    `active_until` is the instant of product time from which it holds no more; None: it holds without end.
 
     Raises:
         Invalid: the organisation is unknown.

@@ -87,22 +87,25 @@ async def change_person(unit: Unit, log: Log, by: Actor, old: Person, wanted: Pe
     version = await log.append(unit, f"person/{old.id}", _changed(wanted, by))
     new = replace(wanted, version=version)
     row = asdict(new)
-    del row["email"]
+    del row["email"]  # who they are: requests are theirs by this address
     await unit.run(CHANGE_PERSON, **row)
     return new
 
 
 def _standing(person: Person) -> tuple[str, str | None, bool]:
+    """Return what a person's rights follow from."""
     return person.role, person.organization_id, person.active
 
 
 async def _check(unit: Unit, person: Person) -> None:
+    """Refuse an organisation that is unknown, and a partner without one: nothing would be within their reach."""
     if person.role == Role.PARTNER.value and person.organization_id is None:
         raise wrong("/organization_id", "A partner acts for an organization; give its ID.")
     await demand_organization(unit, person.organization_id)
 
 
 def _changed(person: Person, by: Actor) -> AccountPersonChanged:
+    """Return the event with the complete state, from which consumers overwrite their copy."""
     return AccountPersonChanged(
         actor=by,
         id=person.id,
@@ -131,6 +134,18 @@ async def ensure_person(
     skills: Sequence[str] = (),
 ) -> Person:
     """Make sure that an active person with this address is as described; nothing happens where they are already.
+
+    Args:
+        unit: the transaction.
+        log: where the event goes.
+        ports: gives a new person's id.
+        email: who it is; letter case doesn't matter.
+        role: what they are to the desk.
+        name: how they are addressed.
+        language: the language tag (BCP 47) of what is sent to them.
+        organization_id: for whom they act; a partner needs one.
+        tier: where a specialist works.
+        skills: what a specialist is good at.
 
     Raises:
         Invalid: see `change_person`.

@@ -34,7 +34,8 @@ async def new_sign_in_link(
 ) -> str:
     """Return the secret of a new sign-in link, good for `life` of wall time.
 
-    `uses` says how often it signs in; None: as often as they like. An inactive person's link does nothing.
+    `uses` says how often it signs in; None: as often as they like. An inactive person's link does nothing. The secret
+    can't be had again: only its hash is stored.
     """
     secret = new_secret(ports.random)
     expires_at = wall.now() + life
@@ -63,7 +64,7 @@ async def refresh(
         return None
     if found.rotated_at is not None and found.rotated_at + grace < now:
         await unit.run(END_FAMILY, family=found.family)
-        return None
+        return None  # raised, it would take the deletion back with the transaction
     person = await unit.one(ACTIVE_PERSON, id=found.person_id)
     if person is None:
         return None
@@ -72,6 +73,7 @@ async def refresh(
 
 
 async def _session(unit: Unit, ports: Ports, person: Person, family: str, expires_at: datetime) -> Session:
+    """Store a new refresh token of a family and return it with its person."""
     token = new_secret(ports.random)
     await unit.run(ADD_REFRESH_TOKEN, sha256=digest(token), person_id=person.id, family=family, expires_at=expires_at)
     return Session(person, token)

@@ -11,7 +11,11 @@ from firstline.common.store.port import Sql
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret; `person_id` None: it acts for the organisation."""
+    """A key without its secret; `person_id` None: it acts for the organisation.
+
+    `role` and `organization_id` are the owner's at the time when the key was made; `last4` are the secret's last four
+    characters, by which people tell their keys apart.
+    """
 
     id: str
     sha256: str
@@ -26,7 +30,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token without its secret."""
+    """A refresh token without its secret; `family` is the sign-in it descends from, times are wall time."""
 
     person_id: str
     family: str
@@ -53,6 +57,7 @@ ADD_LINK: Sql[None] = Sql(
     " VALUES (:sha256, :person_id, :expires_at, :uses_left)",
     type(None),
 )
+# one statement, so that a link for one use signs in one of many at once; without a number NULL - 1 stays NULL
 USE_LINK = Sql(
     "UPDATE sign_in_link SET uses_left = uses_left - 1"
     " WHERE sha256 = :sha256 AND expires_at > :now AND (uses_left IS NULL OR uses_left > 0) RETURNING person_id",
@@ -73,6 +78,7 @@ MARK_ROTATED: Sql[None] = Sql(
 )
 END_FAMILY: Sql[None] = Sql("DELETE FROM refresh_token WHERE family = :family", type(None))
 END_SESSIONS: Sql[None] = Sql("DELETE FROM refresh_token WHERE person_id = :person_id", type(None))
+# by portions, so that a store long left alone doesn't hold its writer for seconds
 FORGET_REFRESH_TOKENS: Sql[None] = Sql(
     "DELETE FROM refresh_token WHERE sha256 IN"
     " (SELECT sha256 FROM refresh_token WHERE expires_at < :now ORDER BY expires_at LIMIT :limit)",

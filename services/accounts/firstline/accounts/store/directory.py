@@ -63,6 +63,7 @@ PEOPLE = Sql(f"{_PERSON} WHERE id > :after ORDER BY id LIMIT :limit", Person)
 PEOPLE_OF_ORGANIZATION = Sql(
     f"{_PERSON} WHERE organization_id = :organization_id AND id > :after ORDER BY id LIMIT :limit", Person
 )
+# of two who add the same address or key at once the unique index lets one through; the other hears of 0 rows
 ADD_PERSON: Sql[None] = Sql(
     "INSERT INTO person (id, email, name, language, role, organization_id, tier, skills, active, version)"
     " VALUES (:id, :email, :name, :language, :role, :organization_id, :tier, :skills, :active, :version)"

@@ -70,7 +70,7 @@ class ApiKeyTable(AccountsTable, table=True):
     name: str = Field(sa_type=sa.Text)
     person_id: str | None = Field(foreign_key="person.id", sa_type=sa.CHAR(36))
     organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.CHAR(36))
-    role: str = Field(sa_type=sa.Text)
+    role: str = Field(sa_type=sa.Text)  # as it was when the key was made: a later promotion lifts no old key
     created_at: datetime = Field(sa_type=UtcTime)
     revoked_at: datetime | None = Field(sa_type=UtcTime)
 
@@ -91,6 +91,7 @@ class RefreshTokenTable(AccountsTable, table=True):
     __tablename__ = "refresh_token"
     sha256: str = Field(primary_key=True, sa_type=sa.Text)
     person_id: str = Field(foreign_key="person.id", index=True, sa_type=sa.CHAR(36))
+    # old tokens stay until they expire, because only a known one can be recognised when it comes back
     family: str = Field(index=True, sa_type=sa.CHAR(36))
     expires_at: datetime = Field(index=True, sa_type=UtcTime)
     rotated_at: datetime | None = Field(sa_type=UtcTime)
