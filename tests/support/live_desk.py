@@ -64,6 +64,12 @@ class LiveDesk:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        assert self.process is not None
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def stop(self) -> int:
         """Interrupt the process as Ctrl-C would; return its exit code."""
@@ -74,6 +80,8 @@ class LiveDesk:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+        finally:
+            self._hang_up()
 
     def token(self, role: str, subject: str, **more: str) -> str:
         """Return a token made by the product's own command."""

@@ -241,22 +241,28 @@ async def _report(day: Day) -> None:
         day.tell(_line(request))
     mails = (await day.call("anna", "GET", "/v1/mails", params={"limit": 100})).json()["items"]
     outcomes = {o: sum(mail["outcome"] == o for mail in mails) for o in ("new_ticket", "appended", "quarantined")}
-    sent = day.sent()
-    acknowledged = [mail for mail in sent if mail["Auto-Submitted"] == "auto-replied"]
+    acknowledged = [await _acknowledgements(day, request) for request in day.requests]
     rows = {
         "requests accepted": len(day.requests),
         "of them by mail": outcomes["new_ticket"],
-        "acknowledged once, distinct Message-IDs": len({mail["Message-ID"] for mail in acknowledged}),
+        "acknowledged exactly once": sum(len(message_ids) == 1 for message_ids in acknowledged),
         "client replies by mail appended": outcomes["appended"],
         "strangers' mails held": outcomes["quarantined"],
         "duplicates recognised": sum(mail["outcome"] == "duplicate" for mail in mails),
         "urgent requests taken out of turn": day.out_of_turn,
         "reopened": sum(request.reopened for request in day.requests),
-        "mails sent": len(sent),
+        "mails sent": len(day.sent()),
     }
     day.tell("")
     for title, count in rows.items():
         day.tell(f"{title:<42} {count:>4}")
+
+
+async def _acknowledgements(day: Day, request: Request) -> set[str]:
+    """Return the Message-IDs of a request's acknowledgements."""
+    wanted = {"ticket_id": request.id, "channel": "mail", "state": "sent"}
+    told = (await day.call("anna", "GET", "/v1/deliveries", params=wanted)).json()["items"]
+    return {delivery["message_id"] for delivery in told if delivery["kind"].startswith("acknowledgement")}
 
 
 def _line(request: Request) -> str:
