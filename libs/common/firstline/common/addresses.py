@@ -11,9 +11,12 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: digits and capitals without I, L, O and U."""
 
 NUMBER_BYTES: Final = 5
+# 80 bits: nobody guesses them by mail, and the local part of an address still fits.
 MAC_BYTES: Final = 10
+# What people write for what they see; the alphabet leaves these letters out.
 _MISREAD: Final = str.maketrans("ILO", "110")
 _TYPED: Final = re.compile("FL([0-9A-TV-Z]{8})")
+# A tag glued to a word is part of something else, such as a file name or another system's number.
 _TAG: Final = re.compile(r"(?<!\w)\[\s*(fl-\w{4}-\w{4})\s*\](?!\w)", re.IGNORECASE)
 _REPLY: Final = re.compile(r".+\+(?P<number>fl-\w{4}-\w{4})\.(?P<mac>\w{16})@[^@\s]+", re.ASCII)
 _SENT: Final = re.compile(r"<?(?P<number>fl-\w{4}-\w{4})\.(?P<id>[\w-]{1,64})\.(?P<mac>\w{16})@[^@\s<>]+>?", re.ASCII)

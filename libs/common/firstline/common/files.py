@@ -94,6 +94,7 @@ class LocalFiles:
     async def open(self, key: str) -> AsyncIterator[bytes]:
         """Return the file's content in chunks; see `Files.open`."""
         path = self._path(key)
+        # Looked up here and not by the iterator: an answer's status goes out before its first chunk.
         if not await self._offload(path.is_file):
             raise _no_such_file()
         return self._chunks(path)
@@ -162,6 +163,7 @@ class _Incoming:
     def _write(self) -> None:
         assert self._file is not None
         self._digest.update(self._waiting)
+        # Unbuffered files may take less than they are given.
         rest = bytes(self._waiting)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -173,6 +175,7 @@ class _Incoming:
         with self._busy:
             self._write()
             os.fsync(self._file.fileno())
+            # A folder's own entry must be durable too, or a crash takes the folder and the file in it.
             if not target.parent.is_dir():
                 target.parent.mkdir(exist_ok=True)
                 _sync_folder(target.parent.parent)

@@ -40,6 +40,7 @@ def seal(key: bytes, payload: Mapping[str, Any]) -> str:
 
 def unseal(key: bytes, token: str) -> dict[str, Any] | None:
     """Return what was sealed, or None when the token is not one that this key made."""
+    # Nothing of a stranger's token is decoded before its signature has been found right.
     body, _, given = token.partition(".")
     if not hmac.compare_digest(given.encode("utf-8", "replace"), _signature(key, body).encode()):
         return None
@@ -48,6 +49,7 @@ def unseal(key: bytes, token: str) -> dict[str, Any] | None:
 
 def encrypt(key: bytes, payload: Mapping[str, Any], random: Random) -> str:
     """Return a token (AES-256-GCM) that only the key's holder can make or read, for what a browser keeps for us."""
+    # Random nonces collide after some 2**48 tokens of one key, far beyond what a desk hands out.
     nonce = random.bytes(NONCE_BYTES)
     return _encode(nonce + AESGCM(key).encrypt(nonce, _json(payload), None))
 

@@ -15,6 +15,7 @@ _RESPONDERS: Final = (
     "x-mail-autoreply",
     "x-fc-machinegenerated",
 )
+# Older than any standard, and still the only sign of many newsletters.
 _PRECEDENCES: Final[dict[str, Automatic]] = {
     "auto_reply": "auto-replied",
     "list": "list",

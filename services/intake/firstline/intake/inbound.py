@@ -111,6 +111,7 @@ def proposals(mail: ParsedMail, envelope: Envelope, key: bytes) -> tuple[Proposa
 
     A number that is both signed and in the subject counts as signed. Nothing else proposes: not the body.
     """
+    # The newest mail of a thread first: of two joined threads it is the one that is being answered.
     answered = (*mail.in_reply_to, *reversed(mail.references), *((mail.returned_id,) if mail.returned_id else ()))
     signed = (
         *(read_reply_address(key, address) for address in envelope.rcpt_to),
@@ -154,6 +155,7 @@ def decide(
         staff: the sender's address belongs to a member of staff.
 
     """
+    # A copy is a copy whatever else it is; and what can't be read is judged by nothing that stands in it.
     if duplicate:
         return Decision(Outcome.DUPLICATE, "same_message")
     if UNREADABLE.intersection(mail.problems):
@@ -215,6 +217,7 @@ def _for_thread(
 
 def _obstacle(address: str | None, ours: Candidate | None, check: Check, *, strict: bool, staff: bool) -> Reason | None:
     """Return why a person's mail can't be appended, the weightiest reason first."""
+    # Staff before participants: an agent who takes part must not be let in by the weaker rule.
     obstacles: dict[Reason, bool] = {
         "no_sender": address is None,
         "staff_by_mail": staff,

@@ -20,8 +20,10 @@ MAX_IDS: Final = 50
 
 _FOLD: Final = re.compile(r"\r?\n(?=[ \t])")
 _MAILBOX: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[\w.-]{1,255}")
+# A comma outside quotation marks separates two senders for one program and belongs to a name for another.
 _NAMED: Final = re.compile(r'(?P<name>\s*"(?:[^"\\]|\\.)*"\s*|[^"<>,;:]*)<(?P<address>[^<>]*)>')
 _ESCAPED: Final = re.compile(r"\\(.)")
+# Printable ASCII only: these ids go into headers that we write.
 _ID: Final = re.compile("<[!-;=?-~]{1,996}>")
 
 

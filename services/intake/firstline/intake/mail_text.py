@@ -49,6 +49,7 @@ def _strict(data: bytes, charset: str | None) -> str | None:
     try:
         codec = codecs.lookup(charset or "utf-8")
         "a".encode(codec.name)  # refuses codecs that don't make text
+        # The incremental decoder forgives a character that a limit has cut in two.
         if codec.name.replace("-", "_") in _NO_CHARSETS or codec.incrementaldecoder is None:
             return None
         return codec.incrementaldecoder("strict").decode(data)

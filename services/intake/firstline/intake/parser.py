@@ -85,6 +85,7 @@ class MailParser:
 
         """
         async with self._turn:
+            # Twice, because a child may die of something that has nothing to do with the mail.
             for _ in range(ATTEMPTS):
                 with suppress(ChildDied):
                     return await self._ask(raw)
@@ -108,6 +109,7 @@ class MailParser:
         if self._child is not None and self._served >= self._mails:
             await self._end()
         child = self._child or await self._start()
+        # Time is over when the child is dead, so that there is one way out of every trouble.
         watch = self._spawn(self._expire(child), name="mail-parser-watch")
         try:
             answer = await _exchange(child, raw)

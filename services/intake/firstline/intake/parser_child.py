@@ -54,6 +54,7 @@ def limit_process() -> None:
 
 def limit_job() -> None:
     """Allow the next job about two seconds of CPU time; the kernel kills the process that takes more."""
+    # The kernel counts whole seconds over the life of the process.
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime)
     with suppress(ValueError, OSError):

@@ -18,8 +18,10 @@ from firstline.intake import mail_headers, mail_text
 from firstline.intake.automatic import automatic_kind
 from firstline.intake.mail import MailAttachment, ParsedMail
 
+# 25 MiB of base64 have 350,000 lines; each line costs the parser the same, however short it is.
 MAX_LINES: Final = 600_000
 MAX_PARTS: Final = 200
+# Each level adds a boundary that every line is compared with.
 MAX_DEPTH: Final = 12
 MAX_HEADERS: Final = 500
 MAX_HEADER_CHARS: Final = 64 * 1024
@@ -51,6 +53,7 @@ def parse(raw: bytes) -> tuple[ParsedMail, list[bytes]]:
 
     Never raises for any bytes but MemoryError: what can't be read leaves a code in `problems`.
     """
+    # When the whole is too much its head alone still says who wrote and what about.
     head = head_of(raw)
     reasons: list[str] = []
     for attempt in (raw, head):
@@ -128,6 +131,7 @@ def _message(raw: bytes) -> Message:
     """
     if max(raw.count(b"\n"), raw.count(b"\r")) > MAX_LINES:
         raise TooComplex
+    # In pieces, so that the text of a large mail doesn't lie in memory twice.
     parser: BytesFeedParser[Message] = BytesFeedParser(_new_part(), policy=compat32)
     for start in range(0, len(raw), FEED_BYTES):
         parser.feed(raw[start : start + FEED_BYTES])

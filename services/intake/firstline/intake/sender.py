@@ -50,6 +50,7 @@ def check_sender(headers: tuple[str, ...], server: str | None, address: str) -> 
 
 def _read(header: str, server: str | None) -> tuple[_Result, ...] | None:
     """Read a header's results; None when another server made it."""
+    # Quotations and comments may hold anything, words of the sender included.
     text = _QUOTED.sub(lambda quoted: quoted[0][1:-1].replace(";", " "), header)
     for _ in range(MAX_COMMENT_DEPTH):
         text = _COMMENT.sub(" ", text)

@@ -113,6 +113,7 @@ class InboundSmtp:
         end = self._clock.monotonic() + self.limits.drain_seconds
         while any(session.storing for session in self._sessions) and self._clock.monotonic() < end:
             await self._clock.sleep(DRAIN_STEP_SECONDS)
+        # Sessions between two mails lose nothing: what was answered is stored, what wasn't will be sent again.
         for session in tuple(self._sessions):
             session.dismiss()
         while self._sessions:
@@ -142,6 +143,7 @@ class InboundSmtp:
         A peer that hangs up meanwhile doesn't interrupt the store; the mail is then there without an answer, and its
         second copy will be recognised.
         """
+        # A task of its own: the library cancels a session's task when the peer hangs up.
         work = self._spawn(self._accept(raw, mail_from, rcpt_to, peer), name="smtp-accept")
         work.add_done_callback(_retrieve)
         try:
@@ -266,6 +268,7 @@ class _Session(SMTP):
         data = bytearray(b"\r\n")
         limit, searched, size = self._listener.limits.data_bytes, 0, 0
         while (end := data.find(END, searched)) < 0:
+            # Too big already: the rest is only read to find its end, and is not kept.
             if len(data) > limit:
                 size += len(data)
                 del data[: -len(END)]
