@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,9 +22,6 @@ from firstline.web.session import Cookie
 from firstline.web.visit import NotOurForm, Visit, Web, render, web_of
 
 FOLDER: Final = Path(__file__).parent
-FORM_LIMIT: Final = 2 * 1024 * 1024
-"""Bytes of a form without files."""
-
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none';"
@@ -36,6 +34,7 @@ HEADERS: Final = {
 }
 """Sent with every answer, unless it brings its own. `no-referrer` would make browsers hide the origin of our forms."""
 
+_log = structlog.get_logger(__name__)
 _TYPES: Final = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _KEPT_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -79,7 +78,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
     style = f"/static/style.css?{hashlib.sha256(files['style.css']).hexdigest()[:12]}"
     parts = urlsplit(public_url)
     origin = f"{parts.scheme}://{parts.netloc}"
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, max_body_size=FORM_LIMIT)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.web = Web(api, Cookie(cookie_key, public_url, ports.random), templates(), style, origin, ports)
     for router in (sign_in.router, portal.router, console.router):
         app.include_router(router)
@@ -96,6 +95,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _not_here)
+    app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -129,6 +129,14 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == httpx.codes.NOT_FOUND:
         return await _not_here(request, error)
     return _told(request, error.status_code, "That did not work", "Go back and try it again; nothing was sent.")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("a page failed unexpectedly", path=request.url.path, exc_info=error)
+    text = "Something went wrong on our side. Go back and try it again: sending a form twice never makes two of it."
+    page = _told(request, 500, "That did not work", text)
+    page.headers.update(HEADERS)  # this handler stands outside of all middleware
+    return page
 
 
 async def _not_here(request: Request, _error: Exception) -> Response:

@@ -82,7 +82,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The request in the middle; `can` holds the verbs that its reader may use now."""
+    """The request in the middle.
+
+    Attributes:
+        provisional: its urgency waits for a specialist's verdict.
+        urgency: the level it has.
+        usual: the level that a request has which is not urgent.
+        claim: who has taken it, or what taking it means.
+        can: the verbs that its reader may use now.
+
+    """
 
     number: str
     subject: str
@@ -90,6 +99,8 @@ class Work:
     tone: Tone
     marks: tuple[Mark, ...]
     provisional: bool
+    urgency: str
+    usual: str
     claim: str
     can: frozenset[str]
 
@@ -120,7 +131,11 @@ def left(clock: Json, calendar: Calendar, now: datetime) -> Left | None:
         over = span(timedelta(minutes=calendar.between(due, now)))
         return Left(f"{over} over", f"missed by {over} of business time, was due {when}", "over")
     rest = span(timedelta(minutes=calendar.between(now, due)))
-    return Left(rest, f"{rest} of business time left, due {when}", "warning" if clock["warned"] else "")
+    return Left(rest, f"{rest} of business time left, due {when}", "warning" if _warned(clock, now) else "")
+
+
+def _warned(clock: Json, now: datetime) -> bool:
+    return clock["warn_at"] is not None and instant(clock["warn_at"]) <= now
 
 
 def nearest(clocks: Sequence[Json], ticket_id: str) -> Json | None:
@@ -179,12 +194,12 @@ def marks(ticket: Json) -> tuple[Mark, ...]:
     return tuple(found)
 
 
-def context(ticket: Json, policy: Json, clocks: Sequence[Json], now: datetime) -> list[Part]:
-    """Return what stands beside a request: clocks, client, scope, what is missing, origin."""
+def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: str, now: datetime) -> list[Part]:
+    """Return what stands beside a request: clocks, client with the name of their organisation, scope, gaps, origin."""
     calendar = parse_calendar(policy["calendar"])
     parts = [
         Part("Clock", tuple(_clock_fact(clock, calendar, now) for clock in clocks)),
-        Part("Client", tuple(_client(ticket))),
+        Part("Client", tuple(_client(ticket, organization))),
         Part("Scope", tuple(_scope(ticket, policy))),
         Part("Missing", lines=tuple(one_line(missing["question"]) for missing in ticket["missing_information"])),
         Part("Request", tuple(_origin(ticket, now))),
@@ -201,7 +216,7 @@ def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
     return Fact(name, f"{rest.short} · {when}" if rest.tone == "over" else f"{rest.short} left · {when}", rest.tone)
 
 
-def _client(ticket: Json) -> list[Fact]:
+def _client(ticket: Json, organization: str) -> list[Fact]:
     requester = ticket["requester"]
     licence = ticket["entitlement"] + (f" · ends in {ticket['licence_last4']}" if ticket["licence_last4"] else "")
     product = " ".join(part for part in (ticket["product"], ticket["product_version"]) if part)
@@ -210,7 +225,7 @@ def _client(ticket: Json) -> list[Fact]:
         Fact("E-mail", one_line(requester["email"])),
         Fact("Licence", licence),
         Fact("Product", one_line(product)),
-        Fact("Organisation", ticket["organization_id"] or ""),
+        Fact("Organisation", one_line(organization)),
     ]
     return [fact for fact in facts if fact.text]
 
@@ -272,7 +287,7 @@ def _holder(entry: Json, reader: Reader) -> str:
     return "you" if entry["claimed_by"] == reader.person_id else "another specialist"
 
 
-def work(ticket: Json, entry: Json | None, reader: Reader) -> Work:
+def work(ticket: Json, policy: Json, entry: Json | None, reader: Reader) -> Work:
     """Return the request in the middle; `entry` is its place in the queue, where it has one."""
     words, tone = state(ticket, reader.now)
     mine = entry is not None and entry["claimed_by"] == reader.person_id
@@ -285,6 +300,8 @@ def work(ticket: Json, entry: Json | None, reader: Reader) -> Work:
         tone=tone,
         marks=marks(ticket),
         provisional=ticket["urgency_provisional"] and "triage" in can,
+        urgency=ticket["urgency"],
+        usual=policy["urgency"]["default"],
         claim=_claim_text(entry, reader) if entry else "",
         can=frozenset(can),
     )

@@ -99,6 +99,10 @@ class Desk:
         """Return whether the Helpdesk is open at an instant, and its next opening and closing."""
         return await self._json("POST", "/v1/calendar/open", json={"at": at})
 
+    async def organization(self, organization_id: str) -> Json:
+        """Return a customer or partner company."""
+        return await self._json("GET", f"/v1/organizations/{organization_id}")
+
     async def submit(self, body: Json, key: str) -> Json:
         """Send a request; the same key again gives the same request."""
         return await self._json("POST", "/v1/tickets", json=body, headers={"Idempotency-Key": key})

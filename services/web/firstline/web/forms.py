@@ -1,6 +1,6 @@
 """What somebody typed, and what is wrong with it: a refused form comes back with nothing lost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,8 +11,9 @@ from firstline.web.visit import Posted, Visit
 from firstline.web.words import one_line
 
 MEBIBYTE: Final = 1024 * 1024
-BODY_LIMIT: Final = 128 * MEBIBYTE
-"""Bytes of a form with all its files."""
+
+WORDS: Final = ("body", "last", "note", "wait_note", "resume_note", "solution", "reopen_body", "close_body")
+"""The fields in which people write sentences."""
 
 _ALIASES: Final = {"attachment_ids": "files"}
 
@@ -43,7 +44,7 @@ class Draft:
         kept: files that need not be chosen again.
         wrong: what is wrong, by field; the empty name is for what belongs to no field.
         title: what happened, where something is wrong.
-        open: the act whose form is shown unfolded.
+        open: the act that was refused; its form is shown unfolded.
 
     """
 
@@ -57,6 +58,12 @@ class Draft:
     def text(self, name: str) -> str:
         """Return what was typed into a field."""
         return self.values.get(name, "")
+
+    def rescued(self, shown: Collection[str]) -> list[str]:
+        """Return the words that were typed for an act whose form is not among those shown, so that they can be kept."""
+        if not self.open or self.open in shown:
+            return []
+        return [words for name, words in self.values.items() if name in WORDS and words.strip()]
 
     @property
     def named(self) -> list[str]:
@@ -93,6 +100,17 @@ def refused(
     )
 
 
+def lacking(advice: Mapping[str, str]) -> Refusal:
+    """Return the refusal of a form that lacks something, in the form of the API's: field → what to do."""
+    faults = tuple((f"/{name}", text) for name, text in advice.items())
+    return Refusal(422, "invalid", "Have another look", "", faults)
+
+
+def empty(posted: Posted, advice: Mapping[str, str]) -> dict[str, str]:
+    """Return the advice for each field in which nothing was typed."""
+    return {name: text for name, text in advice.items() if not posted.text(name)}
+
+
 def typed(posted: Posted) -> dict[str, str]:
     """Return the text fields as they were typed."""
     return {name: value for name, value in posted.form.items() if isinstance(value, str)}
@@ -118,14 +136,14 @@ def _first_endings(types: Mapping[str, Sequence[str]]) -> list[str]:
     return [endings[0].upper() for endings in types.values()]
 
 
-async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[Kept, ...], str]:
+async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[Kept, ...], dict[str, str]]:
     """Upload the files of a form; return those that were taken, now or with an earlier try, and what is wrong."""
-    kept = [
-        Kept(*value.split(" ", 1)) for value in posted.form.getlist("kept") if isinstance(value, str) and " " in value
-    ]
+    earlier = [value for value in posted.form.getlist("kept") if isinstance(value, str)]
+    kept = [Kept(file_id, name) for file_id, _, name in (value.partition(" ") for value in earlier)]
     wrong = []
     limit = policy["attachments"]["max_size_mib"] * MEBIBYTE
     for file in posted.form.getlist("files"):
+        # A browser sends an empty part without a name where no file was chosen.
         if not isinstance(file, UploadFile) or not file.filename:
             continue
         name = one_line(file.filename)
@@ -134,7 +152,7 @@ async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[K
         except Refusal as refusal:
             advice = next((text for _, text in refusal.faults), refusal.detail)
             wrong.append(f"{name}: {advice}")
-    return tuple(kept), " ".join(wrong)
+    return tuple(kept), {"files": " ".join(wrong)} if wrong else {}
 
 
 async def _upload(visit: Visit, file: UploadFile, limit: int, policy: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ _FILE_KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a request stands: the state in words, what comes next, and who does it."""
+    """Where a request stands: the state in words, what comes next, and who does it (empty: nobody has to)."""
 
     state: str
     next_step: str
@@ -110,13 +110,19 @@ class Abilities:
     close: str
     ended: bool
 
+    @property
+    def verbs(self) -> list[str]:
+        """The verbs whose forms are shown."""
+        return [verb for verb, label in (("messages", self.reply), ("close", self.close)) if label]
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Whether the Helpdesk is open now, and until or from when, in words (clause 2.1)."""
+    """Whether the Helpdesk is open now, a line that says so, and when that changes, empty for never (clause 2.1)."""
 
     open: bool
     text: str
+    change: str = ""
 
 
 def opening(answer: Json, now: datetime) -> Opening:
@@ -124,8 +130,10 @@ def opening(answer: Json, now: datetime) -> Opening:
     change = answer["next_closing"] if answer["open"] else answer["next_opening"]
     if change is None:
         return Opening(answer["open"], "Open around the clock" if answer["open"] else "Closed")
-    when = stamp(instant(change), now).removeprefix("today ")
-    return Opening(answer["open"], f"Open now · closes {when}" if answer["open"] else f"Closed now · opens {when}")
+    when = stamp(instant(change), now)
+    shortly = when.removeprefix("today ")
+    line = f"Open now · closes {shortly}" if answer["open"] else f"Closed now · opens {shortly}"
+    return Opening(answer["open"], line, when)
 
 
 def place(entry: Json | None) -> Place | None:
@@ -171,9 +179,8 @@ def _open(request: Json, place: Place | None, last_side: str | None) -> Stage:
         return Stage(state, ahead(place), SPECIALIST, "waiting")
     if last_side == "staff":
         return Stage("Answered", "Read the answer below. Reply if something is left open.", "you", "yours")
-    if request["status"] == "new":
-        return Stage("Received", "A specialist takes it when its turn comes.", SPECIALIST, "waiting")
-    return Stage("In work", "A specialist goes on with it and writes to you.", SPECIALIST, "waiting")
+    state = "Received" if request["status"] == "new" else "Waiting for a specialist"
+    return Stage(state, "A specialist takes it when its turn comes.", SPECIALIST, "waiting")
 
 
 def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
@@ -202,8 +209,8 @@ def _closed(request: Json, policy: Json, now: datetime) -> Stage:
     if "reopen" in request["allowed"]:
         window = timedelta(days=policy["closing"]["reopen_window_days"])
         until = stamp(instant(request["closed_at"]) + window, now)
-        return Stage(_closed_state(why), f"You can reopen it until {until}: say what is left open.", "nobody", "done")
-    return Stage(_closed_state(why), "A new message starts a new request that refers to this one.", "nobody", "done")
+        return Stage(_closed_state(why), f"You can reopen it until {until}: say what is left open.", "", "done")
+    return Stage(_closed_state(why), "A new message starts a new request that refers to this one.", "", "done")
 
 
 def _closed_state(why: str) -> str:
@@ -309,6 +316,11 @@ def notices(request: Json, policy: Json) -> list[str]:
         ]
     entitlement = policy["entitlement"][request["entitlement"]]["notice"]
     return said + ([entitlement] if entitlement else [])
+
+
+def questions(request: Json) -> list[str]:
+    """Return the questions whose answers would shorten the way to a solution (clause 4.2)."""
+    return [missing["question"] for missing in request["missing_information"]]
 
 
 def abilities(request: Json) -> Abilities:

@@ -1,13 +1,13 @@
 """One visitor's request: who they are, their line to the API, and the answer with their cookie brought up to date."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import Depends, Request, Response
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from starlette.datastructures import FormData
@@ -18,6 +18,10 @@ from firstline.web.session import Cookie, Session, with_claim
 from firstline.web.views import Opening, opening
 
 DESK_NAME: Final = "Helpdesk"
+FORM_LIMIT: Final = 2 * 1024 * 1024
+FILES_LIMIT: Final = 128 * 1024 * 1024
+"""Bytes of a form without files, and of one with all its files."""
+
 MAX_FIELDS: Final = 100
 MAX_FILES: Final = 50
 MAX_FIELD_BYTES: Final = 1024 * 1024
@@ -92,6 +96,15 @@ class Visit:
         except Refusal:
             return []
 
+    async def organization(self, organization_id: str | None) -> str:
+        """Return an organisation's name, empty where there is none or the service that knows it is away."""
+        if organization_id is None:
+            return ""
+        try:
+            return str((await self.desk.organization(organization_id))["name"])
+        except Refusal:
+            return ""
+
     async def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page with what every page shows beside `values`."""
         common = {"me": self.session, "csrf": self.session.csrf, "density": self.session.density}
@@ -161,23 +174,33 @@ async def visit_of(request: Request) -> Visit:
 Visiting = Annotated[Visit, Depends(visit_of)]
 
 
-async def posted(request: Request, visit: Visiting) -> Posted:
-    """Return a form that one of our own pages sent; it is read only after its origin was looked at.
+def posted(limit: int) -> Callable[..., AsyncIterator[Posted]]:
+    """Return the dependency that yields a form of at most `limit` bytes from our own pages, and closes its files.
 
-    Raises:
+    Raises (when a form comes in):
+        HTTPException: 413, it is larger, or doesn't say how large it is.
         NotOurForm: another site sent it, or it lacks the visitor's secret.
 
     """
-    if not _from_our_pages(request, visit.web.origin):
-        raise NotOurForm
-    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
-    given = form.get("csrf", "")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.session.csrf.encode()):
-        raise NotOurForm
-    return Posted(visit, form)
+
+    async def ours(request: Request, visit: Visiting) -> AsyncIterator[Posted]:
+        # Both are looked at before the body is read.
+        if not _from_our_pages(request, visit.web.origin):
+            raise NotOurForm
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > limit:
+            raise HTTPException(413)
+        async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+            given = form.get("csrf", "")
+            if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.session.csrf.encode()):
+                raise NotOurForm
+            yield Posted(visit, form)
+
+    return ours
 
 
-Posting = Annotated[Posted, Depends(posted)]
+Posting = Annotated[Posted, Depends(posted(FORM_LIMIT))]
+PostingFiles = Annotated[Posted, Depends(posted(FILES_LIMIT))]
 
 
 def _from_our_pages(request: Request, origin: str) -> bool:

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Response
 from firstline.common.calendar import parse_calendar
 from firstline.web import board, forms, views
 from firstline.web.client import Json, Refusal
-from firstline.web.forms import BODY_LIMIT, Draft
-from firstline.web.visit import Posted, Posting, Visit, Visiting
+from firstline.web.forms import Draft
+from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
 
 router = APIRouter(prefix="/console")
 
@@ -87,11 +87,12 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
     ticket = await visit.desk.ticket(reference)
     policy = await visit.desk.policy()
     reader = _reader(visit, ticket["id"])
+    clocks, organization = await visit.clocks([ticket["id"]]), await visit.organization(ticket["organization_id"])
     shown = {
-        "work": board.work(ticket, await visit.entry(ticket["id"]), reader),
+        "work": board.work(ticket, policy, await visit.entry(ticket["id"]), reader),
         "queue": await _queue_pane(visit, policy, reader),
         "letters": views.letters(await visit.desk.messages(reference), visit.now, staff=True),
-        "context": board.context(ticket, policy, await visit.clocks([ticket["id"]]), visit.now),
+        "context": board.context(ticket, policy, clocks, organization, visit.now),
         "circumstances": board.options(policy, "delay"),
         "aborts": board.options(policy, "abort"),
         "reasons": board.reasons(policy),
@@ -100,21 +101,21 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
     return await visit.page("console.html", status=status, draft=draft, notice=notice, problem=None, **shown)
 
 
-@router.post("/{reference}/reply", max_body_size=BODY_LIMIT)
-async def answer(posted: Posting, reference: Reference) -> Response:
+@router.post("/{reference}/reply")
+async def answer(posted: PostingFiles, reference: Reference) -> Response:
     """Answer the client; by the second button the answer is the solution."""
     visit = posted.visit
     kept, wrong = await forms.take_files(posted, await visit.desk.policy())
+    wrong = {**forms.empty(posted, {"body": "Write what you want to say."}), **wrong}
     if wrong:
-        refusal = Refusal(422, "files", "A file can't be taken", "", (("/files", wrong),))
-        return await _work(visit, reference, forms.refused(posted, refusal, kept), 422)
+        return await _refused(posted, reference, forms.lacking(wrong), kept=kept)
     body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept]}
     ticket = await visit.desk.ticket(reference)
     claim = visit.claim(ticket["id"])
     try:
         await visit.desk.act(reference, "messages", body, key=forms.key_of(posted), claim=claim)
     except Refusal as refusal:
-        return await _refused(posted, reference, refusal, kept=kept)
+        return await _refused(posted, reference, refusal, kept=kept, act="messages")
     if posted.text("then") != "resolve":
         visit.keep_claim(ticket["id"], None)
         return visit.go(f"/console/{reference}?done=replied")
@@ -168,6 +169,9 @@ async def reopen(posted: Posting, reference: Reference) -> Response:
 @router.post("/{reference}/close")
 async def close(posted: Posting, reference: Reference) -> Response:
     """Close a request, with the reason."""
+    if not posted.text("reason"):
+        refusal = forms.lacking({"reason": "Choose why it is closed."})
+        return await _refused(posted, reference, refusal, act="close")
     given = {"reason": posted.text("reason")}
     given |= {"circumstance": posted.text("abort"), "body": posted.text("close_body")}
     body = {name: value or None for name, value in given.items()}

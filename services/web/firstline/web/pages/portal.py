@@ -1,7 +1,7 @@
-"""The portal: send a request, read the correspondence, answer, close, reopen (clauses 1.2, 4.2, 4.4, 4.6)."""
+"""The portal: send a request, read the correspondence, answer (which may reopen), close (clauses 4.2, 4.4, 4.6)."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, Final
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
 
 import httpx
 from fastapi import APIRouter, Path, Query, Response
@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from firstline.web import forms, views
 from firstline.web.client import Refusal
-from firstline.web.forms import BODY_LIMIT, Draft
-from firstline.web.visit import Posted, Posting, Visit, Visiting
+from firstline.web.forms import Draft
+from firstline.web.visit import Posting, PostingFiles, Visit, Visiting
 from firstline.web.words import one_line
 
 router = APIRouter()
@@ -24,22 +24,26 @@ RECOVERIES: Final = (
     {"code": "full", "text": "Yes, all of it"},
 )
 NOTICES: Final = {
+    "before": "This form was sent before. What you changed in it since then was not added.",
     "replied": "Your reply was added. You find it at the end.",
-    "reopened": "The request is open again.",
     "closed": "The request is closed.",
 }
+REQUIRED: Final = {"subject": "Say in a few words what is wrong.", "body": "Tell us what happened."}
 OPTIONAL: Final = ("topic", "recovery", "product", "version", "licence_key")
+SENT_BEFORE: Final = "idempotency-key-reused"
+PLACE_TRIES: Final = 5
+PLACE_PAUSE_SECONDS: Final = 0.05
 HELD_HEADERS: Final = ("content-type", "content-length", "content-disposition")
 
 
 @router.get("/requests")
-async def list_own(visit: Visiting, cursor: Cursor = None) -> Response:
+async def list_own(visit: Visiting, cursor: Cursor = None, done: str = "") -> Response:
     """Show the visitor's requests, newest first."""
     if visit.session.is_staff:
         return visit.go(visit.session.start)
     page = await visit.desk.tickets(cursor)
     rows = [views.row(item, visit.now) for item in page["items"]]
-    return await visit.page("requests.html", here="requests", rows=rows, older=page["next"])
+    return await visit.page("requests.html", here="requests", rows=rows, older=page["next"], notice=NOTICES.get(done))
 
 
 @router.get("/requests/new")
@@ -55,19 +59,22 @@ async def _form(visit: Visit, draft: Draft, status: int) -> Response:
     return await visit.page("new_request.html", status=status, here="new", **shown)
 
 
-@router.post("/requests", max_body_size=BODY_LIMIT)
-async def send(posted: Posting) -> Response:
+@router.post("/requests")
+async def send(posted: PostingFiles) -> Response:
     """Send a new request, or show the form again with what needs another look."""
     visit = posted.visit
     kept, wrong = await forms.take_files(posted, await visit.desk.policy())
+    wrong = {**forms.empty(posted, REQUIRED), **wrong}
     if wrong:
-        refusal = Refusal(422, "files", "A file can't be taken", "", (("/files", wrong),))
-        return await _form(visit, forms.refused(posted, refusal, kept), 422)
-    body = {name: value for name in OPTIONAL if (value := posted.text(name))}
-    body |= {"subject": posted.text("subject"), "body": posted.text("body"), "channel": "portal"}
+        return await _form(visit, forms.refused(posted, forms.lacking(wrong), kept), 422)
+    given = {name: posted.text(name) for name in (*REQUIRED, *OPTIONAL)}
+    sent = {name: value for name, value in given.items() if value}
+    files = [file.id for file in kept]
     try:
-        made = await visit.desk.submit({**body, "attachment_ids": [file.id for file in kept]}, forms.key_of(posted))
+        made = await visit.desk.submit({**sent, "channel": "portal", "attachment_ids": files}, forms.key_of(posted))
     except Refusal as refusal:
+        if refusal.slug == SENT_BEFORE:
+            return visit.go("/requests?done=before")
         return await _form(visit, forms.refused(posted, refusal, kept), refusal.status)
     return visit.go(f"/requests/{made['number']}/received")
 
@@ -77,15 +84,23 @@ async def received(visit: Visiting, reference: Reference) -> Response:
     """Show the ID of a new request and what happens next (clause 4.4)."""
     item = await visit.desk.ticket(reference)
     policy = await visit.desk.policy()
-    place = views.place(await visit.entry(item["id"]))
     shown = {
         "number": item["number"],
-        "subject": item["subject"],
-        "stage": views.stage(item, policy, place, None, visit.now),
+        "subject": one_line(item["subject"]),
+        "stage": views.stage(item, policy, await _first_place(visit, item["id"]), None, visit.now),
         "notices": views.notices(item, policy),
-        "questions": [missing["question"] for missing in item["missing_information"]],
+        "questions": views.questions(item),
     }
     return await visit.page("received.html", here="new", **shown)
+
+
+async def _first_place(visit: Visit, request_id: str) -> views.Place | None:
+    """Return the place of a new request; the queue hears of it a moment after it was accepted."""
+    for _ in range(PLACE_TRIES):
+        if entry := await visit.entry(request_id):
+            return views.place(entry)
+        await visit.web.ports.clock.sleep(PLACE_PAUSE_SECONDS)
+    return None
 
 
 @router.get("/requests/{reference}")
@@ -107,7 +122,7 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "subject": one_line(item["subject"]),
         "stage": views.stage(item, policy, place, last_side, visit.now),
         "notices": views.notices(item, policy),
-        "questions": [missing["question"] for missing in item["missing_information"]],
+        "questions": views.questions(item),
         "letters": views.letters(messages, visit.now, staff=False),
         "can": views.abilities(item),
     }
@@ -117,19 +132,21 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
     )
 
 
-@router.post("/requests/{reference}/reply", max_body_size=BODY_LIMIT)
-async def reply(posted: Posting, reference: Reference) -> Response:
+@router.post("/requests/{reference}/reply")
+async def reply(posted: PostingFiles, reference: Reference) -> Response:
     """Add a message with its files; one to an ended request opens it again, or starts a new one that follows it."""
     visit = posted.visit
     kept, wrong = await forms.take_files(posted, await visit.desk.policy())
+    wrong = {**forms.empty(posted, {"body": "Write what you want to say."}), **wrong}
     if wrong:
-        refusal = Refusal(422, "files", "A file can't be taken", "", (("/files", wrong),))
-        return await _request(visit, reference, forms.refused(posted, refusal, kept), 422)
+        return await _request(visit, reference, forms.refused(posted, forms.lacking(wrong), kept), 422)
     body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept]}
     try:
         told = await visit.desk.act(reference, "messages", body, key=forms.key_of(posted))
     except Refusal as refusal:
-        return await _request(visit, reference, forms.refused(posted, refusal, kept), refusal.status)
+        if refusal.slug == SENT_BEFORE:
+            return visit.go(f"/requests/{reference}?done=before")
+        return await _request(visit, reference, forms.refused(posted, refusal, kept, opened="messages"), refusal.status)
     number = told["ticket"]["number"]
     return visit.go(f"/requests/{number}/received" if told["follows"] else f"/requests/{number}?done=replied")
 
@@ -138,21 +155,12 @@ async def reply(posted: Posting, reference: Reference) -> Response:
 async def close(posted: Posting, reference: Reference) -> Response:
     """Close a request that was solved, with a last word where there is one."""
     body = {"reason": "resolved", "body": posted.text("last") or None}
-    return await _act(posted, reference, "close", body, "closed")
-
-
-@router.post("/requests/{reference}/reopen")
-async def reopen(posted: Posting, reference: Reference) -> Response:
-    """Open an ended request again and say what is left open."""
-    return await _act(posted, reference, "reopen", {"body": posted.text("body")}, "reopened")
-
-
-async def _act(posted: Posted, reference: str, verb: str, body: Mapping[str, Any], done: str) -> Response:
     try:
-        await posted.visit.desk.act(reference, verb, dict(body), key=forms.key_of(posted))
+        await posted.visit.desk.act(reference, "close", body, key=forms.key_of(posted))
     except Refusal as refusal:
-        return await _request(posted.visit, reference, forms.refused(posted, refusal), refusal.status)
-    return posted.visit.go(f"/requests/{reference}?done={done}")
+        draft = forms.refused(posted, refusal, opened="close")
+        return await _request(posted.visit, reference, draft, refusal.status)
+    return posted.visit.go(f"/requests/{reference}?done=closed")
 
 
 @router.get("/files/{attachment_id}")
@@ -160,7 +168,7 @@ async def file(visit: Visiting, attachment_id: Reference) -> Response:
     """Hand on a file of a message; the browser may show it as a picture, and never runs it."""
     answer = await visit.desk.file(attachment_id)
     headers = {name: answer.headers[name] for name in HELD_HEADERS if name in answer.headers}
-    policy = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=86400"}
+    policy = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "no-store"}
     return visit.finish(StreamingResponse(_chunks(answer), headers={**headers, **policy}))
 
 

@@ -1,0 +1,176 @@
+"""The console on a whole desk: take, answer, judge, wait, close."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+Visit = Callable[[str], Awaitable[Any]]
+
+
+async def _ask(visitor: Visit, *subjects: str, **fields: str) -> list[str]:
+    """Send requests as the client; return their numbers."""
+    client = await visitor("client")
+    numbers = []
+    for subject in subjects:
+        await client.open("/requests/new")
+        await client.send("/requests", subject=subject, body="It fails.", **fields)
+        numbers.append(client.path.split("/")[2])
+    return numbers
+
+
+async def test_an_empty_queue_says_so(visitor: Visit) -> None:
+    """Nobody waits: no button, and a word about it."""
+    specialist = await visitor("specialist")
+    assert specialist.path == "/console"
+    assert "Nobody is waiting." in specialist.page.text
+    assert not any(given["action"] == "/console/next" for given in specialist.page.all("form"))
+
+
+async def test_the_first_come_is_the_next_taken(visitor: Visit) -> None:
+    """Take next opens the first request with its clock, its client and what is missing."""
+    first, second = await _ask(visitor, "First", "Second", topic="usage")
+    specialist = await visitor("specialist")
+    text = (await specialist.open("/console")).text
+    assert text.index(first) < text.index(second)
+    assert "Queue 2" in text
+    page = await specialist.send("/console/next")
+    assert f"{first} First" in " ".join(page.text.split())
+    for said in ("You took it, until today 12:30 UTC.", "Clara Client", "Shop Example", "10 h 00 min left"):
+        assert said in page.text
+    assert "Which steps lead to the problem?" in page.text
+
+
+async def test_a_claim_can_be_kept_and_given_back(visitor: Visit) -> None:
+    """A lease is renewed by its holder; given back, the request waits for anybody again."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    await specialist.open("/console")
+    await specialist.send("/console/next")
+    await specialist.send(f"/console/{number}/claim")
+    assert "You took it, until" in specialist.page.text
+    page = await specialist.send(f"/console/{number}/release")
+    assert "You gave it back; it has kept its place." in page.text
+    page = await specialist.open(f"/console/{number}")
+    assert "Nobody has taken it yet, and it is the next one." in page.text
+
+
+async def test_two_specialists_never_hold_one_request(visitor: Visit) -> None:
+    """What somebody else has taken can't be taken, and an answer to it is refused with its words kept."""
+    (number,) = await _ask(visitor, "First")
+    anna, sven = await visitor("specialist"), await visitor("supervisor")
+    await sven.open(f"/console/{number}")
+    page = sven.page
+    await anna.open("/console")
+    await anna.send("/console/next")
+    csrf = page.form(f"/console/{number}/claim")
+    answer = await sven.browser.post(f"/console/{number}/claim", data=csrf)
+    assert answer.status_code == 409
+    assert "Another specialist is working on this request." in answer.text
+    form = {**page.form(f"/console/{number}/reply"), "body": "My long answer."}
+    answer = await sven.browser.post(f"/console/{number}/reply", data=form)
+    assert answer.status_code == 409
+    assert "Another specialist is working on this request now." in answer.text
+    assert "My long answer." in answer.text
+    assert "Another specialist took it" in answer.text
+
+
+async def test_a_recovery_is_confirmed_or_returned(visitor: Visit) -> None:
+    """A provisional urgency stands out of turn until a specialist judges it, with the reason (clause 2.1)."""
+    first, second = await _ask(visitor, "Usual"), await _ask(visitor, "Down", recovery="full")
+    specialist = await visitor("specialist")
+    text = (await specialist.open("/console")).text
+    assert text.index(second[0]) < text.index(first[0])
+    assert "out of turn, to be confirmed" in text
+    page = await specialist.open(f"/console/{second[0]}")
+    assert "high urgency · site down (provisional)" in page.text
+    page = await specialist.send(f"/console/{second[0]}/urgency", urgency="normal", reason="Only the logo is missing.")
+    assert "The urgency is set." in page.text
+    assert "Only the logo is missing." in page.text
+    text = (await specialist.open("/console")).text
+    assert text.index(first[0]) < text.index(second[0])
+
+
+async def test_confirming_ends_the_provisional_state(visitor: Visit) -> None:
+    """The first button confirms the level that the request has."""
+    (number,) = await _ask(visitor, "Down", recovery="full")
+    specialist = await visitor("specialist")
+    await specialist.open(f"/console/{number}")
+    page = await specialist.send(f"/console/{number}/urgency")
+    assert "high urgency · site down" in page.text
+    assert "(provisional)" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("act", "fields", "status", "said"),
+    [
+        ("note", {"note": "Known."}, 200, "Your note was kept."),
+        ("note", {"note": " "}, 422, "Have another look"),
+        ("reply", {"body": " "}, 422, "Write what you want to say."),
+        ("wait", {"circumstance": "hosting_company", "wait_note": "Asked them."}, 200, "waiting for somebody else"),
+        ("wait", {"circumstance": "unheard_of", "wait_note": "Kept words."}, 422, "Kept words."),
+        ("resolve", {"solution": "Clear the cache."}, 200, "It is solved; the client was told."),
+        ("close", {"reason": "duplicate", "close_body": "See the other."}, 200, "It is closed; the client was told."),
+        ("close", {"reason": "", "close_body": "Kept words."}, 422, "Choose why it is closed."),
+        ("close", {"reason": "aborted", "abort": "nothing", "close_body": "Kept words."}, 422, "Use one of:"),
+        ("resume", {"resume_note": "Kept words."}, 409, "resume is not possible while the request is open"),
+    ],
+)
+async def test_verbs_say_what_became_of_them(
+    act: str, fields: dict[str, str], status: int, said: str, visitor: Visit
+) -> None:
+    """Each verb either is done and told, or comes back with why not and with every word that was typed."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    await specialist.open("/console")
+    await specialist.send("/console/next")
+    sent = {**specialist.page.form(f"/console/{number}/note"), **fields}
+    answer = await specialist.browser.post(f"/console/{number}/{act}", data=sent)
+    assert answer.status_code == status
+    assert said in answer.text
+    if status != 200:
+        assert [words for words in fields.values() if words.startswith("Kept") and words not in answer.text] == []
+
+
+async def test_waiting_ends_and_ends_reopen(visitor: Visit) -> None:
+    """Staff resume what waits and reopen what has ended, with the reason in place."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    await specialist.open(f"/console/{number}")
+    await specialist.send(f"/console/{number}/wait", circumstance="release")
+    page = await specialist.send(f"/console/{number}/resume", resume_note="It is out.")
+    assert "It goes on." in page.text
+    await specialist.send(f"/console/{number}/resolve")
+    page = await specialist.send(f"/console/{number}/reopen", reopen_body="We see it again.")
+    assert "It is open again." in page.text
+    assert "We see it again." in page.text
+
+
+async def test_nobody_left_to_take(visitor: Visit) -> None:
+    """Whoever was quicker leaves a word instead of an error."""
+    await _ask(visitor, "First")
+    anna, sven = await visitor("specialist"), await visitor("supervisor")
+    await sven.open("/console")
+    await anna.open("/console")
+    await anna.send("/console/next")
+    page = await sven.send("/console/next")
+    assert sven.path == "/console"
+    assert "Nobody is waiting for you to take the request." in page.text
+
+
+async def test_clients_have_no_console(visitor: Visit) -> None:
+    """The API refuses the queue to clients, and the page says so."""
+    client = await visitor("client")
+    page = await client.open("/console")
+    assert client.answer.status_code == 403
+    assert "Not allowed" in page.text
+
+
+async def test_staff_read_requests_in_the_console(visitor: Visit) -> None:
+    """The link in a mail leads a specialist to where they work."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    await specialist.open(f"/requests/{number}")
+    assert specialist.path == f"/console/{number}"
+    await specialist.open("/requests")
+    assert specialist.path == "/console"

@@ -1,0 +1,208 @@
+"""What the portal says of a request: state, next step, correspondence."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from firstline.web import views
+from firstline.web.views import Place, Stage
+from firstline.web.words import Piece
+
+Json = dict[str, Any]
+Make = Callable[..., Json]
+
+
+@pytest.fixture
+def staged(ticket: Make, policy: Json, now: datetime) -> Callable[..., Stage]:
+    """Return what says the stage of a request with some changes."""
+
+    def say(place: Place | None = None, last_side: str | None = "client", **changes: Any) -> Stage:
+        return views.stage(ticket(**changes), policy, place, last_side, now)
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (Place(0, at_least=False, claimed=False), "Yours is the next one."),
+        (Place(1, at_least=False, claimed=False), "1 request is ahead of yours."),
+        (Place(3, at_least=False, claimed=False), "3 requests are ahead of yours."),
+        (Place(1000, at_least=True, claimed=False), "At least 1,000 requests are ahead of yours."),
+        (Place(0, at_least=False, claimed=True), "A specialist is working on it now."),
+    ],
+)
+def test_a_place_is_told_by_who_is_served_before(place: Place, said: str, staged: Callable[..., Stage]) -> None:
+    """The client reads how many requests are ahead, and that a specialist has the next step."""
+    stage = staged(place, status="new")
+    assert stage.next_step == said
+    assert (stage.who, stage.tone) == ("a specialist", "waiting")
+
+
+def test_a_place_comes_from_the_queue_or_not_at_all() -> None:
+    """A request without an entry has no place."""
+    given = {"ahead": 2, "at_least": False, "claimed": False}
+    assert views.place(given) == Place(2, at_least=False, claimed=False)
+    assert views.place(None) is None
+
+
+def test_an_answer_is_told_apart_from_work(staged: Callable[..., Stage]) -> None:
+    """Out of the queue, the last message decides: after the specialist's it is the client's turn."""
+    assert staged(last_side="staff").state == "Answered"
+    assert staged(last_side="staff").who == "you"
+    assert staged(last_side="client").state == "Waiting for a specialist"
+    assert staged(status="new").state == "Received"
+
+
+@pytest.mark.parametrize(
+    ("cause", "circumstance", "state", "step", "who"),
+    [
+        ("client", "incomplete", "Waiting for your answer since 09:31 UTC", "Information that we asked for", "you"),
+        ("third_party", "hosting_company", "Waiting for somebody else", "The hosting company has to act", "somebody"),
+        ("release", None, "Waiting for a new version", "We tell you when it is out.", "our developers"),
+    ],
+)
+def test_waiting_names_who_is_waited_for(
+    cause: str, circumstance: str | None, state: str, step: str, who: str, staged: Callable[..., Stage]
+) -> None:
+    """The policy's circumstance is told, and who has the next step (clauses 2.3, 4.8)."""
+    stage = staged(status="waiting", waiting_cause=cause, circumstance=circumstance)
+    assert stage.state.startswith(state)
+    assert stage.next_step.startswith(step)
+    assert stage.who.startswith(who)
+
+
+def test_a_solution_says_when_it_closes(staged: Callable[..., Stage]) -> None:
+    """Seven days after the solution the request closes by itself, unless the client writes."""
+    stage = staged(status="resolved", resolved_at="2026-11-23T15:20:00Z")
+    assert stage.next_step == "Not solved? Reply, and we go on. Otherwise it closes by itself on Mon 30 Nov, 15:20 UTC."
+    assert staged(status="resolved", resolved_at="2026-11-17T15:20:00Z").next_step.endswith("today 15:20 UTC.")
+
+
+def test_a_closed_request_says_why_and_until_when_it_reopens(staged: Callable[..., Stage]) -> None:
+    """The reason is the policy's; past the window a message starts a new request."""
+    closed = {"status": "closed", "close_reason": "out_of_scope", "closed_at": "2026-11-16T09:00:00Z"}
+    within = staged(**closed, allowed=["messages", "reopen"])
+    assert within.state == "Closed: technical support does not cover it"
+    assert within.next_step == "You can reopen it until Wed 16 Dec, 09:00 UTC: say what is left open."
+    past = staged(**closed, allowed=["messages"])
+    assert past.next_step == "A new message starts a new request that refers to this one."
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "change"),
+    [
+        (
+            {"open": True, "next_opening": None, "next_closing": "2026-11-24T16:00:00Z"},
+            "Open now · closes 16:00 UTC",
+            "today 16:00 UTC",
+        ),
+        (
+            {"open": False, "next_opening": "2026-11-25T06:00:00Z", "next_closing": "2026-11-25T16:00:00Z"},
+            "Closed now · opens tomorrow 06:00 UTC",
+            "tomorrow 06:00 UTC",
+        ),
+        ({"open": True, "next_opening": None, "next_closing": None}, "Open around the clock", ""),
+        ({"open": False, "next_opening": None, "next_closing": None}, "Closed", ""),
+    ],
+)
+def test_opening_hours_are_told_with_the_next_change(answer: Json, said: str, change: str, now: datetime) -> None:
+    """The line at the top says whether somebody is there, and until or from when (clause 2.1)."""
+    assert views.opening(answer, now) == views.Opening(answer["open"], said, change)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "tone"),
+    [
+        ({"status": "new"}, "Received", "waiting"),
+        ({"status": "open"}, "With us", "waiting"),
+        ({"status": "waiting", "waiting_cause": "client"}, "Waits for you", "yours"),
+        ({"status": "waiting", "waiting_cause": "release"}, "Waits for others", "waiting"),
+        ({"status": "resolved"}, "Solved?", "yours"),
+        ({"status": "closed"}, "Closed", "done"),
+    ],
+)
+def test_the_list_tells_states_shortly(changes: Json, state: str, tone: str, ticket: Make, now: datetime) -> None:
+    """Each state has two words at most, and a tone that says whose turn it is."""
+    row = views.row(ticket(**changes), now)
+    assert (row.state, row.tone, row.changed) == (state, tone, "today 09:31 UTC")
+
+
+def test_clients_never_see_notes(message: Make, now: datetime) -> None:
+    """Internal notes are shown to staff only, and marked."""
+    found = [message(), message(id="m2", audience="internal")]
+    assert [letter.id for letter in views.letters(found, now, staff=False)] == ["m1"]
+    assert [letter.internal for letter in views.letters(found, now, staff=True)] == [False, True]
+
+
+def test_letters_say_how_they_came_in(message: Make, now: datetime) -> None:
+    """Mail, automatic mail and an unverified sender are marked; the last for staff only."""
+    found = [message(channel="email", automatic=True, verified=False)]
+    assert views.letters(found, now, staff=True)[0].marks == ("by e-mail", "automatic", "sender not verified")
+    assert views.letters(found, now, staff=False)[0].marks == ("by e-mail", "automatic")
+
+
+@pytest.mark.parametrize(
+    ("side", "author", "role"), [("staff", "Helpdesk", "specialist"), ("client", "Client", "client")]
+)
+def test_nameless_authors_have_a_name(side: str, author: str, role: str, message: Make, now: datetime) -> None:
+    """Who has told no name is called by their side."""
+    letter = views.letters([message(author={"name": None, "side": side})], now, staff=True)[0]
+    assert (letter.author, letter.role) == (author, role)
+
+
+def test_letters_keep_every_word(message: Make, now: datetime) -> None:
+    """A body is shown as it was written, with its addresses as links."""
+    body = views.letters([message(body="See https://docs.example.\n\n<b>")], now, staff=False)[0].body
+    assert body == (Piece("See "), Piece("https://docs.example", "https://docs.example"), Piece(".\n\n<b>"))
+
+
+def test_pictures_open_in_place(attachment: Make) -> None:
+    """PNG, GIF and JPG that were kept are pictures; an SVG, whatever it says, is a file."""
+    assert views.file_card(attachment()) == views.FileCard("f1", "page.png", "PNG picture", "2 KB", True, None)
+    assert not views.file_card(attachment(type="image/svg+xml")).picture
+
+
+def test_refused_files_say_why(attachment: Make) -> None:
+    """A file that was not kept shows the policy's advice and is no picture."""
+    card = views.file_card(attachment(status="rejected", reason="Pack it."))
+    assert (card.picture, card.reason) == (False, "Pack it.")
+    assert views.file_card(attachment(status="rejected")).reason == "This file was not kept."
+
+
+def test_topics_say_what_they_cover(policy: Json) -> None:
+    """Each topic lists what is covered and what is not, and what to know beforehand (clauses 1.3, 1.4, 2.1)."""
+    topics = {topic["code"]: views.topic(topic) for topic in policy["scope"]["topics"]}
+    assert {line.covered for line in topics["installation"].items} == {True, False}
+    assert topics["recovery"].note == "Taken out of turn once a specialist has confirmed it."
+    assert topics["hosting"].note == "Answered by references to documentation."
+    assert views.topic({**policy["scope"]["topics"][0], "verdict": "out"}).note.startswith("Technical support does not")
+
+
+def test_who_can_help_instead_is_told(ticket: Make, policy: Json) -> None:
+    """Out of scope names whom to ask (clause 1.3); a licence that is not active has its notice (clause 1.1)."""
+    scope = {"verdict": "out", "support_mode": "none", "reason": "Design.", "refer_to": "developer"}
+    said = views.notices(ticket(scope=scope, entitlement="expired"), policy)
+    assert said[0].startswith("Technical support does not cover this. Ask your web developer")
+    assert said[1].startswith("The licence given is no longer active.")
+    assert views.notices(ticket(scope={**scope, "refer_to": None}), policy) == [
+        "Technical support does not cover this. Design."
+    ]
+    assert views.notices(ticket(), policy) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "allowed", "reply", "close"),
+    [
+        ("open", ["messages"], "Send reply", False),
+        ("resolved", ["messages", "close", "reopen"], "Send and reopen", True),
+        ("closed", ["messages", "reopen"], "Send and reopen", False),
+        ("closed", ["messages"], "Send as a new request", False),
+        ("closed", [], "", False),
+    ],
+)
+def test_buttons_say_what_they_do(status: str, allowed: list[str], reply: str, *, close: bool, ticket: Make) -> None:
+    """The button's words tell whether a message is a reply, a reopening or a new request."""
+    can = views.abilities(ticket(status=status, allowed=allowed))
+    assert (can.reply, bool(can.close)) == (reply, close)
