@@ -61,6 +61,11 @@ def create_app(
         address=desk_address,
         public_url=public_url.rstrip("/"),
     )
+    return _application(runtime, desk)
+
+
+def _application(runtime: Runtime, desk: Desk) -> FastAPI:
+    """Return the application around an instance."""
     runtime.consume(handlers.table(desk))
     lanes = Lanes(desk)
 

@@ -66,6 +66,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "queue.released": Shape(False, _ENTRY),
         "queue.expired": Shape(False, _ENTRY),
         "queue.left": Shape(False, _ENTRY),
+        "queue.moved": Shape(False, _ENTRY),
         "queue.transferred": Shape(False, _ENTRY),
         "queue.owner_changed": Shape(False, (*_ENTRY, "owner")),
         "clock.scheduled": Shape(False, _CLOCK),

@@ -25,15 +25,14 @@ async def list_of_deliveries(
     _access: Reader,
     channel: Literal["mail", "webhook"] | None = None,
     ticket_id: str | None = None,
-    endpoint_id: str | None = None,
     state: State | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[DeliveryOut]:
-    """List deliveries, newest first, of a channel, a request, an endpoint or a state."""
+    """List deliveries, newest first, of a channel, a request or a state."""
     place = desk.cursors.read("deliveries", cursor)
     after = str(place[0]) if place else None
-    wished = {"channel": channel, "ticket_id": ticket_id, "endpoint_id": endpoint_id, "state": state}
+    wished = {"channel": channel, "ticket_id": ticket_id, "state": state}
     filters = {name: value for name, value in wished.items() if value is not None}
     found = await desk.store.read(lambda unit: list_deliveries(unit, filters, after, limit + 1))
     more = desk.cursors.write("deliveries", [found[limit - 1].id]) if len(found) > limit else None

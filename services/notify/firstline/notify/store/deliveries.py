@@ -143,7 +143,7 @@ ATTEMPTS = Sql(
     Attempt,
 )
 
-FILTERS = ("channel", "ticket_id", "state", "endpoint_id")
+FILTERS = ("channel", "ticket_id", "state")
 
 
 async def list_deliveries(unit: Unit, filters: dict[str, str], after: str | None, limit: int) -> list[Delivery]:

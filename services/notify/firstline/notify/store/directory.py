@@ -49,9 +49,7 @@ SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (version, document) VALUES (:version, :document) ON CONFLICT (version) DO NOTHING", type(None)
 )
 PERSON = Sql("SELECT id, email, name, language FROM person WHERE id = :id", Person)
-PERSON_BY_EMAIL = Sql(
-    "SELECT id, email, name, language FROM person WHERE email = :email ORDER BY email, id LIMIT 1", Person
-)
+PERSON_BY_EMAIL = Sql("SELECT id, email, name, language FROM person WHERE email = :email ORDER BY id LIMIT 1", Person)
 SAVE_PERSON: Sql[None] = Sql(
     "INSERT INTO person (id, email, name, language) VALUES (:id, :email, :name, :language)"
     " ON CONFLICT (id) DO UPDATE SET email = excluded.email, name = excluded.name, language = excluded.language",

@@ -36,7 +36,7 @@ class PersonTable(NotifyTable, table=True):
     """A copy of a person, as accounts last said; `email` in lower case."""
 
     __tablename__ = "person"
-    __table_args__ = (sa.Index("ix_person_email", "email"),)
+    __table_args__ = (sa.Index("ix_person_email", "email", "id"),)
     id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
     email: str = Field(sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)

@@ -214,7 +214,7 @@ def upgrade() -> None:
         sa.Column("language", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
     )
-    op.create_index("ix_person_email", "person", ["email"])
+    op.create_index("ix_person_email", "person", ["email", "id"])
 
     op.create_table(
         "policy",

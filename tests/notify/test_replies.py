@@ -1,0 +1,210 @@
+"""Mails about what happens to a request: to whom, once an act, in one thread (clauses 2.3, 4.4, 4.8; P14)."""
+
+from email.utils import parseaddr
+from typing import Any
+
+import pytest
+from firstline.common.addresses import tagged_numbers
+from firstline.common.event_parts import Actor, Author, Origin, Recipient
+from firstline.common.events import (
+    TicketClosed,
+    TicketNoted,
+    TicketReopened,
+    TicketResolved,
+    TicketTriaged,
+    TicketWaiting,
+)
+
+CLARA, BEN, NUMBER = "clara@shop.example", "ben@shop.example", "FL-7K3M-9QPX"
+BOTH = [Recipient(address=CLARA, name="Clara"), Recipient(address=BEN)]
+CLIENT = Author(id="clara", address="Clara@shop.example", name="Clara", role="client", side="client")
+FACTS: dict[str, Any] = {
+    "actor": Actor(id="anna", role="agent"),
+    "number": NUMBER,
+    "organization_id": "shop",
+    "recipients": [Recipient(address=CLARA, name="Clara")],
+}
+IDS = ["<first@shop.example>", "<second@shop.example>"]
+
+
+def marks(mail: Any) -> list[str]:
+    """Return the Message-IDs of a mail's References."""
+    return str(mail["References"] or "").split()
+
+
+def receivers(mails: list[Any]) -> list[str]:
+    """Return whom mails go to, in their order."""
+    return [parseaddr(mail["To"])[1] for mail in mails]
+
+
+async def test_a_specialists_reply_goes_to_everybody_on_the_clients_side(world: Any) -> None:
+    """Each participant gets the whole answer in a mail of their own, signed with the specialist's name."""
+    await world.tell(world.submitted(recipients=BOTH), world.replied(recipients=BOTH))
+    await world.settle()
+    mails = world.mails()[1:]
+    assert receivers(mails) == [CLARA, BEN]
+    assert len({mail["Message-ID"] for mail in mails}) == 2
+    for mail in mails:
+        assert mail["Subject"] == f"Re: [{NUMBER}] Site white after the update"
+        assert mail["Auto-Submitted"] == "auto-generated"
+    assert all(text.startswith("Clear the cache.\n\nAnna\n") for text in world.texts()[1:])
+
+
+async def test_a_clients_message_goes_to_the_others_only(world: Any) -> None:
+    """The author gets no copy, whatever the letter case of the address; the other participants do."""
+    await world.tell(world.submitted(recipients=BOTH), world.replied(CLIENT, recipients=BOTH, body="It is version 24."))
+    await world.settle()
+    (mail,) = world.mails()[1:]
+    assert receivers([mail]) == [BEN]
+    assert world.texts()[1].startswith("It is version 24.\n\nClara\n")
+
+
+async def test_mails_form_one_thread(world: Any) -> None:
+    """A reply answers the client's last mail and names those before it, ours to that person included, in order."""
+    origin = Origin(channel="email", verified=True, message_id=IDS[0], references=["<zero@shop.example>"])
+    answer = Origin(channel="email", verified=True, message_id=IDS[1])
+    await world.tell(world.submitted(origin=origin), world.replied())
+    await world.tell(world.replied(CLIENT, origin=answer), world.replied(recipients=BOTH))
+    await world.settle()
+    acknowledgement, first, second, copy = world.mails()
+    assert (acknowledgement["In-Reply-To"], marks(acknowledgement)) == (IDS[0], ["<zero@shop.example>", IDS[0]])
+    assert first["In-Reply-To"] == IDS[0]
+    assert second["In-Reply-To"] == IDS[1]
+    ours = [acknowledgement["Message-ID"], first["Message-ID"]]
+    assert marks(second) == ["<zero@shop.example>", IDS[0], *ours, IDS[1]]
+    assert marks(copy) == ["<zero@shop.example>", IDS[0], IDS[1]]
+
+
+async def test_without_mails_of_the_client_our_own_begin_the_thread(world: Any) -> None:
+    """A request from the website threads on the acknowledgement."""
+    await world.tell(world.submitted(), world.replied())
+    await world.settle()
+    acknowledgement, reply = world.mails()
+    assert acknowledgement["In-Reply-To"] is None
+    assert reply["In-Reply-To"] == acknowledgement["Message-ID"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Re: AW: [FL-7K3M-9QPX] [fl-7k3m-9qpx] Slow",
+        "Slow\r\nBcc: all@shop.example\r\n\r\nbody",
+        "[FL-0000-0000] Slow \u202e evil",
+        "x" * 5000,
+        "=?utf-8?q?=5BFL-0000-0000=5D?=",
+        "{{ desk }} {% if %}",
+    ],
+)
+async def test_hostile_subjects_stay_one_line_with_the_id_once(world: Any, subject: str) -> None:
+    """Whatever a client wrote as subject, mails have one subject line, our number once, and no header of theirs."""
+    await world.tell(world.submitted(subject=subject), world.replied())
+    await world.settle()
+    for mail in world.mails():
+        assert mail["Bcc"] is None
+        assert tagged_numbers(mail["Subject"]) == (NUMBER,)
+        assert str(mail["Subject"]).count("FL-7K3M-9QPX") == 1
+        assert len(str(mail["Subject"])) < 150
+
+
+@pytest.mark.parametrize("status", ["resolved", "closed"])
+async def test_an_ending_with_words_is_one_mail(world: Any, status: str) -> None:
+    """A reply given to resolve or close goes out with that notice, which says how to take the request up again."""
+    ending = TicketResolved if status == "resolved" else TicketClosed
+    said = {"reason": "resolved"} if status == "closed" else {}
+    await world.tell(world.submitted())
+    await world.tell(world.replied(status=status), ending(**FACTS, status=status, **said))
+    await world.settle()
+    (mail,) = world.mails()[1:]
+    text = " ".join(mail.get_content().split())
+    assert "Clear the cache." in text
+    assert "change them now" in text
+    assert f"{world.policy.closing.reopen_window_days} days" in text
+
+
+async def test_words_are_not_lost_where_the_policys_text_has_no_place_for_them(start: Any, shipped_policy: Any) -> None:
+    """A policy whose text for endings prints no message lets the reply go out as a reply."""
+    text = shipped_policy.wording.languages["en"]["resolved"].model_copy(update={"body": "{{ number }} is solved."})
+    languages = {"en": shipped_policy.wording.languages["en"] | {"resolved": text}}
+    wording = shipped_policy.wording.model_copy(update={"languages": languages})
+    world = await start(policy=shipped_policy.model_copy(update={"wording": wording}))
+    await world.tell(world.submitted())
+    await world.tell(world.replied(status="resolved"), TicketResolved(**FACTS, status="resolved"))
+    await world.settle()
+    (text,) = world.texts()[1:]
+    assert text.startswith("Clear the cache.\n\nAnna\n")
+
+
+async def test_a_reply_on_a_resolved_request_is_a_mail_of_its_own(world: Any) -> None:
+    """Staff may still write after the resolution; nothing waits for an ending that was told already."""
+    await world.tell(world.submitted())
+    await world.tell(TicketResolved(**FACTS, status="resolved"))
+    await world.tell(world.replied(status="resolved"))
+    await world.settle()
+    assert [one["kind"] for one in await world.deliveries()] == ["acknowledgement", "resolved", "reply"]
+
+
+async def test_closing_tells_the_reason_and_spam_tells_nothing(world: Any) -> None:
+    """The notice carries the policy's words for reason and circumstance; a sender of spam gets no mail."""
+    abort = next(known for known in world.policy.circumstances if known.effect == "abort")
+    await world.tell(world.submitted())
+    await world.tell(TicketClosed(**FACTS, status="closed", reason="aborted", circumstance=abort.code))
+    await world.tell(TicketClosed(**FACTS, status="closed", reason="spam"))
+    await world.settle()
+    (mail,) = world.mails()[1:]
+    text = " ".join(mail.get_content().split())
+    assert "The work on it had to end" in text
+    assert " ".join(abort.text.split()) in text
+
+
+async def test_waiting_says_whose_turn_it_is(world: Any) -> None:
+    """Waiting for the client names the next step; waiting for others says that there is none."""
+    await world.tell(world.submitted())
+    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="client"))
+    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="release"))
+    await world.settle()
+    client, release = (mail.get_content() for mail in world.mails()[1:])
+    assert "The next step is yours" in client
+    assert "You need not do anything" in release
+
+
+async def test_a_client_who_reopens_hears_that_it_worked(world: Any) -> None:
+    """The author gets the confirmation, the others the message: one mail each."""
+    await world.tell(world.submitted(recipients=BOTH))
+    await world.tell(TicketResolved(**FACTS, status="resolved"))
+    await world.tell(
+        world.replied(CLIENT, recipients=BOTH),
+        TicketReopened(**FACTS, status="open", side="client", received_at=world.clock.now()),
+    )
+    made = [(one["kind"], one["recipient"]) for one in await world.deliveries()]
+    assert made[2:] == [("reopened", CLARA), ("reply", BEN)]
+
+
+async def test_two_machines_do_not_answer_each_other_for_ever(world: Any) -> None:
+    """However often a machine reopens a request, at most two automatic mails go to it (P14)."""
+    await world.tell(world.submitted())
+    for _ in range(5):
+        await world.tell(TicketResolved(**FACTS, status="resolved"), world.replied(CLIENT))
+    answers = [one for one in await world.deliveries() if one["kind"] in ("acknowledgement", "reopened")]
+    assert [one["state"] == "suppressed" for one in answers] == [False, False, True, True, True, True]
+    assert {one["reason"] for one in answers[2:]} == {"loop_guard"}
+
+
+async def test_notes_and_machines_messages_tell_nobody(world: Any) -> None:
+    """Internal notes leave no delivery, nor does a message that a machine wrote, not even to other participants."""
+    await world.tell(world.submitted(recipients=BOTH))
+    automatic = Origin(channel="email", automatic=True, verified=True, message_id="<robot@shop.example>")
+    await world.tell(
+        TicketNoted(**FACTS, status="open", message_id="n"), world.replied(CLIENT, recipients=BOTH, origin=automatic)
+    )
+    assert [one["kind"] for one in await world.deliveries()] == ["acknowledgement"]
+
+
+async def test_a_changed_language_is_kept(world: Any) -> None:
+    """Triage may correct the language; people without one of their own are written to in it from then on."""
+    await world.tell(world.submitted())
+    triaged = TicketTriaged(
+        **FACTS, status="open", changes={"language": ["en", "de"]}, urgency="normal", tier="helpdesk"
+    )
+    await world.tell(triaged, world.replied())
+    await world.settle()
+    assert len(world.mails()) == 2
