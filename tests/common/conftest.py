@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from firstline.common.ports import ManualClock, Ports, system_ports
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.store.tables import NAMING, JsonText, UtcTime, add_answer_table, add_inbox_tables, add_log_tables
@@ -29,6 +30,12 @@ sa.Table(
     sa.Column("bytes", sa.LargeBinary),
 )
 OpenStore = Callable[..., Awaitable[SqliteStore]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Print log lines with plain tracebacks, which take no time to draw."""
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture
