@@ -161,3 +161,17 @@ async def test_what_was_never_to_be_sent_is_not_sent_by_hand(world: Any) -> None
     (suppressed,) = await world.deliveries()
     answer = await world.call("POST", f"/v1/deliveries/{suppressed['id']}/retry", "supervisor")
     assert answer.status_code == 409
+
+
+async def test_a_mail_that_breaks_our_own_code_holds_up_no_other(start: Any, tmp_path: Any) -> None:
+    """An unforeseen failure counts as a try and is shown; the mails behind it leave."""
+    port = Broken(CapturedMail(tmp_path / "mail", offload), [lambda: RuntimeError("unforeseen")])
+    world = await start(mail_port=port)
+    await world.tell(world.submitted())
+    await world.settle()
+    await world.tell(world.replied())
+    await world.settle()
+    first, second = await world.deliveries()
+    assert (first["state"], second["state"]) == ("pending", "sent")
+    assert "on our side" in first["reason"]
+    assert "unforeseen" not in first["reason"]

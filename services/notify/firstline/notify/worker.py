@@ -18,9 +18,11 @@ from firstline.notify.signing import signed_headers
 from firstline.notify.store.deliveries import DUE_MAIL, DUE_PUSHES, NEXT_DUE, Outgoing, Push
 
 MAILS_AT_ONCE = 8
+# Sockets that may be open at once: far more than endpoints that hang at one time, so that nobody waits behind them.
 LANES = 200
 POLL_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
+OUR_FAULT = "It could not be sent for a reason on our side; the logs say more."
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +60,10 @@ async def _send(desk: Desk, mail: Outgoing) -> None:
         judgement = Judgement("retry", error.detail)
     except BadAddress as error:
         judgement = Judgement("failed", error.detail)
+    except Exception:
+        # Whatever is wrong with one mail (or our disk) must not stand at the head of the line for ever.
+        _log.exception("a mail could not be sent and is tried again", delivery_id=mail.id)
+        judgement = Judgement("retry", OUR_FAULT)
     tried = Tried(at, _since(desk, begun), judgement, status)
     await desk.store.write(lambda unit: record(desk, unit, mail.id, tried))
 
@@ -127,6 +133,7 @@ class Lanes:
             tried = await _post(self._desk, push)
             await self._desk.store.write(lambda unit: record(self._desk, unit, push.id, tried))
         except Exception:
+            # The store is out of reach; without the pause the same event would be sent again at once, and again.
             _log.exception("a webhook delivery could not be recorded and is tried again", delivery_id=push.id)
             await self._desk.ports.clock.sleep(PAUSE_SECONDS)
         finally:
@@ -144,6 +151,9 @@ async def _post(desk: Desk, push: Push) -> Tried:
         judgement = judge_answer(status, answer.headers.get("retry-after"), desk.now())
     except (PeerUnreachable, Invalid) as error:
         judgement = Judgement("retry", error.detail)
+    except Exception:
+        _log.exception("a webhook could not be sent and is tried again", delivery_id=push.id)
+        judgement = Judgement("retry", OUR_FAULT)
     return Tried(at, _since(desk, begun), judgement, status, excerpt)
 
 

@@ -62,6 +62,7 @@ async def make(
 
 
 def _owner(access: Access, wished: str | None) -> str | None:
+    """Return whose requests the endpoint hears of; None: everybody's."""
     if access.relation is Relation.ANY:
         return wished
     own = access.principal.organization_id
@@ -71,6 +72,7 @@ def _owner(access: Access, wished: str | None) -> str | None:
 
 
 def _check(desk: Desk, organization_id: str | None, values: dict[str, Any]) -> None:
+    """Refuse a URL that can't be reached from here and types that this owner may not hear of."""
     if "url" in values:
         check_url(values["url"], desk.outbound)
     faults = []
@@ -138,7 +140,7 @@ async def rotate(desk: Desk, unit: Unit, endpoint: Endpoint, overlap: timedelta)
     """Give an endpoint a new secret; the one before signs too until the overlap is over."""
     now = desk.now()
     secret = new_secret(desk.ports.random)
-    before = _read(desk, endpoint.secrets)[:1]
+    before = _read(desk, endpoint.secrets)[:1]  # two at most: a rotation in haste must end the secret that leaked
     kept = [(secret, None), *((old, now + overlap) for old, _ in before if overlap)]
     changed = await _save(desk, unit, replace(endpoint, secrets=_kept(desk, kept)))
     return changed, secret
@@ -165,10 +167,12 @@ def signing_secrets(desk: Desk, kept: str) -> list[str]:
 
 
 def _kept(desk: Desk, secrets: Sequence[tuple[str, datetime | None]]) -> str:
+    """Return secrets, newest first, with the instants until which they sign, encrypted."""
     payload = [[secret, until.isoformat() if until else None] for secret, until in secrets]
     return encrypt(desk.endpoint_key, {"secrets": payload}, desk.ports.random)
 
 
 def _read(desk: Desk, kept: str) -> list[tuple[str, datetime | None]]:
+    """Return what `_kept` kept; nothing, where it can't be decrypted."""
     payload = decrypt(desk.endpoint_key, kept) or {"secrets": []}
     return [(secret, datetime.fromisoformat(until) if until else None) for secret, until in payload["secrets"]]

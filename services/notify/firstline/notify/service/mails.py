@@ -21,6 +21,7 @@ from firstline.notify.store.directory import PERSON_BY_EMAIL, Ticket
 from firstline.notify.wording import Value
 
 MOST_ANSWERS_ON_TICKET = 2
+# A known machine that loses the ID opens a new request with each answer, which the cap per request does not see.
 MOST_ANSWERS_AN_HOUR = 60
 KEPT_MESSAGE_IDS = 40
 HOUR = timedelta(hours=1)
@@ -68,6 +69,7 @@ async def write_mail(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, no
         return ticket
     delivery_id = desk.ports.ids.new()
     mark = message_id(desk.mail_key, ticket.number, delivery_id, desk.address.rpartition("@")[2])
+    # Nothing is put down before the address is known to be usable, so that a failure leaves exactly one delivery.
     try:
         payload = compose(await _mail(desk, unit, book, ticket, notice, mark))
     except BadAddress as error:

@@ -85,6 +85,7 @@ async def _settle(desk: Desk, unit: Unit, delivery: Delivery, step: Step, attemp
         next_at=step.next_at,
         finished_at=None if step.state == "pending" else desk.now(),
     )
+    # An endpoint that is gone is told of once, by endpoint.disabled.
     if step.state in ("failed", "exhausted"):
         event = DeliveryFailed if step.state == "failed" else DeliveryExhausted
         data = {"delivery_id": delivery.id, "channel": delivery.channel, "ticket_id": delivery.ticket_id}

@@ -64,10 +64,12 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
 
 
 async def _is_known(unit: Unit, address: str) -> bool:
+    """Say whether accounts know somebody by that address."""
     return await unit.one(PERSON_BY_EMAIL, email=address) is not None
 
 
 def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted) -> dict[str, Value]:
+    """Return what a known sender reads: questions, scope with a referral, licence, opening hours (1.3, 4.2, A14)."""
     policy = book.policy
     referral = policy.referral(data.scope.refer_to) if data.scope.verdict == "out" and data.scope.refer_to else None
     return {
@@ -170,6 +172,7 @@ async def _part(
 
 
 async def _circumstance(desk: Desk, unit: Unit, ticket: Ticket, code: str | None) -> str | None:
+    """Return the policy's words for a circumstance (clause 4.8)."""
     book = await desk.books.of(unit, ticket.policy_version)
     known = book.policy.circumstance(code) if code else None
     return known.text if known else None

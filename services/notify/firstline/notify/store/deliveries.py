@@ -94,6 +94,7 @@ DUE_MAIL = Sql(
     " AND next_at <= :now ORDER BY next_at, id LIMIT :limit",
     Outgoing,
 )
+# One seek for each idle endpoint finds its first delivery: a long line behind one costs the others nothing.
 DUE_PUSHES = Sql(
     "SELECT d.id, d.event_id, d.payload, d.endpoint_id, e.url, e.secrets FROM endpoint e JOIN delivery d ON d.id ="
     " (SELECT x.id FROM delivery x WHERE x.endpoint_id = e.id AND x.state = 'pending' AND x.next_at <= :now"
@@ -106,6 +107,7 @@ NEXT_DUE = Sql(
     " ORDER BY next_at LIMIT 1",
     datetime,
 )
+# What has arrived is not kept a second time: the bytes go, the record stays.
 SETTLE: Sql[None] = Sql(
     "UPDATE delivery SET state = :state, reason = :reason, attempts = :attempts, first_at = :first_at,"
     " next_at = :next_at, finished_at = :finished_at,"

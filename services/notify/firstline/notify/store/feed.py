@@ -15,6 +15,7 @@ class FeedRow:
     body: dict[str, Any]
 
 
+# The row's lock makes positions follow one another in the order of commits, so that readers never see one late.
 NEXT_POSITION = Sql(
     "INSERT INTO feed_head (id, position) VALUES (1, 1)"
     " ON CONFLICT (id) DO UPDATE SET position = feed_head.position + 1 RETURNING position",
