@@ -164,8 +164,10 @@ def test_a_provisional_urgency_waits_for_a_verdict(ticket: Make, reader: Reader,
     """It is offered for confirmation while triage is possible."""
     high = {"urgency": "high", "urgency_provisional": True}
     work = board.work(ticket(**high), policy, None, reader)
-    assert (work.provisional, work.urgency, work.usual) == (True, "high", "normal")
-    assert not board.work(ticket(**high, allowed=["messages"]), policy, None, reader).provisional
+    assert "judge" in work.can
+    assert (work.urgency, work.usual) == ("high", "normal")
+    assert "judge" not in board.work(ticket(**high, allowed=["messages"]), policy, None, reader).can
+    assert "judge" not in board.work(ticket(), policy, None, reader).can
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ async def test_a_recovery_is_confirmed_or_returned(visitor: Visit) -> None:
     assert "out of turn, to be confirmed" in text
     page = await specialist.open(f"/console/{second[0]}")
     assert "high urgency · site down (provisional)" in page.text
-    page = await specialist.send(f"/console/{second[0]}/urgency", urgency="normal", reason="Only the logo is missing.")
+    page = await specialist.send(f"/console/{second[0]}/urgency", urgency="normal", why="Only the logo is missing.")
     assert "The urgency is set." in page.text
     assert "Only the logo is missing." in page.text
     text = (await specialist.open("/console")).text
@@ -113,6 +113,7 @@ async def test_confirming_ends_the_provisional_state(visitor: Visit) -> None:
         ("close", {"reason": "duplicate", "close_body": "See the other."}, 200, "It is closed; the client was told."),
         ("close", {"reason": "", "close_body": "Kept words."}, 422, "Choose why it is closed."),
         ("close", {"reason": "aborted", "abort": "nothing", "close_body": "Kept words."}, 422, "Use one of:"),
+        ("urgency", {"urgency": "unheard_of", "why": "Kept words."}, 422, "Kept words."),
         ("resume", {"resume_note": "Kept words."}, 409, "resume is not possible while the request is open"),
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fastapi import Response
 from firstline.common.ports import SystemRandom
+from firstline.common.secrets import encrypt
 from firstline.web.session import CLAIMS_KEPT, Cookie, Session, with_claim
 
 KEY = bytes(range(32))
@@ -58,6 +59,12 @@ def test_changed_cookies_are_none(session: Session) -> None:
     assert _cookie().read(value[:-8]) is None
     assert _cookie(bytes(32)).read(value) is None
     assert [_cookie().read(text) for text in ("", None, "x", "é" * 50, "A" * 5000)] == [None] * 5
+
+
+def test_cookies_of_other_releases_ask_to_sign_in_again() -> None:
+    """A cookie with more or fewer members than today's is no session, and no error."""
+    for content in ({"access": "a"}, {"unheard_of": 1}):
+        assert _cookie().read(encrypt(KEY, content, SystemRandom())) is None
 
 
 def test_https_binds_the_cookie_to_host_and_connection(session: Session) -> None:

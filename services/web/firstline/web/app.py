@@ -101,12 +101,14 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
 
 
 async def _signed_out(request: Request, _error: Exception) -> Response:
+    """Ask to sign in, and let go of a cookie that is of no use."""
     response = sign_in.signed_out_page(request, status=401)
     web_of(request).cookie.clear(response)
     return response
 
 
 async def _not_our_form(request: Request, _error: Exception) -> Response:
+    """Say that a form was not taken; its words are still in the browser's history."""
     text = (
         "This form was opened before you signed in, or it came from another site, so nothing was sent. Go back, copy"
         " what you wrote, load the page again and send it there."
@@ -115,6 +117,7 @@ async def _not_our_form(request: Request, _error: Exception) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    """Show what the API says where a page can't go on without the answer."""
     assert isinstance(error, Refusal)
     if error.status == httpx.codes.NOT_FOUND:
         return await _not_here(request, error)
@@ -122,6 +125,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
+    """Show what is wrong with the request itself: its address, method or size."""
     assert isinstance(error, HTTPException)
     if error.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         text = "Together the files are too large to be sent at once. Go back, leave some out and send them afterwards."
@@ -132,6 +136,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
+    """Show that we failed, without saying how; the log says that."""
     _log.error("a page failed unexpectedly", path=request.url.path, exc_info=error)
     text = "Something went wrong on our side. Go back and try it again: sending a form twice never makes two of it."
     page = _told(request, 500, "That did not work", text)
@@ -140,6 +145,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 async def _not_here(request: Request, _error: Exception) -> Response:
+    """Show one page for what doesn't exist and for what isn't the visitor's, so that nobody can tell them apart."""
     text = "There is nothing at this address, or nothing that you may see. Check the ID, or sign in with another link."
     return _told(request, 404, "Not found", text)
 

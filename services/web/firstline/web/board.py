@@ -25,7 +25,14 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Business time left until a clock falls due, or since it was missed."""
+    """Business time left until a clock falls due, or since it was missed.
+
+    Attributes:
+        short: for eyes, such as `48 min` or `12 min over`.
+        text: the same in a sentence with the instant, for pointers and screen readers.
+        tone: how pressing it is.
+
+    """
 
     short: str
     text: str
@@ -46,7 +53,15 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The queue's pane; `more` says that the queue is longer than the rows."""
+    """The queue's pane.
+
+    Attributes:
+        size: how many wait, in words.
+        figures: since when the first of them waits, and how many stand out of turn.
+        rows: the beginning of the queue in the order of service, with what is in work.
+        more: the queue is longer than that.
+
+    """
 
     size: str
     figures: str
@@ -64,7 +79,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of the context."""
+    """A line of the context; `tone` is for deadlines only."""
 
     name: str
     text: str
@@ -85,11 +100,10 @@ class Work:
     """The request in the middle.
 
     Attributes:
-        provisional: its urgency waits for a specialist's verdict.
         urgency: the level it has.
         usual: the level that a request has which is not urgent.
         claim: who has taken it, or what taking it means.
-        can: the verbs that its reader may use now.
+        can: what its reader may do now: the API's verbs, and `note judge claim renew release`.
 
     """
 
@@ -98,7 +112,6 @@ class Work:
     state: str
     tone: Tone
     marks: tuple[Mark, ...]
-    provisional: bool
     urgency: str
     usual: str
     claim: str
@@ -135,6 +148,7 @@ def left(clock: Json, calendar: Calendar, now: datetime) -> Left | None:
 
 
 def _warned(clock: Json, now: datetime) -> bool:
+    """Say whether the warning share of a clock's time is used up."""
     return clock["warn_at"] is not None and instant(clock["warn_at"]) <= now
 
 
@@ -154,7 +168,7 @@ def options(policy: Json, effect: str) -> list[Option]:
 
 
 def reasons(policy: Json) -> list[Option]:
-    """Return the reasons for which staff may close a request."""
+    """Return the policy's reasons for which staff may close a request."""
     return [Option(found["code"], found["title"]) for found in policy["closing"]["reasons"] if "staff" in found["by"]]
 
 
@@ -208,6 +222,7 @@ def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: st
 
 
 def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
+    """Say how a clock stands: time left and due time while it runs, else why it doesn't."""
     name = _TARGETS[clock["target"]]
     rest = left(clock, calendar, now)
     if rest is None:
@@ -217,6 +232,7 @@ def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
 
 
 def _client(ticket: Json, organization: str) -> list[Fact]:
+    """Say whose request it is and what their licence covers (clause 1.1); what is unknown is left out."""
     requester = ticket["requester"]
     licence = ticket["entitlement"] + (f" · ends in {ticket['licence_last4']}" if ticket["licence_last4"] else "")
     product = " ".join(part for part in (ticket["product"], ticket["product_version"]) if part)
@@ -231,6 +247,8 @@ def _client(ticket: Json, organization: str) -> list[Fact]:
 
 
 def _scope(ticket: Json, policy: Json) -> list[Fact]:
+    """Say whether and how far the policy covers the request, and who helps instead (clauses 1.3, 1.4)."""
+    # A topic may be `topic` or `topic.item`; the title of the topic says enough here.
     scope = ticket["scope"]
     titles = {topic["code"]: topic["title"] for topic in policy["scope"]["topics"]}
     topic = titles.get((ticket["topic"] or "").partition(".")[0], "not named")
@@ -244,6 +262,7 @@ def _scope(ticket: Json, policy: Json) -> list[Fact]:
 
 
 def _origin(ticket: Json, now: datetime) -> list[Fact]:
+    """Say when and how the request came in, and what was decided about it since."""
     facts = [
         Fact("Received", stamp(instant(ticket["received_at"]), now)),
         Fact("By", ticket["channel"]),
@@ -268,6 +287,7 @@ def queue(page: Json, clocks: Sequence[Json], calendar: Calendar, reader: Reader
 
 
 def _row(entry: Json, clock: Json | None, calendar: Calendar, reader: Reader) -> QueueRow:
+    """Return an entry as a row, with its place from the most to the least important reason."""
     parts = [since(instant(entry["since"]), reader.now)]
     if entry["out_of_turn"]:
         parts.insert(0, "out of turn, to be confirmed" if entry["urgency_provisional"] else "out of turn")
@@ -284,6 +304,7 @@ def _row(entry: Json, clock: Json | None, calendar: Calendar, reader: Reader) ->
 
 
 def _holder(entry: Json, reader: Reader) -> str:
+    """Say who holds a claim, seen by the reader."""
     return "you" if entry["claimed_by"] == reader.person_id else "another specialist"
 
 
@@ -291,15 +312,17 @@ def work(ticket: Json, policy: Json, entry: Json | None, reader: Reader) -> Work
     """Return the request in the middle; `entry` is its place in the queue, where it has one."""
     words, tone = state(ticket, reader.now)
     mine = entry is not None and entry["claimed_by"] == reader.person_id
+    # The page shows what the queue says, not what the cookie holds: a claim may have ended, or be from another device.
     free = entry is not None and not entry["claimed"]
     can = {"note", *ticket["allowed"], *(["claim"] if free else []), *(["renew", "release"] if mine else [])}
+    if ticket["urgency_provisional"] and "triage" in can:
+        can.add("judge")
     return Work(
         number=ticket["number"],
         subject=one_line(ticket["subject"]),
         state=words,
         tone=tone,
         marks=marks(ticket),
-        provisional=ticket["urgency_provisional"] and "triage" in can,
         urgency=ticket["urgency"],
         usual=policy["urgency"]["default"],
         claim=_claim_text(entry, reader) if entry else "",
@@ -308,6 +331,7 @@ def work(ticket: Json, policy: Json, entry: Json | None, reader: Reader) -> Work
 
 
 def _claim_text(entry: Json, reader: Reader) -> str:
+    """Say who has taken a request and until when, or what taking it now would mean (clause 2.1)."""
     if entry["claimed"]:
         until = stamp(instant(entry["lease_expires_at"]), reader.now)
         who = _holder(entry, reader)

@@ -169,6 +169,8 @@ class Desk:
         items: list[Json] = page["items"]
         return items
 
+    # Below: how a call is made. Whoever adds an operation needs only `_json`.
+
     async def _json(self, method: str, path: str, **given: Any) -> Json:
         answer: Json = (await self._send(method, path, **given)).json()
         return answer
@@ -176,6 +178,7 @@ class Desk:
     async def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
         """Make a call, with new tokens where the old one has expired."""
         answer = await self._once(method, path, **given)
+        # The clock of this process may differ from the desk's, so the desk is asked instead of the token's own time.
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             await self._renew()
             answer = await self._once(method, path, **given)
@@ -185,9 +188,17 @@ class Desk:
         return answer
 
     async def _renew(self) -> None:
+        """Exchange the refresh token for a new pair; an outage leaves the tokens as they are.
+
+        Raises:
+            SignedOut: there is none, or it is of no use any more.
+            Refusal: nobody could say whether it is.
+
+        """
         if self.tokens is None:
             raise SignedOut
         given = {"refresh_token": self.tokens.refresh}
+        # Without the old bearer token, which the desk would refuse before it looks at the body.
         answer = await self._once("POST", "/v1/tokens/refresh", signed=False, json=given)
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.UNPROCESSABLE_ENTITY):
             raise SignedOut
@@ -214,4 +225,5 @@ class Desk:
 
 
 def _tokens(answer: Json) -> Tokens:
+    """Read the pair of tokens in an answer."""
     return Tokens(answer["access_token"], answer["refresh_token"])

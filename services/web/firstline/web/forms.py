@@ -12,7 +12,7 @@ from firstline.web.words import one_line
 
 MEBIBYTE: Final = 1024 * 1024
 
-WORDS: Final = ("body", "last", "note", "wait_note", "resume_note", "solution", "reopen_body", "close_body")
+WORDS: Final = ("body", "last", "note", "wait_note", "resume_note", "solution", "reopen_body", "close_body", "why")
 """The fields in which people write sentences."""
 
 _ALIASES: Final = {"attachment_ids": "files"}
@@ -92,6 +92,7 @@ def refused(
     """Return a form that the API refused, as it was typed; `fields` names the form's fields for the API's members."""
     wrong = faults_by_field(refusal, fields)
     shown = {name for name in posted.form if name not in ("csrf", "key", "kept", "files")}
+    # A fault in a member for which the form has no field is told at the top.
     stray = [name for name in wrong if name not in shown and name not in ("", "files")]
     for name in stray:
         wrong[""] = f"{wrong.get('', '')} {wrong.pop(name)}".strip()
@@ -133,6 +134,7 @@ def file_rules(policy: Mapping[str, Any]) -> FileRules:
 
 
 def _first_endings(types: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the usual name ending of each type, as people say it."""
     return [endings[0].upper() for endings in types.values()]
 
 
@@ -156,6 +158,13 @@ async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[K
 
 
 async def _upload(visit: Visit, file: UploadFile, limit: int, policy: Mapping[str, Any]) -> str:
+    """Upload one file; return its attachment ID.
+
+    Raises:
+        Refusal: it is too large, or the API doesn't take it; nothing of it is kept.
+
+    """
+    # Looked at here as well, so that a file that would be refused is not read into memory first.
     if (file.size or 0) > limit:
         raise Refusal(413, "too-large", "The file is too large", policy["attachments"]["advice"]["size"])
     media_type = file.content_type or "application/octet-stream"

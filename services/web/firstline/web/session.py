@@ -84,7 +84,10 @@ class Cookie:
     def read(self, text: str | None) -> Session | None:
         """Return the session in a cookie, or None where there is none that we made."""
         content = decrypt(self._key, text) if text else None
-        return Session(**content) if content else None
+        try:
+            return Session(**content) if content else None
+        except TypeError:  # made by a release with other members: sign in again
+            return None
 
     def write(self, response: Response, session: Session) -> None:
         """Let the browser keep a session for as long as it is used now and then."""

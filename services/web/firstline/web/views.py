@@ -37,7 +37,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A request's place in the queue: how many are served before it, or at least that many; claimed: in work."""
+    """A request's place in the queue (clause 2.1).
+
+    Attributes:
+        ahead: how many are served before it.
+        at_least: there are more than were counted.
+        claimed: a specialist works on it now.
+
+    """
 
     ahead: int
     at_least: bool
@@ -46,7 +53,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class FileCard:
-    """A file of a message: name, kind and size in words; `reason` says why it was not kept."""
+    """A file of a message (clause 4.6).
+
+    Attributes:
+        id: the attachment's ID.
+        name: its name on one line.
+        kind: what it is, in words.
+        size: how large it is, in words.
+        picture: browsers can show it in place.
+        reason: why it was not kept; None where it was.
+
+    """
 
     id: str
     name: str
@@ -58,7 +75,21 @@ class FileCard:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message of a correspondence; `marks` are short remarks on how it came in."""
+    """One message of a correspondence (clause 4.4).
+
+    Attributes:
+        id: the message's ID.
+        author: who wrote it, always with some name.
+        side: `client` or `staff`.
+        internal: a note that clients never see.
+        at: when it was written, in words.
+        iso: the same instant for machines (RFC 3339).
+        role: what the author is to the reader, empty where that needs no word.
+        body: what was written, its web addresses apart.
+        files: the files that came with it.
+        marks: short remarks on how it came in.
+
+    """
 
     id: str
     author: str
@@ -74,7 +105,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the list of one's requests."""
+    """A line of the list of one's requests; `changed` is in words, `iso` the same instant for machines."""
 
     number: str
     subject: str
@@ -126,7 +157,10 @@ class Opening:
 
 
 def opening(answer: Json, now: datetime) -> Opening:
-    """Say the opening hours of this moment from an answer of `POST /v1/calendar/open`."""
+    """Say the opening hours of this moment from an answer of `POST /v1/calendar/open`.
+
+    An opening or closing that never comes is null there, and is not told here.
+    """
     change = answer["next_closing"] if answer["open"] else answer["next_opening"]
     if change is None:
         return Opening(answer["open"], "Open around the clock" if answer["open"] else "Closed")
@@ -174,6 +208,7 @@ def stage(request: Json, policy: Json, place: Place | None, last_side: str | Non
 
 
 def _open(request: Json, place: Place | None, last_side: str | None) -> Stage:
+    """Say where a request in progress stands: in the queue, answered, or on its way into the queue."""
     if place is not None:
         state = "In work" if place.claimed else "Waiting for a specialist"
         return Stage(state, ahead(place), SPECIALIST, "waiting")
@@ -184,6 +219,8 @@ def _open(request: Json, place: Place | None, last_side: str | None) -> Stage:
 
 
 def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
+    """Say for whom a request waits, and the policy's reason (clauses 2.3, 4.8)."""
+    # Nothing else changes a request while it waits but its end, so its last change is the beginning of the wait.
     lasting = since(instant(request["updated_at"]), now)
     reason = _circumstance(request, policy)
     if request["waiting_cause"] == "client":
@@ -197,6 +234,7 @@ def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
 
 
 def _resolved(request: Json, policy: Json, now: datetime) -> Stage:
+    """Say that it counts as solved, and when it closes by itself (closing paragraph)."""
     days = policy["closing"]["silence"]["resolved"]["close_after_days"]
     closes = stamp(instant(request["resolved_at"]) + timedelta(days=days), now)
     step = f"Not solved? Reply, and we go on. Otherwise it closes by itself {_on(closes)}."
@@ -204,6 +242,7 @@ def _resolved(request: Json, policy: Json, now: datetime) -> Stage:
 
 
 def _closed(request: Json, policy: Json, now: datetime) -> Stage:
+    """Say why it was closed, and what a further message does to it (closing paragraph)."""
     titles = {reason["code"]: reason["title"] for reason in policy["closing"]["reasons"]}
     why = titles.get(request["close_reason"], "")
     if "reopen" in request["allowed"]:
@@ -214,15 +253,18 @@ def _closed(request: Json, policy: Json, now: datetime) -> Stage:
 
 
 def _closed_state(why: str) -> str:
+    """Return the state of a closed request with the policy's reason as the end of the sentence."""
     return f"Closed: {why[:1].lower()}{why[1:]}" if why else "Closed"
 
 
 def _circumstance(request: Json, policy: Json) -> str:
+    """Return the policy's sentence for what delays or ended the work, empty where none was named (clause 4.8)."""
     texts = {known["code"]: known["text"] for known in policy["circumstances"]}
     return str(texts.get(request["circumstance"], ""))
 
 
 def _on(when: str) -> str:
+    """Return an instant in words as it stands inside a sentence."""
     return when if when.startswith(("today", "tomorrow", "yesterday")) else f"on {when}"
 
 
@@ -234,6 +276,7 @@ def row(request: Json, now: datetime) -> Row:
 
 
 def _short_state(request: Json) -> tuple[str, Tone]:
+    """Say the state in as few words as a list has room for; the request's own page says more."""
     known: dict[str, tuple[str, Tone]] = {
         "new": ("Received", "waiting"),
         "open": ("With us", "waiting"),
@@ -252,10 +295,12 @@ def letters(messages: Sequence[Json], now: datetime, *, staff: bool) -> list[Let
 
 
 def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:
+    """Return a message as it is shown."""
     at = instant(message["created_at"])
     author = message["author"]
     marks = ["by e-mail"] if message["channel"] == "email" else []
     marks += ["automatic"] if message["automatic"] else []
+    # Whether to trust a sender is for staff to judge; the client knows who wrote.
     marks += ["sender not verified"] if staff and not message["verified"] else []
     return Letter(
         id=message["id"],
@@ -272,6 +317,7 @@ def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:
 
 
 def _role(message: Json, *, staff: bool) -> str:
+    """Return what the author is to the reader; clients need no word for themselves."""
     if message["audience"] == "internal":
         return "internal note"
     if message["author"]["side"] == "staff":
@@ -293,7 +339,10 @@ def file_card(attachment: Json) -> FileCard:
 
 
 def topic(given: Json) -> Topic:
-    """Return a topic of the catalogue as the form for a new request offers it."""
+    """Return a topic of the catalogue as the form for a new request offers it.
+
+    What is not covered is said before the request is sent, but hinders nobody from sending it (clause 1.3).
+    """
     note = ""
     if given["verdict"] == "out":
         note = "Technical support does not cover this; the answer says who can help."

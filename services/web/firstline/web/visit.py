@@ -120,6 +120,7 @@ class Visit:
         tokens = self.desk.tokens
         if tokens:
             self.session = replace(self.session, access=tokens.access, refresh=tokens.refresh)
+        # Unchanged, it is left alone: two tabs would overwrite each other's newer cookie with an older one.
         if self.session != self._known:
             self.web.cookie.write(response, self.session)
         return response
@@ -167,7 +168,7 @@ async def visit_of(request: Request) -> Visit:
     if session is None:
         raise SignedOut
     visit = Visit(web_of(request), session)
-    request.state.visit = visit
+    request.state.visit = visit  # for the error pages, which keep the cookie up to date too
     return visit
 
 
@@ -184,6 +185,7 @@ def posted(limit: int) -> Callable[..., AsyncIterator[Posted]]:
     """
 
     async def ours(request: Request, visit: Visiting) -> AsyncIterator[Posted]:
+        """Yield the form, when it is ours."""
         # Both are looked at before the body is read.
         if not _from_our_pages(request, visit.web.origin):
             raise NotOurForm

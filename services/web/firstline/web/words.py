@@ -27,7 +27,12 @@ class Piece:
 
 
 def instant(text: str) -> datetime:
-    """Return the instant of an RFC 3339 text, aware UTC."""
+    """Return the instant of an RFC 3339 text in UTC, aware.
+
+    Raises:
+        ValueError: it is no such text.
+
+    """
     return datetime.fromisoformat(text)
 
 
@@ -44,7 +49,10 @@ def stamp(at: datetime, now: datetime) -> str:
 
 
 def since(at: datetime, now: datetime) -> str:
-    """Say since when something lasts: `since 09:12 UTC`, `since Tuesday`, `since 3 November`."""
+    """Say since when something lasts: `since 09:12 UTC`, `since Tuesday`, `since 3 November`.
+
+    A beginning that lies ahead, by clocks that differ a little, counts as today.
+    """
     days = (now.date() - at.date()).days
     if days <= 0:
         return f"since {at:%H:%M} UTC"
@@ -77,7 +85,10 @@ def size(length: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return what somebody wrote as one line, without characters that hide or turn what stands beside them."""
+    """Return what somebody wrote as one line, without characters that hide or turn what stands beside them.
+
+    For names, subjects and file names; bodies keep their lines.
+    """
     return _HIDDEN.sub(" ", text).strip()
 
 

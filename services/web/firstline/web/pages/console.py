@@ -39,17 +39,20 @@ async def show_queue(visit: Visiting, done: str = "") -> Response:
 async def _queue(
     visit: Visit, status: int, *, notice: str | None = None, problem: Mapping[str, str] | None = None
 ) -> Response:
+    """Show the queue with nothing open beside it, and what was done or went wrong last."""
     pane = await _queue_pane(visit, await visit.desk.policy(), _reader(visit))
     return await visit.page("console.html", status=status, work=None, queue=pane, notice=notice, problem=problem)
 
 
 async def _queue_pane(visit: Visit, policy: Json, reader: board.Reader) -> board.Queue:
+    """Return the beginning of the queue, with the clocks of what stands there where they can be had."""
     page = await visit.desk.queue()
     clocks = await visit.clocks([entry["ticket_id"] for entry in page["items"]])
     return board.queue(page, clocks, parse_calendar(policy["calendar"]), reader)
 
 
 def _reader(visit: Visit, reading: str | None = None) -> board.Reader:
+    """Return who reads the console, and the request that is open before them."""
     return board.Reader(visit.session.person_id, visit.now, reading)
 
 
@@ -67,6 +70,7 @@ async def take(posted: Posting, reference: Reference) -> Response:
 
 
 async def _claim(visit: Visit, ticket_id: str | None) -> Response:
+    """Claim the next request, or that one, keep the claim's token and show the request; or say why not."""
     try:
         claim = await visit.desk.claim(ticket_id)
     except Refusal as refusal:
@@ -84,6 +88,7 @@ async def show_work(visit: Visiting, reference: Reference, done: str = "") -> Re
 
 
 async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice: str | None = None) -> Response:
+    """Show a request between the queue and its context; `draft` holds what was typed where a verb was refused."""
     ticket = await visit.desk.ticket(reference)
     policy = await visit.desk.policy()
     reader = _reader(visit, ticket["id"])
@@ -132,8 +137,8 @@ async def note(posted: Posting, reference: Reference) -> Response:
 @router.post("/{reference}/urgency")
 async def judge_urgency(posted: Posting, reference: Reference) -> Response:
     """Confirm a provisional urgency, or return the request to its place, with the reason."""
-    body = {"urgency": posted.text("urgency"), "reason": posted.text("reason")}
-    return await _act(posted, reference, "triage", body, "judged")
+    body = {"urgency": posted.text("urgency"), "reason": posted.text("why")}
+    return await _act(posted, reference, "triage", body, "judged", act="judge", fields={"reason": "why"})
 
 
 @router.post("/{reference}/wait")
@@ -207,6 +212,7 @@ async def _act(
     """Use a verb and show the request; where it is refused, with what was typed."""
     visit = posted.visit
     ticket = await visit.desk.ticket(reference)
+    # Verbs that write no message do the same thing twice, or say that it is done.
     key = forms.key_of(posted) if verb in ("messages", "reopen") else None
     try:
         await visit.desk.act(reference, verb, body, key=key, claim=visit.claim(ticket["id"]))
@@ -226,6 +232,8 @@ async def _refused(
     act: str = "",
     fields: Mapping[str, str] | None = None,
 ) -> Response:
+    """Show the request with why a verb was refused and all that was typed for it."""
+    # The claim has ended; without its token the next try says so by itself, or passes where nobody has it.
     if refusal.slug == "stale-claim":
         ticket = await posted.visit.desk.ticket(reference)
         posted.visit.keep_claim(ticket["id"], None)

@@ -53,6 +53,7 @@ async def ask(visit: Visiting) -> Response:
 
 
 async def _form(visit: Visit, draft: Draft, status: int) -> Response:
+    """Show the form for a new request as it was typed so far."""
     topics = [views.topic(topic) for topic in (await visit.desk.scope())["topics"]]
     rules = forms.file_rules(await visit.desk.policy())
     shown = {"topics": topics, "recoveries": RECOVERIES, "rules": rules, "draft": draft}
@@ -73,6 +74,7 @@ async def send(posted: PostingFiles) -> Response:
     try:
         made = await visit.desk.submit({**sent, "channel": "portal", "attachment_ids": files}, forms.key_of(posted))
     except Refusal as refusal:
+        # The files of a form that is sent twice were uploaded twice, so its key meets another body.
         if refusal.slug == SENT_BEFORE:
             return visit.go("/requests?done=before")
         return await _form(visit, forms.refused(posted, refusal, kept), refusal.status)
@@ -173,6 +175,7 @@ async def file(visit: Visiting, attachment_id: Reference) -> Response:
 
 
 async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the API's answer as it comes in, and close it also when the browser leaves early."""
     try:
         async for chunk in answer.aiter_bytes():
             yield chunk
