@@ -71,7 +71,6 @@ async def running_desk(settings: Settings, public_url: str) -> AsyncIterator[Sta
         for name in reversed(SERVICES):
             app = desk.services[name]
             await stack.enter_async_context(app.router.lifespan_context(app))
-        await settle(desk.runtimes)
         yield desk
 
 
