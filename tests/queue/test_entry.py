@@ -219,7 +219,7 @@ LATER_URGENT = Key(True, at(7), 8)
         (EARLY, [LATE], "by_hand", None),
         (LATE, [EARLY], "own_ticket", "own_ticket"),
         (LATE, [EARLY], "supervisor", "supervisor"),
-        (Key(False, at(1), 3), [EARLY], "by_hand", "by_hand"),
+        (Key(False, at(1), 3), [EARLY], "filtered", "tier_or_skill"),
     ],
 )
 def test_every_jump_has_its_reason(taken: Key, left: list[Key], way: Way, reason: Inversion | None) -> None:

@@ -59,6 +59,7 @@ async def test_pages_follow_one_another(world: Any) -> None:
         cursor = page["next"]
         if cursor is None:
             break
+    assert (await world.get("/v1/queue?limit=7")).json()["next"] is None
     urgent = [ticket for number, ticket in enumerate(tickets) if number % 3 == 2]
     assert seen == [ticket.number for ticket in urgent + [t for t in tickets if t not in urgent]]
 

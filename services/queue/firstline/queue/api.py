@@ -56,7 +56,7 @@ async def list_queue(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> QueuePage:
     """Read the queue in the order of service, requests in work included."""
-    name = f"queue {tier}"
+    name = f"queue {tier}"  # a cursor of another tier's list would skip entries
     after = _place(queue.cursors.read(name, cursor))
     now = queue.runtime.ports.clock.now()
 
@@ -110,7 +110,7 @@ class Claimant:
 
     def proof(self, body: KeepIn | None) -> Proof:
         """Return what shows which claim is meant."""
-        return read_proof(self.queue.claim_key, self.hand.who.id, self.token, body.fence if body else None)
+        return read_proof(self.queue.claim_key, self.token, body.fence if body else None)
 
     def shown(self, entry: Entry) -> ClaimOut:
         """Return the caller's claim with its token."""
@@ -153,6 +153,7 @@ async def claim_request(request: Request, by: By, body: ClaimIn | None = None, k
         taken = await _take(unit, by, wish)
         return (201, by.shown(taken).model_dump_json(), None) if taken else (NOTHING_TO_DO, "", None)
 
+    # A retry must not claim a second request, so the answer is stored with the claim that it tells of.
     answer = await answer_once(by.queue.runtime.store, by.queue.runtime.ports.clock, retry, work)
     return json_answer(answer.body, answer.status) if answer.body else Response(status_code=answer.status)
 

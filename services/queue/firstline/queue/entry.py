@@ -174,6 +174,7 @@ def _after(entry: Entry, event: TicketEvent, at: datetime, position: int, rules:
         case TicketReleased() | TicketResumed(cause="release"):
             entry = _asked(entry, at, position)
         case TicketReplied() | TicketResolved() | TicketClosed():
+            # Who is reopened later asks anew from that instant: an ended request must not come back at its old place.
             entry = _answered(entry)
         case TicketTriaged():
             entry = replace(entry, **_judged(event, rules))
@@ -193,6 +194,7 @@ def _judged(event: TicketSubmitted | TicketTriaged, rules: Rules) -> _Judged:
 
 def _asked(entry: Entry, since: datetime, position: int) -> Entry:
     """Note something to answer; what was received earlier keeps its place, even where it was let in later."""
+    # The instant of receipt decides, not the order in which we hear of it: mail that was held keeps its place.
     if entry.since is not None and entry.since <= since:
         return entry
     return replace(entry, since=since, position=position)
@@ -219,6 +221,7 @@ def check_holder(entry: Entry, caller: str, fence: int | None, now: datetime, *,
         StaleClaim: the lease is over, the fence is not the claim's, or somebody else holds it.
 
     """
+    # A fence can only be too low or ours: one that is too high was never given out, so it proves nothing either.
     right_fence = fence is None or fence == entry.fence
     if is_held(entry, now) and right_fence and (leader or entry.agent == caller):
         return
@@ -248,6 +251,7 @@ def inversion(taken: Key, left: Sequence[Key], way: Way) -> Inversion | None:
         way: how the entry was chosen.
 
     """
+    # Urgent entries stand before others in the order of service and still overtake those that came in before them.
     jumped = any(key.order < taken.order for key in left)
     overtook = any(key.receipt < taken.receipt for key in left)
     if jumped or (overtook and way in ("own_ticket", "by_hand", "supervisor")):

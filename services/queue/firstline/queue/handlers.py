@@ -53,6 +53,7 @@ async def person_erased(log: Log, unit: Unit, envelope: Envelope) -> None:
 async def policy_published(_log: Log, unit: Unit, envelope: Envelope) -> None:
     """Keep what the version says of the order; it counts from its own instant on."""
     event = envelope.payload(PolicyPublished)
+    # Only the order is kept: targets, wording and the rest are other services' concern.
     order = Policy.from_document(event.document).out_of_turn
     await unit.run(
         SAVE_RULES,
@@ -69,6 +70,7 @@ def table(log: Log) -> Mapping[str, Handler]:
 
 
 REACTIONS: Mapping[str, Reaction] = {
+    # Every event of a ticket says its status and who takes part, whatever else it tells.
     **{event_type: ticket_changed for event_type in CATALOGUE if prefix_of(event_type) == "ticket"},
     "account.person_changed": person_changed,
     "person.erased": person_erased,

@@ -126,6 +126,7 @@ def claim_out(entry: Entry, token: str) -> ClaimOut:
 
 def place_out(entry: Entry, standing: Standing, *, staff: bool) -> PlaceOut:
     """Return where an entry stands; only staff see who works on it."""
+    # Who is worked on has nobody ahead: the entries before it don't hold it up any more.
     claimed = entry.agent is not None
     shown = PlaceOut.model_validate(
         {

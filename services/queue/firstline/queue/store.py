@@ -108,6 +108,7 @@ def _index(name: str, condition: str, *columns: str) -> None:
     sa.Index(name, *(table[column] for column in columns), sqlite_where=where, postgresql_where=where)
 
 
+# The lists show who is worked on too, claims walk along free entries only: an index for each, with and without a tier.
 _index("ix_queue_entry_waiting", "turn IS NOT NULL", "turn", "since", "position")
 _index("ix_queue_entry_waiting_tier", "turn IS NOT NULL", "tier", "turn", "since", "position")
 _index("ix_queue_entry_free", "free_turn IS NOT NULL", "free_turn", "since", "position")
@@ -140,6 +141,7 @@ _FREE: Final = "free_turn IS NOT NULL"
 ENTRY = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE ticket_id = :ticket_id", Entry)
 ENTRY_BY_NUMBER = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE number = :number", Entry)
 ENTRY_TO_CHANGE = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE ticket_id = :ticket_id FOR UPDATE", Entry)
+ENTRY_BY_NUMBER_TO_CHANGE = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE number = :number FOR UPDATE", Entry)
 SAVE_ENTRY: Sql[None] = Sql(
     f"INSERT INTO queue_entry ({_COLUMNS}, turn, free_turn)"
     f" VALUES ({', '.join(f':{name}' for name in _NAMES)}, :turn, :free_turn)"
@@ -150,10 +152,6 @@ SAVE_CLAIM: Sql[None] = Sql(
     "UPDATE queue_entry SET owner = :owner, agent = :agent, fence = :fence, lease_expires_at = :lease_expires_at,"
     " free_turn = :free_turn WHERE ticket_id = :ticket_id",
     type(None),
-)
-
-_TAKE: Final = (
-    "UPDATE queue_entry SET agent = :agent, fence = fence + 1, lease_expires_at = :until, free_turn = NULL WHERE"
 )
 
 
@@ -167,7 +165,12 @@ def _take(*, tier: bool, skills: bool, in_turn: bool) -> Sql[Entry]:
         f"SELECT ticket_id FROM queue_entry WHERE {' AND '.join(conditions)}"
         " ORDER BY free_turn, since, position LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
-    return Sql(f"{_TAKE} ticket_id = ({first}) AND {_FREE} RETURNING {_COLUMNS}", Entry)
+    # The outer condition is looked at again on PostgreSQL when the row changed between choosing and locking it.
+    return Sql(
+        "UPDATE queue_entry SET agent = :agent, fence = fence + 1, lease_expires_at = :until, free_turn = NULL"
+        f" WHERE ticket_id = ({first}) AND {_FREE} RETURNING {_COLUMNS}",
+        Entry,
+    )
 
 
 TAKE: Mapping[tuple[bool, bool, bool], Sql[Entry]] = MappingProxyType(
@@ -180,8 +183,6 @@ TAKE: Mapping[tuple[bool, bool, bool], Sql[Entry]] = MappingProxyType(
 
 Skills are looked at row by row along the index: with a rare skill the cost grows with the entries passed over.
 """
-
-TAKE_NAMED = Sql(f"{_TAKE} ticket_id = :ticket_id AND {_FREE} RETURNING {_COLUMNS}", Entry)
 
 
 def _firsts(condition: str) -> Sql[Key]:
@@ -219,6 +220,7 @@ def _page(condition: str) -> Sql[Entry]:
 
 PAGE, PAGE_OF_TIER = _page(""), _page(" AND tier = :tier")
 
+# Replicas that look at the same time share the work instead of waiting for one another.
 EXPIRED = Sql(
     f"SELECT {_COLUMNS} FROM queue_entry WHERE lease_expires_at <= :now"
     " ORDER BY lease_expires_at LIMIT :limit FOR UPDATE SKIP LOCKED",
@@ -237,6 +239,7 @@ SAVE_STREAK: Sql[None] = Sql(
     type(None),
 )
 
+# Versions are few, and one may be published before it takes effect.
 RULES = Sql(
     "SELECT levels, max_in_a_row FROM queue_policy WHERE effective_from <= :at"
     " ORDER BY effective_from DESC, version DESC LIMIT 1",

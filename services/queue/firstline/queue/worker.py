@@ -16,7 +16,7 @@ EXPIRY_POLL_SECONDS = 5.0
 """The safety net: claims come back within their lease and these seconds, even if nobody woke the worker."""
 
 FIGURES_POLL_SECONDS = 15.0
-FIGURES_COUNT = 100_000
+FIGURES_COUNT = 10_000
 """The gauge of waiting entries counts up to this many (some milliseconds along an index) and stays there beyond."""
 
 
@@ -50,7 +50,7 @@ def figures(queue: Queue, waiting: Gauge, oldest: Gauge) -> Worker:
             oldest.set((now - since).total_seconds() if since else 0)
 
         await runtime.store.read(work)
-        return 0
+        return 0  # nothing is ever left over: rest until the next poll
 
     return Worker("queue: figures", step, runtime.ports, poll_seconds=FIGURES_POLL_SECONDS)
 
@@ -58,6 +58,6 @@ def figures(queue: Queue, waiting: Gauge, oldest: Gauge) -> Worker:
 def gauges(registry: CollectorRegistry) -> tuple[Gauge, Gauge]:
     """Return the gauges of waiting entries and of the longest waiting time, known to the metrics page."""
     return (
-        Gauge("firstline_queue_waiting", "Entries that nobody holds, up to 100,000.", registry=registry),
+        Gauge("firstline_queue_waiting", "Entries that nobody holds, up to 10,000.", registry=registry),
         Gauge("firstline_queue_oldest_seconds", "How long the oldest of them has waited.", registry=registry),
     )

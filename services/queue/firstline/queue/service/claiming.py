@@ -10,14 +10,12 @@ from firstline.queue.entry import Entry, Held, NothingToAnswer, Way, inversion, 
 from firstline.queue.service.desk import DESK, Hand, event_of, find, rules_at, stream_of
 from firstline.queue.service.keeping import Proof, give_back, renew
 from firstline.queue.store import (
-    ENTRY_TO_CHANGE,
     FIRSTS,
     LEASES,
     SAVE_CLAIM,
     SAVE_STREAK,
     STREAK,
     TAKE,
-    TAKE_NAMED,
     claim_row,
 )
 
@@ -47,6 +45,7 @@ class Wish:
 async def take_next(unit: Unit, log: Log, hand: Hand, wish: Wish) -> Entry | None:
     """Claim the first entry that fits the wish; None when there is none."""
     rules = await rules_at(unit, hand.now)
+    # Without a bound nothing is counted: the count is one row that all claims of a wish would wait for.
     streak = (await unit.one(STREAK, wish=wish.name) or 0) if rules.max_in_a_row else 0
     bounded = 0 < rules.max_in_a_row <= streak
     taken = await _take_first(unit, hand, wish, in_turn=True) if bounded else None
@@ -66,6 +65,7 @@ async def _take_first(unit: Unit, hand: Hand, wish: Wish, *, in_turn: bool) -> E
 
 async def _claimed(unit: Unit, log: Log, hand: Hand, taken: Entry, way: Way) -> Entry:
     """Record a claim with what it passed over; the first who claims a ticket owns it from then on."""
+    # The claimed entry is not free any more, so these are the first of those that it passed over, if of any.
     left = await unit.all(FIRSTS)
     reason = inversion(taken.key, left, way) if taken.key else None
     events: list[QueueEvent] = [event_of(QueueClaimed, taken, hand.actor, reason)]
@@ -87,19 +87,17 @@ async def take_named(unit: Unit, log: Log, hand: Hand, reference: str) -> Entry:
         Held: somebody else holds it.
 
     """
-    found = await find(unit, reference)
-    entry = await unit.one(ENTRY_TO_CHANGE, ticket_id=found.ticket_id) or found
+    entry = await find(unit, reference, to_change=True)
     if entry.key is None:
         raise NothingToAnswer(why_no_place(entry))
     if is_held(entry, hand.now):
         if entry.agent != hand.who.id:
             raise _held(entry)
-        return await renew(unit, log, hand, entry.ticket_id, Proof())
-    if entry.agent is not None:
+        return await renew(unit, log, hand, reference, Proof())
+    if entry.agent is not None:  # over, and the worker hasn't come to it yet
         await give_back(unit, log, entry, DESK, QueueExpired, "lease_over")
-    taken = await unit.one(TAKE_NAMED, ticket_id=entry.ticket_id, agent=hand.who.id, until=hand.until)
-    if taken is None:
-        raise _held(entry)
+    taken = replace(entry, agent=hand.who.id, fence=entry.fence + 1, lease_expires_at=hand.until)
+    await unit.run(SAVE_CLAIM, **claim_row(taken))
     return await _claimed(unit, log, hand, taken, way_by_hand(entry, hand.who.id, leader=hand.leads))
 
 

@@ -12,7 +12,14 @@ from firstline.common.permissions import Access, Principal, Role
 from firstline.common.runtime import Runtime
 from firstline.common.store.port import Unit
 from firstline.queue.entry import Entry, Rules
-from firstline.queue.store import ADDRESSES, ENTRY, ENTRY_BY_NUMBER, RULES
+from firstline.queue.store import (
+    ADDRESSES,
+    ENTRY,
+    ENTRY_BY_NUMBER,
+    ENTRY_BY_NUMBER_TO_CHANGE,
+    ENTRY_TO_CHANGE,
+    RULES,
+)
 
 DESK = Actor(id="queue", role=Role.SERVICE.value)
 """Who acts when a lease runs out."""
@@ -57,15 +64,18 @@ class Hand:
         return Actor(id=self.who.id, role=self.who.role.value, client_id=self.who.client_id)
 
 
-async def find(unit: Unit, reference: str) -> Entry:
-    """Return what is kept of the ticket with that ID or number.
+async def find(unit: Unit, reference: str, *, to_change: bool = False) -> Entry:
+    """Return what is kept of the ticket with that ID or number, locked where it is to be changed.
 
     Raises:
         NotFound: nothing is known of it.
 
     """
     number = read_number(reference)
-    entry = await (unit.one(ENTRY_BY_NUMBER, number=number) if number else unit.one(ENTRY, ticket_id=reference))
+    if number:
+        entry = await unit.one(ENTRY_BY_NUMBER_TO_CHANGE if to_change else ENTRY_BY_NUMBER, number=number)
+    else:
+        entry = await unit.one(ENTRY_TO_CHANGE if to_change else ENTRY, ticket_id=reference)
     if entry is None:
         raise NotFound("Nothing with this ID is here for you. Check the ID.")
     return entry

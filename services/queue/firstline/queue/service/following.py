@@ -18,6 +18,7 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
 
     """
     ticket_id = envelope.stream.partition("/")[2]
+    # By the event's own time, so that a replay gives the same.
     rules = await rules_at(unit, envelope.time)
     before = await unit.one(ENTRY_TO_CHANGE, ticket_id=ticket_id)
     after = fold(before, ticket_id, event, envelope.time, envelope.position, rules)
@@ -47,7 +48,7 @@ async def _keep_addresses(unit: Unit, ticket_id: str, event: TicketEvent) -> Non
     """Keep who may ask for the ticket's place: whoever takes part in it now."""
     addresses = {normal_address(recipient.address) for recipient in event.recipients}
     if isinstance(event, TicketSubmitted):
-        addresses.add(normal_address(event.requester.email))
+        addresses.add(normal_address(event.requester.email))  # also a requester who wants no mail
     known = await unit.all(ADDRESSES, ticket_id=ticket_id)
     if addresses != set(known):
         await unit.run(DROP_ADDRESSES, ticket_id=ticket_id)

@@ -18,7 +18,7 @@ from firstline.common.secrets import unseal
 from firstline.common.store.port import Unit
 from firstline.queue.entry import Entry, check_holder, freed
 from firstline.queue.service.desk import DESK, Hand, event_of, find, stream_of
-from firstline.queue.store import ENTRY_TO_CHANGE, EXPIRED, HELD_BY, LEASES, PERSON, SAVE_CLAIM, claim_row
+from firstline.queue.store import EXPIRED, HELD_BY, LEASES, PERSON, SAVE_CLAIM, claim_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class Proof:
     ticket_id: str | None = None
 
 
-def read_proof(key: bytes, caller: str, token: str | None, fence: int | None) -> Proof:
+def read_proof(key: bytes, token: str | None, fence: int | None) -> Proof:
     """Return what a claim token, or else a bare fence, shows.
 
     Raises:
-        StaleClaim: the token was not made for the caller.
+        StaleClaim: the token is none of ours.
 
     """
     if token is None:
         return Proof(fence)
     payload = unseal(key, token)
-    if payload is None or payload.get("agent") != caller:
-        raise StaleClaim("The Claim-Token is not one of yours. Claim the request again.")
+    if payload is None:
+        raise StaleClaim("The Claim-Token is not one of this desk. Claim the request again.")
     return Proof(int(payload["fence"]), str(payload["ticket_id"]))
 
 
@@ -52,8 +52,7 @@ async def _hold(unit: Unit, hand: Hand, reference: str, proof: Proof, *, leader:
         StaleClaim: the claim has ended, or is not theirs.
 
     """
-    found = await find(unit, reference)
-    entry = await unit.one(ENTRY_TO_CHANGE, ticket_id=found.ticket_id) or found
+    entry = await find(unit, reference, to_change=True)
     if proof.ticket_id not in (None, entry.ticket_id):
         raise StaleClaim("The Claim-Token belongs to another request. Send the one of this request.")
     check_holder(entry, hand.who.id, proof.fence, hand.now, leader=leader)
@@ -111,6 +110,7 @@ async def transfer(
     """
     entry = await _hold(unit, hand, reference, proof, leader=hand.leads)
     await _check_agent(unit, entry, agent)
+    # A new fence, or the former holder's token would go on being good for writes.
     moved = replace(entry, agent=agent, owner=agent, fence=entry.fence + 1, lease_expires_at=hand.until)
     await unit.run(SAVE_CLAIM, **claim_row(moved))
     events: list[QueueEvent] = [event_of(QueueTransferred, moved, hand.actor, note)]

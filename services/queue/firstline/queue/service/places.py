@@ -43,6 +43,7 @@ async def standing(unit: Unit, entry: Entry, now: datetime) -> Standing:
     """
     if entry.key is None:
         raise NoPlace(why_no_place(entry))
+    # One more than is counted tells "exactly 1,000" from "at least 1,000".
     turns = await _count(unit, turn_of(entry.key), entry.key.since, entry.key.position, None)
     rules = await rules_at(unit, now)
     ahead = sum(turns.values())
