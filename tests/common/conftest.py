@@ -1,6 +1,5 @@
 """Stores on files of their own, with the tables that every service has and one of facts; a clock that tests move."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,27 +50,25 @@ def ports(clock: ManualClock) -> Ports:
 
 
 @pytest.fixture(scope="session")
-def schema() -> list[str]:
-    """Return the statements that make the tables."""
-    engine = sa.create_engine("sqlite://")
-    METADATA.create_all(engine)
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the content of a store's file that has its tables and no row."""
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
-        statements = [str(row[0]) for row in connection.exec_driver_sql(made)]
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    METADATA.create_all(engine)
     engine.dispose()
-    return statements
+    return path.read_bytes()
 
 
 @pytest.fixture
-def make_file(tmp_path: Path, schema: list[str]) -> Callable[[str], Path]:
-    """Return a function that makes a store's file with its tables, where it is not there yet."""
+def make_file(tmp_path: Path, empty_store: bytes) -> Callable[[str], Path]:
+    """Return a function that makes a store's file, where it is not there yet."""
 
     def make(name: str) -> Path:
         path = tmp_path / f"{name}.db"
         if not path.exists():
-            connection = sqlite3.connect(path)
-            connection.executescript(";\n".join(["PRAGMA journal_mode = WAL", *schema]))
-            connection.close()
+            path.write_bytes(empty_store)
         return path
 
     return make

@@ -349,15 +349,14 @@ def _deliveries(seed: int) -> tuple[dict[str, int], list[list[Envelope]]]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 async def test_any_order_with_any_duplicates_ends_alike(
-    make_file: Callable[[str], Path], ports: Ports, seed: int
+    tmp_path: Path, empty_store: bytes, ports: Ports, seed: int
 ) -> None:
     """However events are shuffled, repeated and batched, each is applied once, in its stream's order; none is kept."""
     lengths, batches = _deliveries(seed)
-    path = make_file("template")
-    for leftover in path.parent.glob("shuffled*"):
+    for leftover in tmp_path.iterdir():
         leftover.unlink()
-    path.with_name("shuffled.db").write_bytes(path.read_bytes())
-    store = SqliteStore(path.with_name("shuffled.db"), ports)
+    (tmp_path / "shuffled.db").write_bytes(empty_store)
+    store = SqliteStore(tmp_path / "shuffled.db", ports)
     await store.open()
     try:
         inbox = Inbox(store, {"ticket.noted": _follow}, ports.clock)
