@@ -173,3 +173,17 @@ async def test_a_refused_reply_keeps_its_words(verb: str, visitor: Visit) -> Non
     assert answer.status_code == {"reply": 422, "close": 409}[verb]
     assert said in answer.text
     assert "kept words" in answer.text
+
+
+async def test_answered_questions_are_asked_no_more(visitor: Visit) -> None:
+    """Answers given in their own fields are read by the specialist, and what was answered is not asked again (4.2)."""
+    client, specialist = await visitor("client"), await visitor("specialist")
+    number = await _sent(client, topic="usage")
+    page = await client.open(f"/requests/{number}")
+    assert "Which steps lead to the problem?" in page.text
+    page = await client.send(f"/requests/{number}/reply", **{"field-steps": "Open the shop.", "field-version": "24.1"})
+    assert "Which steps lead to the problem?\nOpen the shop." in page.text
+    assert page.text.count("Which steps lead to the problem?") == 1
+    assert page.text.count("What did you expect, and what happens instead?") == 1
+    page = await specialist.open(f"/console/{number}")
+    assert "Which version do you use, or is it the cloud service?\n24.1" in page.text

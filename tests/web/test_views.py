@@ -206,3 +206,17 @@ def test_buttons_say_what_they_do(status: str, allowed: list[str], reply: str, *
     """The button's words tell whether a message is a reply, a reopening or a new request."""
     can = views.abilities(ticket(status=status, allowed=allowed))
     assert (can.reply, bool(can.close)) == (reply, close)
+
+
+def test_answers_stand_below_what_was_written(ticket: Make) -> None:
+    """A reply holds the free words and each answered question with its answer; unanswered ones are left out."""
+    missing = [
+        {"field": "version", "question": "Which version?"},
+        {"field": "backup", "question": "Is there a backup?"},
+    ]
+    asked = views.questions(ticket(missing_information=missing))
+    assert views.with_answers("Hello.", asked, {"backup": "Yes."}) == "Hello.\n\nIs there a backup?\nYes."
+    assert views.with_answers("", asked, {"version": "24", "backup": "No."}) == (
+        "Which version?\n24\n\nIs there a backup?\nNo."
+    )
+    assert views.with_answers("", asked, {}) == ""

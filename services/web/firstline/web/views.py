@@ -134,6 +134,14 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question for information that is lacking, and the field that its answer fills (clause 4.2)."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Abilities:
     """What the reader may do with a request: the words on the buttons, empty where it is not possible."""
 
@@ -367,9 +375,15 @@ def notices(request: Json, policy: Json) -> list[str]:
     return said + ([entitlement] if entitlement else [])
 
 
-def questions(request: Json) -> list[str]:
+def questions(request: Json) -> list[Question]:
     """Return the questions whose answers would shorten the way to a solution (clause 4.2)."""
-    return [missing["question"] for missing in request["missing_information"]]
+    return [Question(missing["field"], one_line(missing["question"])) for missing in request["missing_information"]]
+
+
+def with_answers(words: str, asked: Sequence[Question], answers: Mapping[str, str]) -> str:
+    """Return a message with the answers to questions below what was written freely; `answers` goes by field."""
+    found = [f"{question.text}\n{answers[question.field]}" for question in asked if question.field in answers]
+    return "\n\n".join(part for part in (words, *found) if part)
 
 
 def abilities(request: Json) -> Abilities:

@@ -136,15 +136,18 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
 
 @router.post("/requests/{reference}/reply")
 async def reply(posted: PostingFiles, reference: Reference) -> Response:
-    """Add a message with its files; one to an ended request opens it again, or starts a new one that follows it."""
+    """Add a message with its files and answers; one to an ended request reopens it, or starts one that follows it."""
     visit = posted.visit
     kept, wrong = await forms.take_files(posted, await visit.desk.policy())
-    wrong = {**forms.empty(posted, {"body": "Write what you want to say."}), **wrong}
+    asked = views.questions(await visit.desk.ticket(reference))
+    answers = {question.field: words for question in asked if (words := posted.text(f"field-{question.field}"))}
+    body = views.with_answers(posted.text("body"), asked, answers)
+    wrong = {**({} if body else {"body": "Write what you want to say."}), **wrong}
     if wrong:
         return await _request(visit, reference, forms.refused(posted, forms.lacking(wrong), kept), 422)
-    body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept]}
+    sent = {"body": body, "attachment_ids": [file.id for file in kept], "fields": answers}
     try:
-        told = await visit.desk.act(reference, "messages", body, key=forms.key_of(posted))
+        told = await visit.desk.act(reference, "messages", sent, key=forms.key_of(posted))
     except Refusal as refusal:
         if refusal.slug == SENT_BEFORE:
             return visit.go(f"/requests/{reference}?done=before")
