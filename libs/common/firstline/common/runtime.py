@@ -77,7 +77,7 @@ class Runtime:
         await self.store.close()
 
     async def settle(self) -> int:
-        """Do all work that is due now; return how much that was."""
+        """Do all work that is due now; return how much was done since the last call."""
         return sum([await worker.drain() for worker in self.workers])
 
     async def check_ready(self) -> None:

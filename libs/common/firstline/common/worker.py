@@ -49,6 +49,7 @@ class Worker:
         self._next_due = next_due
         self._poll_seconds = poll_seconds
         self._turn = asyncio.Lock()
+        self._done = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -65,11 +66,11 @@ class Worker:
         self._task = None
 
     async def drain(self) -> int:
-        """Do all that is due now; return how much that was."""
-        done = 0
+        """Do all that is due now; return how much was done since the last call, by itself or for this one."""
         async with self._turn:
             while count := await self._step():
-                done += count
+                self._done += count
+            done, self._done = self._done, 0
         return done
 
     async def _run(self) -> None:
@@ -87,7 +88,9 @@ class Worker:
 
     async def _take_turn(self) -> int:
         async with self._turn:
-            return await self._step()
+            count = await self._step()
+            self._done += count
+            return count
 
     async def _rest(self) -> None:
         """Wait until somebody wakes us, something falls due, or the polling interval is over."""
