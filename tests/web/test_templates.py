@@ -9,7 +9,7 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, forms, views
+from firstline.web import board, forms, letters, views
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
 from firstline.web.session import Session
@@ -91,7 +91,7 @@ def shown(
             "rules": forms.file_rules(policy), "number": item["number"], "subject": text, "title": text, "text": text,
             "link": {"href": "/requests", "text": text}, "wrong": {"title": text, "text": text},
             "rows": [views.row(item, now)], "older": text, "stage": views.Stage(text, text, text, "yours"),
-            "letters": views.letters(messages, now, staff=True), "notices": [text],
+            "letters": letters.letters(messages, now, staff=True), "notices": [text],
             "questions": [views.Question("x", text)],
             "can": views.Abilities("Send reply", text, ended=True),
             "topics": [views.topic(topic) for topic in policy["scope"]["topics"]],

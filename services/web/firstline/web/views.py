@@ -1,28 +1,17 @@
-"""What the portal's pages show, made from the API's answers: state in words, next step, correspondence (clause 4.4)."""
+"""What the portal's pages show, made from the API's answers: state in words, next step, what is asked (clause 4.4)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from firstline.web.words import Piece, count, instant, one_line, pieces, since, size, stamp
+from firstline.web.words import count, instant, one_line, since, stamp
 
 Json = Mapping[str, Any]
 Tone = Literal["waiting", "yours", "done"]
 """Who has the next step: us or somebody else, the reader, nobody."""
 
 SPECIALIST: Final = "a specialist"
-PICTURES: Final = ("image/png", "image/gif", "image/jpeg")
-
-_FILE_KINDS: Final = {
-    "image/png": "PNG picture",
-    "image/gif": "GIF picture",
-    "image/jpeg": "JPG picture",
-    "application/zip": "ZIP archive",
-    "application/vnd.rar": "RAR archive",
-    "application/pdf": "PDF",
-    "text/plain": "Text",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +38,6 @@ class Place:
     ahead: int
     at_least: bool
     claimed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FileCard:
-    """A file of a message (clause 4.6).
-
-    Attributes:
-        id: the attachment's ID.
-        name: its name on one line.
-        kind: what it is, in words.
-        size: how large it is, in words.
-        picture: browsers can show it in place.
-        reason: why it was not kept; None where it was.
-
-    """
-
-    id: str
-    name: str
-    kind: str
-    size: str
-    picture: bool
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One message of a correspondence (clause 4.4).
-
-    Attributes:
-        id: the message's ID.
-        author: who wrote it, always with some name.
-        side: `client` or `staff`.
-        internal: a note that clients never see.
-        at: when it was written, in words.
-        iso: the same instant for machines (RFC 3339).
-        role: what the author is to the reader, empty where that needs no word.
-        body: what was written, its web addresses apart.
-        files: the files that came with it.
-        marks: short remarks on how it came in.
-
-    """
-
-    id: str
-    author: str
-    side: str
-    internal: bool
-    at: str
-    iso: str
-    role: str
-    body: tuple[Piece, ...]
-    files: tuple[FileCard, ...]
-    marks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,55 +232,6 @@ def _short_state(request: Json) -> tuple[str, Tone]:
         mine = request["waiting_cause"] == "client"
         return ("Waits for you", "yours") if mine else ("Waits for others", "waiting")
     return known[request["status"]]
-
-
-def letters(messages: Sequence[Json], now: datetime, *, staff: bool) -> list[Letter]:
-    """Return a correspondence as staff or clients see it, oldest first; notes are for staff."""
-    return [_letter(message, now, staff=staff) for message in messages if staff or message["audience"] == "public"]
-
-
-def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:
-    """Return a message as it is shown."""
-    at = instant(message["created_at"])
-    author = message["author"]
-    marks = ["by e-mail"] if message["channel"] == "email" else []
-    marks += ["automatic"] if message["automatic"] else []
-    # Whether to trust a sender is for staff to judge; the client knows who wrote.
-    marks += ["sender not verified"] if staff and not message["verified"] else []
-    return Letter(
-        id=message["id"],
-        author=one_line(author["name"] or ("Helpdesk" if author["side"] == "staff" else "Client")),
-        side=author["side"],
-        internal=message["audience"] == "internal",
-        at=stamp(at, now),
-        iso=at.isoformat(),
-        role=_role(message, staff=staff),
-        body=pieces(message["body"]),
-        files=tuple(file_card(attachment) for attachment in message["attachments"]),
-        marks=tuple(marks),
-    )
-
-
-def _role(message: Json, *, staff: bool) -> str:
-    """Return what the author is to the reader; clients need no word for themselves."""
-    if message["audience"] == "internal":
-        return "internal note"
-    if message["author"]["side"] == "staff":
-        return "specialist"
-    return "client" if staff else ""
-
-
-def file_card(attachment: Json) -> FileCard:
-    """Return a file as its card shows it."""
-    kept = attachment["status"] == "ok"
-    return FileCard(
-        id=attachment["id"],
-        name=one_line(attachment["name"]),
-        kind=_FILE_KINDS.get(attachment["type"], "File"),
-        size=size(attachment["size"]),
-        picture=kept and attachment["type"] in PICTURES,
-        reason=None if kept else attachment["reason"] or "This file was not kept.",
-    )
 
 
 def topic(given: Json) -> Topic:

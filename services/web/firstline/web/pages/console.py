@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Response
 
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, forms, views
+from firstline.web import board, forms, letters
 from firstline.web.client import Json, Refusal
 from firstline.web.forms import Draft
 from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
@@ -96,7 +96,7 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
     shown = {
         "work": board.work(ticket, policy, await visit.entry(ticket["id"]), reader),
         "queue": await _queue_pane(visit, policy, reader),
-        "letters": views.letters(await visit.desk.messages(reference), visit.now, staff=True),
+        "letters": letters.letters(await visit.desk.messages(reference), visit.now, staff=True),
         "context": board.context(ticket, policy, clocks, organization, visit.now),
         "circumstances": board.options(policy, "delay"),
         "aborts": board.options(policy, "abort"),

@@ -7,7 +7,7 @@ import httpx
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from firstline.web import forms, views
+from firstline.web import forms, letters, views
 from firstline.web.client import Refusal
 from firstline.web.forms import Draft
 from firstline.web.visit import Posting, PostingFiles, Visit, Visiting
@@ -125,7 +125,7 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "stage": views.stage(item, policy, place, last_side, visit.now),
         "notices": views.notices(item, policy),
         "questions": views.questions(item),
-        "letters": views.letters(messages, visit.now, staff=False),
+        "letters": letters.letters(messages, visit.now, staff=False),
         "can": views.abilities(item),
     }
     rules = forms.file_rules(policy)
