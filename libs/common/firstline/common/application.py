@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from firstline.common import problems
@@ -22,7 +21,12 @@ VERSION = "0.1.0"
 JSON_LIMIT = 1024 * 1024
 """Bytes of a request body, unless its operation says otherwise."""
 
-_bearer = HTTPBearer(auto_error=False, description="A token from sign-in, `POST /v1/tokens` or `firstline token`.")
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token from sign-in, `POST /v1/tokens` or `firstline token`.",
+}
 Dependency = Callable[..., Awaitable[Any]]
 
 
@@ -35,13 +39,12 @@ def permit(operation: str) -> Dependency:
     """
     TABLE[operation]
 
-    async def permitted(
-        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> Access:
-        if credentials is None:
+    async def permitted(request: Request) -> Access:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("Send a token in the header Authorization: Bearer <token>.")
         runtime: Runtime = request.app.state.runtime
-        return access(operation, runtime.verifier.principal(credentials.credentials))
+        return access(operation, runtime.verifier.principal(token.strip()))
 
     permitted.operation = operation  # type: ignore[attr-defined]
     return permitted
@@ -140,6 +143,7 @@ def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas.update(problem_schemas())
+    document["components"]["securitySchemes"] = {"bearer": BEARER}
     for route in _api_routes(app):
         if not route.include_in_schema:
             continue
@@ -159,6 +163,8 @@ def problem_schemas() -> dict[str, Any]:
 def _say_permission(operation: dict[str, Any], row: str) -> None:
     who = "anybody" if row == PUBLIC else ", ".join(f"{role}: {near}" for role, near in TABLE[row].items())
     operation["x-permission"] = row
+    if row != PUBLIC:
+        operation["security"] = [{"bearer": []}]
     operation["description"] = f"{operation.get('description', '')}\n\nWho may: {who}.".strip()
 
 

@@ -43,6 +43,7 @@ class LogRow:
     hash: str | None
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 COLUMNS = "id, stream, version, type, time, subject, data, data_hash, traceparent, position, hash"
 STREAM_EVENTS = Sql(
     f"SELECT {COLUMNS} FROM log_event WHERE stream = :stream AND version > :after ORDER BY version LIMIT :limit",  # noqa: S608
@@ -135,5 +136,5 @@ def envelope_text(row: LogRow, source: str, log: str) -> str:
         "datacontenttype": "application/json",
         "dataschema": f"/v1/schemas/{row.type}",
     }
-    text = json.dumps({name: value for name, value in members.items() if value is not None}, separators=(",", ":"))
+    text = _encode({name: value for name, value in members.items() if value is not None})
     return f'{text[:-1]},"data":{row.data or "{}"}}}'

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -24,6 +24,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/internal/log"})
 """Asked for every few seconds by machines: neither logged nor traced."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Named in figures; others are counted together, because anybody may invent some."""
 
 _log = structlog.get_logger(__name__)
 _propagator = TraceContextTextMapPropagator()
@@ -71,6 +74,15 @@ def configure_traces(service: str, share: float, otlp_endpoint: str | None) -> N
     trace.set_tracer_provider(provider)
 
 
+def _carrier(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers that name a caller's trace."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in headers
+        if name in (b"traceparent", b"tracestate")
+    }
+
+
 class Observed:
     """ASGI middleware: a span, a log line and two figures for each request."""
 
@@ -85,6 +97,7 @@ class Observed:
         self._answers = Counter(
             "firstline_http_answers", "Requests answered.", ["service", "method", "route", "status"], registry=registry
         )
+        self._series: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request and say how it went."""
@@ -100,20 +113,22 @@ class Observed:
                 status = message["status"]
             await send(message)
 
-        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        with self._tracer.start_as_current_span(
-            f"{scope['method']} {self._service}", _propagator.extract(carrier), SpanKind.SERVER
-        ):
+        parent = _propagator.extract(_carrier(scope["headers"]))
+        with self._tracer.start_as_current_span(f"{scope['method']} {self._service}", parent, SpanKind.SERVER):
             try:
                 await self._app(scope, receive, watch)
             finally:
                 self._note(scope, status, self._clock.monotonic() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "(none)")
-        method = scope["method"]
-        self._seconds.labels(self._service, method, route).observe(seconds)
-        self._answers.labels(self._service, method, route, status).inc()
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        series = (method, getattr(scope.get("route"), "path", "(none)"), status)
+        if series not in self._series:
+            labels = (self._service, *series[:2])
+            self._series[series] = (self._seconds.labels(*labels), self._answers.labels(*labels, status))
+        histogram, counter = self._series[series]
+        histogram.observe(seconds)
+        counter.inc()
         _log.info(
             "request answered",
             service=self._service,

@@ -334,7 +334,7 @@ def _failed(error: Exception) -> bool:
 
 
 def _undo(connection: sqlite3.Connection) -> None:
-    """End the transaction at hand, if there is one; where even that fails, the next group is refused and tries again."""
+    """End the transaction at hand, if there is one; where even that fails, the next group is refused too."""
     with contextlib.suppress(sqlite3.Error):
         connection.rollback()
 

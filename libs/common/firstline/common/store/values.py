@@ -13,14 +13,18 @@ from typing import Any
 from firstline.common.errors import Invalid
 from firstline.common.store.port import Value
 
+Kept = str | int | float | bytes | None
+"""What SQLite itself knows."""
+
 Reader = Callable[[tuple[Any, ...]], Any]
 
 
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _LARGEST = 2**63 - 1
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def to_sqlite(value: Value) -> str | int | float | bytes | None:
+def to_sqlite(value: Value) -> Kept:
     """Return the parameter as SQLite keeps it.
 
     Raises:
@@ -28,19 +32,18 @@ def to_sqlite(value: Value) -> str | int | float | bytes | None:
         Invalid: what no store can keep: NUL and half characters in texts, numbers without end or beyond 64 bits.
 
     """
-    match value:
-        case str():
-            return _whole(value)
-        case None | bytes():
-            return value
-        case int():
-            return _small(value)
-        case float():
-            return _finite(value)
-        case datetime():
-            return time_text(value)
-        case _:
-            return _json_text(value)
+    adapt: Callable[[Any], Kept] = _ADAPTERS.get(type(value), _by_kind)
+    return adapt(value)
+
+
+def _by_kind(value: Any) -> Kept:
+    """Adapt a value of a subclass, such as an enumeration's member, as its kind is adapted."""
+    kind = next((known for known in (str, int, float, bytes, datetime) if isinstance(value, known)), dict)
+    return _ADAPTERS[kind](value)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _whole(text: str) -> str:
@@ -70,7 +73,7 @@ def _finite(number: float) -> float:
 
 def _json_text(value: object) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _encode(value)
     except ValueError as error:
         raise Invalid("A number is not finite. Send one that is.") from error
     if _NUL_IN_JSON.search(text):
@@ -89,9 +92,26 @@ def time_text(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(f"naive time {value}")
     try:
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        instant = value if value.tzinfo is UTC else value.astimezone(UTC)
+        return f"{instant.isoformat(timespec='microseconds')[:26]}Z"
     except OverflowError as error:
         raise Invalid("A time lies outside the years 1 to 9999. Send another.") from error
+
+
+_ADAPTERS: Mapping[type, Callable[[Any], Kept]] = types.MappingProxyType(
+    {
+        str: _whole,
+        int: _small,
+        bool: _same,
+        float: _finite,
+        bytes: _same,
+        types.NoneType: _same,
+        datetime: time_text,
+        dict: _json_text,
+        list: _json_text,
+        tuple: _json_text,
+    }
+)
 
 
 def reader_for(into: type[Any]) -> Reader:
