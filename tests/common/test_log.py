@@ -73,6 +73,12 @@ async def test_subjects_are_tickets(store: SqliteStore, ports: Ports, stream: st
     assert [row.subject for row in await events_of(store, stream)] == [subject]
 
 
+async def test_a_subject_may_be_said(store: SqliteStore, ports: Ports) -> None:
+    """Where the stream's name does not hold the ticket the producer names it."""
+    await store.write(lambda unit: Log(ports).append(unit, "clock/9", noted(), subject="1"))
+    assert [row.subject for row in await events_of(store, "clock/9")] == ["1"]
+
+
 async def test_concurrent_appends_leave_no_gap(store: SqliteStore, ports: Ports) -> None:
     """Sixty concurrent units on three streams leave versions 1 to n in each, whichever of them fail."""
     log = Log(ports)
