@@ -1,6 +1,5 @@
 """Composed mails: what comes out is what was meant, read with two parsers and by the raw lines (check 9)."""
 
-
 import email
 import email.policy
 import re

@@ -1,6 +1,7 @@
 """The policy walked through HTTP and SMTP, as a client, a stranger and a specialist live it."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -139,12 +140,16 @@ def test_automatic_mail_is_answered_by_nothing(desk: LiveDesk, agent: httpx.Clie
     assert desk.mails(robot) == []
 
 
+def _is_queued(client: httpx.Client, ticket_id: str) -> bool:
+    return client.get(f"/v1/queue/{ticket_id}").status_code == 200
+
+
 def test_a_recovery_is_taken_out_of_turn(desk: LiveDesk, client: httpx.Client, agent: httpx.Client) -> None:
     """A recovery that came later is claimed before an ordinary request that came first."""
     ordinary = submit(client, subject="A question")
     recovery = submit(client, subject="The site is down", recovery="full")
     for ticket in (ordinary, recovery):
-        eventually(lambda ticket=ticket: client.get(f"/v1/queue/{ticket['id']}").status_code == 200)
+        eventually(partial(_is_queued, client, ticket["id"]))
     places = [client.get(f"/v1/queue/{ticket['id']}").json()["position"] for ticket in (ordinary, recovery)]
     assert places[1] < places[0]
     taken = agent.post("/v1/queue/claims", json={})
