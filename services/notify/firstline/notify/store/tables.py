@@ -67,6 +67,7 @@ class DeliveryTable(NotifyTable, table=True):
         _partial("ix_delivery_due", ("channel", "next_at", "id"), "state = 'pending'"),
         _partial("ix_delivery_endpoint_due", ("endpoint_id", "next_at", "id"), "state = 'pending'"),
         _partial("ix_delivery_stranger", ("created_at",), "automatic AND kind = 'acknowledgement_unknown_sender'"),
+        _partial("ix_delivery_answer", ("ticket_id", "recipient"), "automatic"),
         sa.Index("ix_delivery_recipient", "recipient", "created_at"),
         sa.Index("ix_delivery_ticket", "ticket_id", "id"),
         sa.Index("ix_delivery_state", "state", "id"),

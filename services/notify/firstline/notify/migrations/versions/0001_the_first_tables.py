@@ -67,6 +67,13 @@ def upgrade() -> None:
         sa.Column("finished_at", UtcTime()),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
     )
+    op.create_index(
+        "ix_delivery_answer",
+        "delivery",
+        ["ticket_id", "recipient"],
+        sqlite_where=sa.text("automatic"),
+        postgresql_where=sa.text("automatic"),
+    )
     op.create_index("ix_delivery_channel", "delivery", ["channel", "id"])
     op.create_index(
         "ix_delivery_due",
