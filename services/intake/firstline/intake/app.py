@@ -17,6 +17,7 @@ from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import judge_mails
 
 MAIL_POLL_SECONDS = 30.0
+ROUTERS = (tickets.router, verbs.router, attachments.router, mails.router, policy.router)
 
 
 def create_app(
@@ -48,16 +49,10 @@ def create_app(
     smtp = _smtp(desk, mail, *listen) if listen else None
 
     async def start() -> None:
-        wake = runtime.store.listen(MAIL_CHANNEL)
-        mail_worker = Worker(
-            "intake: mail",
-            lambda: judge_mails(desk, parser, mail),
-            runtime.ports,
-            wake=wake,
-            poll_seconds=MAIL_POLL_SECONDS,
-        )
-        await runtime.start(works=[mail_worker])
+        await runtime.store.open()
+        # Before any work begins: an open request is changed under the policy that it was taken under.
         await runtime.store.write(lambda unit: publish_policy(desk, unit))
+        await runtime.start(works=[_mail_worker(desk, parser, mail)])
         if smtp is not None:
             await smtp.start()
 
@@ -67,12 +62,22 @@ def create_app(
         await runtime.stop()
         await parser.stop()
 
-    routers = [tickets.router, verbs.router, attachments.router, mails.router, policy.router]
     larger = {"/v1/attachments": attachments.FORM_LIMIT}
-    app = build_app(runtime, "Firstline intake", routers, start=start, stop=stop, larger_bodies=larger)
+    app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=larger)
     app.state.intake = desk
     app.state.smtp = smtp
     return app
+
+
+def _mail_worker(desk: Desk, parser: Parser, mail: MailSettings) -> Worker:
+    """Return the worker that judges mails as they come."""
+    return Worker(
+        "intake: mail",
+        lambda: judge_mails(desk, parser, mail),
+        desk.ports,
+        wake=desk.store.listen(MAIL_CHANNEL),
+        poll_seconds=MAIL_POLL_SECONDS,
+    )
 
 
 def _smtp(desk: Desk, mail: MailSettings, host: str, port: int) -> InboundSmtp:

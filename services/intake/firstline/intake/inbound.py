@@ -29,6 +29,8 @@ Reason = Literal[
     "returned_mail",
     "no_number",
     "unknown_number",
+    "channel_not_official",
+    "licence_not_active",
 ]
 
 

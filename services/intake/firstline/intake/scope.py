@@ -193,11 +193,12 @@ def missing_information(
     return tuple(
         asked
         for asked in rule.required
-        if not _answered(fields.get(asked.field)) and not _answered(members.get(asked.field))
+        if not answered(fields.get(asked.field)) and not answered(members.get(asked.field))
     )
 
 
-def _answered(value: object) -> bool:
+def answered(value: object) -> bool:
+    """Say whether a field holds something."""
     if isinstance(value, str):
         return bool(value.strip())
     return value is not None and (not isinstance(value, Sequence | Mapping) or len(value) > 0)

@@ -14,6 +14,8 @@ Side = Literal["client", "staff"]
 SUBJECT_LIMIT = 300
 BODY_LIMIT = 200_000
 """Characters of a subject and of a message."""
+FREE_JSON_LIMIT = 16_384
+"""Bytes of what a client may keep with a request as JSON: `fields` and `metadata`, each."""
 
 
 @dataclass(frozen=True, slots=True)

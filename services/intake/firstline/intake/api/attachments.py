@@ -42,7 +42,7 @@ async def download_file(
     """Download a file; browsers are told to save it, not to run it."""
     attachment = await desk.store.read(lambda unit: readable_attachment(unit, access, attachment_id))
     if attachment.file_key is None:
-        raise NotFound("No file with this ID is here for you. Check the ID.")
+        raise NotFound("Nothing with this ID is here for you. Check the ID.")
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(attachment.name, safe='')}",
         "Content-Length": str(attachment.size),

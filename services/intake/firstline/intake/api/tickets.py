@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from firstline.common.addresses import normal_address, read_number
 from firstline.common.application import json_answer, permit
 from firstline.common.errors import Fault, Invalid
 from firstline.common.log import STREAM_EVENTS
@@ -13,14 +14,14 @@ from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit, Value
 from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here
-from firstline.intake.schemas.given import JSON_LIMIT, TicketIn, size_of
+from firstline.intake.schemas.given import TicketIn
 from firstline.intake.schemas.shown import HistoryOut, TicketOut, Verdict, ticket_out, verdict_out
 from firstline.intake.service.change import side_of
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.requester import Named, new_ticket
 from firstline.intake.service.submission import NewTicket, check, submit
-from firstline.intake.store.tickets import list_tickets
-from firstline.intake.ticket import allowed
+from firstline.intake.store.tickets import Participant, Wanted, list_tickets
+from firstline.intake.ticket import Ticket, allowed
 
 router = APIRouter(prefix="/v1/tickets", tags=["requests"])
 HISTORY_LIMIT = 1000
@@ -42,7 +43,7 @@ async def submit_request(
     new = await _new(desk, access, body)
     retry = await retry_here(request, access, idempotency_key)
     people = sorted({new.requester.email, *(person.email for person in new.copied)})
-    answer = await submit(desk, new, retry, lambda ticket, _judged: document(desk, access, ticket, people))
+    answer = await submit(desk, access, new, retry, lambda ticket: document(desk, access, ticket, people))
     return json_answer(answer.body, answer.status, answer.etag)
 
 
@@ -60,12 +61,9 @@ async def _new(desk: Desk, access: Access, body: TicketIn) -> NewTicket:
     """Return the body as a new request of whoever it is for.
 
     Raises:
-        Invalid: fields or metadata are too large, or the requester is not one the caller may name.
+        Invalid: the requester is not one the caller may name.
 
     """
-    for name in ("fields", "metadata"):
-        if size_of(getattr(body, name)) > JSON_LIMIT:
-            raise Invalid("The request is too large.", faults=(Fault(f"/{name}", f"At most {JSON_LIMIT} bytes."),))
     values: dict[str, Any] = body.model_dump(exclude={"requester", "channel", "attachment_ids"})
     named = Named(**body.requester.model_dump()) if body.requester else None
     return await desk.store.read(
@@ -91,30 +89,42 @@ async def list_requests(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> Page[TicketOut]:
     """List requests that you may see, newest first."""
-    filters = _filters(locals(), q)
+    equal: dict[str, Value] = {
+        "status": status,
+        "tier": tier,
+        "topic": topic,
+        "urgency": urgency,
+        "waiting_cause": waiting_cause,
+        "organization_id": organization_id,
+        "external_ref": external_ref,
+    }
     if updated_after is not None and updated_after.tzinfo is None:
         fault = Fault("#query/updated_after", "Give the time zone, such as 2026-11-23T06:00:00Z.")
         raise Invalid("A time without its zone can't be compared.", faults=(fault,))
     place = desk.cursors.read("tickets", cursor)
-    after = str(place[0]) if place else None
-    found = await desk.store.read(lambda unit: list_tickets(unit, access, filters, updated_after, after, limit + 1))
+    people = [normal_address(address) for address in (requester, q if q and "@" in q else None) if address]
+    if q is not None and "@" not in q:
+        equal["number"] = read_number(q) or q
+    wanted = Wanted(
+        equal={name: value for name, value in equal.items() if value is not None},
+        people=tuple(people),
+        updated_after=updated_after,
+        after=str(place[0]) if place else None,
+        limit=limit + 1,
+    )
+    found, participants = await desk.store.read(lambda unit: list_tickets(unit, access, wanted))
+    more = desk.cursors.write("tickets", [found[limit - 1].id]) if len(found) > limit else None
+    return Page[TicketOut](items=_documents(desk, access, found[:limit], participants), next=more)
+
+
+def _documents(desk: Desk, access: Access, tickets: list[Ticket], participants: list[Participant]) -> list[TicketOut]:
     now, side = desk.now(), side_of(access.principal)
     items = []
-    for ticket in found[:limit]:
+    for ticket in tickets:
         policy, _ = desk.policies.of(ticket.policy_version)
-        items.append(ticket_out(ticket, allowed(ticket, side, policy.closing.reopen_window, now)))
-    more = desk.cursors.write("tickets", [items[-1].id]) if len(found) > limit else None
-    return Page[TicketOut](items=items, next=more)
-
-
-def _filters(given: dict[str, Any], q: str | None) -> dict[str, Value]:
-    names = ("status", "tier", "topic", "urgency", "waiting_cause", "organization_id", "external_ref", "requester")
-    filters: dict[str, Value] = {name: given[name] for name in names if given[name] is not None}
-    if q is not None:
-        filters["requester" if "@" in q else "number"] = q.strip()
-    if "requester" in filters:
-        filters["requester"] = str(filters["requester"]).lower()
-    return filters
+        people = [person.address for person in participants if person.ticket_id == ticket.id]
+        items.append(ticket_out(ticket, allowed(ticket, side, policy.closing.reopen_window, now), people))
+    return items
 
 
 @router.get("/{reference}", response_model=TicketOut)

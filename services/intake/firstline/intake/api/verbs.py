@@ -66,16 +66,24 @@ async def add_message(body: MessageIn, here: Annotated[Call, Depends(call("ticke
         ticket = here.document(change, told.ticket)
         return 201, f'{{"id":"{told.message_id}","ticket":{ticket},"follows":null}}', etag_of(told.ticket.version)
 
-    if body.audience == "public":
-        return await here.answer(public)
-    _check_note(here.access, body)
-    return await here.answer(internal)
+    _check_message(here.access, body)
+    return await here.answer(public if body.audience == "public" else internal)
 
 
-def _check_note(access: Access, body: MessageIn) -> None:
-    if not access.principal.is_staff:
+def _check_message(access: Access, body: MessageIn) -> None:
+    """Refuse what would be left aside in silence.
+
+    Raises:
+        Forbidden: a note by somebody else than staff.
+        Invalid: fields by staff, or a note with attachments.
+
+    """
+    if body.audience == "internal" and not access.principal.is_staff:
         raise Forbidden("Internal notes are for staff. Send the message with audience public.")
-    if body.attachment_ids:
+    if body.fields and access.principal.is_staff:
+        fault = Fault("/fields", "Leave them out; they are the client's answers.")
+        raise Invalid("Fields come from the client's side.", faults=(fault,))
+    if body.audience == "internal" and body.attachment_ids:
         fault = Fault("/attachment_ids", "Leave them out, or attach them to a public message.")
         raise Invalid("A note takes no attachments.", faults=(fault,))
 

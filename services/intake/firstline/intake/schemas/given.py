@@ -1,17 +1,62 @@
 """Request bodies: an unknown member is a mistake and is refused."""
 
 import json
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
-from firstline.intake.ticket import BODY_LIMIT, SUBJECT_LIMIT
+from firstline.intake.ticket import BODY_LIMIT, FREE_JSON_LIMIT, SUBJECT_LIMIT
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=SUBJECT_LIMIT)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=BODY_LIMIT)]
-Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-AttachmentIds = Annotated[list[str], Field(max_length=20, description="IDs from `POST /v1/attachments`.")]
-JSON_LIMIT = 16_384
+T = TypeVar("T")
+DEPTH_LIMIT = 20
+LARGEST = 2**63 - 1
+
+
+def _without_nul(text: str) -> str:
+    """Refuse the one character that PostgreSQL can't keep; half characters are refused by pydantic."""
+    if "\0" in text:
+        raise ValueError("Remove the NUL character (U+0000).")
+    return text
+
+
+def _keepable(value: T) -> T:
+    """Refuse free JSON that could not be kept, or not be given back unchanged: too much, too deep, no real values."""
+    waiting: list[tuple[Any, int]] = [(value, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > DEPTH_LIMIT:
+            raise ValueError(f"Nest at most {DEPTH_LIMIT} levels.")
+        if isinstance(part, dict | list):
+            inside = [*part, *part.values()] if isinstance(part, dict) else part
+            waiting += [(inner, depth + 1) for inner in inside]
+        else:
+            _check_plain(part)
+    if len(json.dumps(value).encode()) > FREE_JSON_LIMIT:
+        raise ValueError(f"At most {FREE_JSON_LIMIT} bytes as JSON.")
+    return value
+
+
+def _check_plain(value: object) -> None:
+    match value:
+        case str():
+            _without_nul(value)
+            if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+                raise ValueError("A text holds half a character (a lone surrogate). Send it as UTF-8.")
+        case int() if abs(value) > LARGEST:
+            raise ValueError("A number has more than 64 bits. Send it as text.")
+        case float() if not math.isfinite(value):
+            raise ValueError("A number is not finite. Send it as text.")
+
+
+NoNul = AfterValidator(_without_nul)
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=SUBJECT_LIMIT), NoNul]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=BODY_LIMIT), NoNul]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NoNul]
+Remark = Annotated[str, StringConstraints(max_length=2000), NoNul]
+AttachmentIds = Annotated[list[Short], Field(max_length=20, description="IDs from `POST /v1/attachments`.")]
+FreeJson = Annotated[dict[str, Any], AfterValidator(_keepable)]
+DocRefs = Annotated[list[dict[str, Any] | str], Field(max_length=20), AfterValidator(_keepable)]
 
 
 class Body(BaseModel):
@@ -57,11 +102,11 @@ class TicketIn(Body):
     product: Short | None = None
     version: Short | None = None
     licence_key: Short | None = Field(None, description="Looked up and not kept; its last four characters are.")
-    fields: dict[str, Any] = Field({}, description="Required information of the topic, by field.")
-    doc_refs: list[dict[str, Any] | str] = Field([], max_length=20, description="Documentation that was read.")
+    fields: FreeJson = Field({}, description="Required information of the topic, by field; up to 16 KB.")
+    doc_refs: DocRefs = Field([], description="Documentation that was read.")
     attachment_ids: AttachmentIds = []
     external_ref: Short | None = Field(None, description="Your system's name for it, once in your organisation.")
-    metadata: dict[str, Any] = Field({}, description="Yours to use; given back unchanged, up to 16 KB.")
+    metadata: FreeJson = Field({}, description="Yours to use; given back unchanged, up to 16 KB.")
 
 
 class MessageIn(Body):
@@ -70,7 +115,7 @@ class MessageIn(Body):
     body: Text
     audience: Literal["public", "internal"] = "public"
     attachment_ids: AttachmentIds = []
-    fields: dict[str, Any] = Field({}, description="Answers to questions for missing information.")
+    fields: FreeJson = Field({}, description="Answers to questions for missing information (the client's side).")
 
 
 class ScopeIn(Body):
@@ -101,13 +146,13 @@ class WaitIn(Body):
 
     cause: Literal["client", "third_party", "release"]
     circumstance: Short | None = Field(None, description="A circumstance of the policy that delays (clause 4.8).")
-    note: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    note: Remark | None = None
 
 
 class ResumeIn(Body):
     """Waiting is over."""
 
-    note: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    note: Remark | None = None
 
 
 class ResolveIn(Body):
@@ -128,8 +173,3 @@ class ReopenIn(Body):
     """What is still wrong."""
 
     body: Text
-
-
-def size_of(value: object) -> int:
-    """Return the bytes of a value as JSON."""
-    return len(json.dumps(value).encode())

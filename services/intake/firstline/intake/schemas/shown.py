@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from firstline.common.permissions import Principal
+from firstline.common.permissions import STAFF, Principal
 from firstline.intake.scope import Judgement
 from firstline.intake.store.mails import Mail
 from firstline.intake.store.messages import Attached, Attachment, Message
@@ -237,8 +237,8 @@ def verdict_out(judgement: Judgement, topic: str | None, policy_version: str) ->
 
 
 def message_out(message: Message, attached: Sequence[Attached], reader: Principal) -> MessageOut:
-    """Return a message's document; a client does not learn the ID of who answers."""
-    hidden = message.side == "staff" and not reader.is_staff
+    """Return a message's document; a client does not learn the ID of staff, not even where they wrote for a client."""
+    hidden = message.author_role in STAFF and not reader.is_staff
     return MessageOut(
         id=message.id,
         ticket_id=message.ticket_id,

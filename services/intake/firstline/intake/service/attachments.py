@@ -1,7 +1,7 @@
 """Files that come with messages (clause 4.6): stored first, judged by content, bound to one message."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.permissions import Access
@@ -75,17 +75,28 @@ async def upload(desk: Desk, uploader: str, file: Upload, chunks: AsyncIterator[
         fault = Fault("/file", advice_of(policy, verdict))
         raise FileRefused(advice_of(policy, verdict), faults=(fault,), clause="4.6", extra={"reason": verdict.reason})
     attachment = _attachment(desk, uploader, file, verdict, stored.key, stored.size, stored.sha256, None)
-    await desk.store.write(lambda unit: unit.run(INSERT_ATTACHMENT, **attachment_row(attachment)))
+    try:
+        await desk.store.write(lambda unit: unit.run(INSERT_ATTACHMENT, **attachment_row(attachment)))
+    except Exception:
+        await desk.files.delete(stored.key)  # nobody has been told its ID
+        raise
     return attachment
 
 
-async def keep_mailed(desk: Desk, uploader: str, file: Upload, content: bytes, sha256: str) -> Attachment:
-    """Return a mail's file, kept if the policy takes it; of a refused one the reason stays (reading A18)."""
+async def keep_mailed(
+    desk: Desk, uploader: str, file: Upload, content: bytes, sha256: str, *, room: bool
+) -> Attachment:
+    """Return a mail's file, kept if the policy takes it; of a refused one the reason stays (reading A18).
+
+    `room` says whether the message may have one more.
+    """
     policy = desk.policies.current
     rules = rules_of(policy)
     verdict = await desk.ports.offload(lambda: judge(file.name, file.declared_type, content, rules))
     key, reason = None, advice_of(policy, verdict) if verdict.status != "ok" else None
-    if verdict.status == "ok":
+    if verdict.status == "ok" and not room:
+        verdict, reason = replace(verdict, status="rejected"), policy.attachments.advice.count
+    elif verdict.status == "ok":
         key = (await desk.files.put(_once(content), len(content))).key
     return _attachment(desk, uploader, file, verdict, key, len(content), sha256, reason)
 
@@ -135,14 +146,14 @@ async def usable_attachments(desk: Desk, unit: Unit, uploader: str, ids: tuple[s
     if not ids:
         return ()
     most = desk.policies.current.attachments.max_count
-    if len(set(ids)) > most:
-        fault = Fault("/attachment_ids", desk.policies.current.attachments.advice.count)
-        raise Invalid("Too many files for one message.", faults=(fault,), clause="4.6")
     found = {a.id: a for a in await unit.all(ATTACHMENTS, ids=ids) if a.uploader == uploader}
     for index, wanted in enumerate(ids):
         if wanted not in found:
             fault = Fault(f"/attachment_ids/{index}", "Upload the file first, as the same user, and use its ID.")
             raise Invalid("There is no such attachment of yours.", faults=(fault,))
+    if sum(attachment.file_key is not None for attachment in found.values()) > most:
+        fault = Fault("/attachment_ids", desk.policies.current.attachments.advice.count)
+        raise Invalid("Too many files for one message.", faults=(fault,), clause="4.6")
     if await unit.all(ALREADY_ATTACHED, ids=ids):
         raise AttachmentUsed("An attachment came with another message before. Upload the file again.")
     return tuple(found[wanted] for wanted in dict.fromkeys(ids))
@@ -157,12 +168,17 @@ async def readable_attachment(unit: Unit, access: Access, attachment_id: str) ->
     """
     attachment = await unit.one(ATTACHMENT, id=attachment_id)
     if attachment is None or attachment.file_key is None:
-        raise NotFound("No file with this ID is here for you. Check the ID.")
+        raise _nothing_here()
     place = await unit.one(ATTACHMENT_PLACE, id=attachment_id)
     if place is None and attachment.uploader != access.principal.id:
-        raise NotFound("No file with this ID is here for you. Check the ID.")
+        raise _nothing_here()
     if place is not None:
         await find_for(unit, access, place.ticket_id)
         if place.audience == "internal" and not access.principal.is_staff:
-            raise NotFound("No file with this ID is here for you. Check the ID.")
+            raise _nothing_here()
     return attachment
+
+
+def _nothing_here() -> NotFound:
+    """Return what is said of every ID out of reach, whether there is such a file, such a request, or neither."""
+    return NotFound("Nothing with this ID is here for you. Check the ID.")

@@ -1,10 +1,12 @@
 """Messages and notes (clauses 4.4, 4.7): what a message from either side does to its request."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from firstline.common.errors import Fault, Invalid
 from firstline.common.events import (
     AttachmentRef,
     Author,
@@ -15,11 +17,12 @@ from firstline.common.events import (
     TicketResumed,
 )
 from firstline.common.permissions import Principal
+from firstline.intake.scope import answered
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import Change
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
-from firstline.intake.ticket import Side, Ticket, demand_text, within_window
+from firstline.intake.ticket import FREE_JSON_LIMIT, Side, Ticket, demand_text, within_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,7 @@ class Told:
 
 def author_of(principal: Principal, side: Side) -> Author:
     """Return the caller as the author of a message."""
-    return Author(
-        id=principal.id, address=principal.email, name=principal.name, role=principal.role.value, side=side
-    )
+    return Author(id=principal.id, address=principal.email, name=principal.name, role=principal.role.value, side=side)
 
 
 async def reply(change: Change, message: NewMessage) -> Told:
@@ -91,10 +92,20 @@ async def _client_reply(change: Change, message: NewMessage) -> Told:
 
 
 def _fill(change: Change, fields: Mapping[str, Any]) -> None:
-    """Take answers to questions for missing information, and ask no more for them (clause 4.2)."""
-    if fields:
-        left = [missing for missing in change.ticket.missing_information if missing["field"] not in fields]
-        change.become(fields={**change.ticket.fields, **fields}, missing_information=left)
+    """Take answers to questions for missing information, and ask no more for them (clause 4.2).
+
+    Raises:
+        Invalid: with those given before they are too many.
+
+    """
+    if not fields:
+        return
+    together = {**change.ticket.fields, **fields}
+    if len(json.dumps(together).encode()) > FREE_JSON_LIMIT:
+        fault = Fault("/fields", f"All fields of a request may have {FREE_JSON_LIMIT} bytes as JSON; write a text.")
+        raise Invalid("The fields are too large.", faults=(fault,))
+    left = [missing for missing in change.ticket.missing_information if not answered(fields.get(missing["field"]))]
+    change.become(fields=together, missing_information=left)
 
 
 def reopened(change: Change, side: Side, at: datetime) -> None:
@@ -166,7 +177,7 @@ async def _attach(change: Change, message_id: str, attachments: tuple[Attachment
 
 async def _follow(change: Change, message: NewMessage) -> Told:
     """Start a new request that follows one which ended too long ago (POLICY reading A9)."""
-    old = change.ticket
+    old, rest = change.ticket, message.fields
     new = NewTicket(
         subject=old.subject,
         body=demand_text(message.body),
@@ -178,10 +189,11 @@ async def _follow(change: Change, message: NewMessage) -> Told:
         author_name=message.author.name,
         uploader=message.uploader,
         organization_id=old.organization_id,
-        topic=old.topic,
+        # The policy in force may have dropped the topic since.
+        topic=old.topic if old.topic in change.desk.policies.rules.topics else None,
         product=old.product,
         version=old.product_version,
-        fields=old.fields,
+        fields={**old.fields, **rest},
         attachment_ids=message.attachment_ids,
         follows=old.id,
     )

@@ -1,11 +1,11 @@
 """Mail that comes in (clauses 4.1, 4.4): kept before it is accepted, then judged once, with exactly one outcome."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firstline.common.errors import Invalid
 from firstline.common.events import Actor, Author, Origin, TicketHeldMail
+from firstline.common.files import Stored
 from firstline.common.log import CHANNEL
 from firstline.common.permissions import STAFF, Role
 from firstline.common.store.port import Insertion, Unit, Value
@@ -27,9 +27,9 @@ from firstline.intake.service.correspondence import NewMessage, note, reply
 from firstline.intake.service.desk import SYSTEM, Desk
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
-from firstline.intake.store.mails import DECIDE, INSERT_MAIL, SAME_MAIL, PendingMail
+from firstline.intake.store.mails import DECIDE, INSERT_MAIL, SAME_MAIL, STILL_PENDING, PendingMail
 from firstline.intake.store.messages import INSERT_ATTACHMENT, Attachment
-from firstline.intake.store.tickets import PARTICIPANTS, TICKET, TICKET_BY_NUMBER
+from firstline.intake.store.tickets import PARTICIPANTS, TICKET_BY_NUMBER, TICKET_TO_CHANGE
 from firstline.intake.ticket import BODY_LIMIT
 
 MAIL_CHANNEL = "mail"
@@ -73,6 +73,14 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
 
     """
     stored = await desk.files.put(_once(raw), RAW_LIMIT)
+    try:
+        return await _keep_row(desk, stored, mail_from, rcpt_to)
+    except Exception:
+        await desk.files.delete(stored.key)  # a peer that tries again for days must not fill the disk
+        raise
+
+
+async def _keep_row(desk: Desk, stored: Stored, mail_from: str, rcpt_to: tuple[str, ...]) -> str:
     mail_id = desk.ports.ids.new()
     row: dict[str, Value] = {
         "id": mail_id,
@@ -95,15 +103,35 @@ async def read_mail(desk: Desk, pending: PendingMail, mail: ParsedMail, payloads
     """Judge and keep the files of a mail that has been parsed."""
     most = desk.policies.current.attachments.max_count
     uploader = f"mail:{pending.id}"
-    kept = [
-        await keep_mailed(desk, uploader, Upload(a.name, a.declared_type), payloads[a.index], a.sha256)
-        for a in mail.attachments[:most]
-    ]
+    kept: list[Attachment] = []
+    try:
+        for file in mail.attachments:
+            room = sum(attachment.file_key is not None for attachment in kept) < most
+            named = Upload(file.name, file.declared_type)
+            kept.append(await keep_mailed(desk, uploader, named, payloads[file.index], file.sha256, room=room))
+    except Exception:
+        await discard_files(desk, kept)
+        raise
     return Read(pending, mail, tuple(kept))
 
 
-async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read) -> Decision:
-    """Decide what becomes of a mail and do it, all in one transaction."""
+async def discard_files(desk: Desk, attachments: Iterable[Attachment]) -> None:
+    """Delete the bytes of attachments that came into no request."""
+    for attachment in attachments:
+        if attachment.file_key is not None:
+            await desk.files.delete(attachment.file_key)
+
+
+async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read) -> Decision | None:
+    """Decide what becomes of a mail and do it, all in one transaction; None if it has its outcome already.
+
+    Raises:
+        ChannelNotOfficial: the policy registers nothing by mail.
+        LicenceNotActive: it registers no request in this state of the licence.
+
+    """
+    if await unit.one(STILL_PENDING, id=read.pending.id) is None:
+        return None
     mail, print_ = read.mail, fingerprint(read.mail)
     same = await unit.one(SAME_MAIL, fingerprint=print_) if print_ else None
     sender = await unit.one(PERSON_BY_EMAIL, email=mail.from_address) if mail.from_address else None
@@ -146,7 +174,7 @@ async def _carry_out(desk: Desk, unit: Unit, read: Read, decision: Decision, sen
 
 
 async def _change(desk: Desk, unit: Unit, ticket_id: str, actor: Actor) -> Change:
-    ticket = await unit.one(TICKET, id=ticket_id)
+    ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
     assert ticket is not None  # the candidate was read in this transaction
     return Change(desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), actor)
 
@@ -172,7 +200,7 @@ async def _keep_attachments(unit: Unit, read: Read) -> tuple[str, ...]:
 
 
 async def _open(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
-    """Make a new request of a mail; a policy that registers no such request refuses it."""
+    """Make a new request of a mail."""
     mail = read.mail
     name = mail.from_name or (sender.name if sender else None)
     new = NewTicket(
@@ -189,10 +217,7 @@ async def _open(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: 
         uploader=read.uploader,
         attachment_ids=await _keep_attachments(unit, read),
     )
-    try:
-        composed = compose(desk, new, await check(desk, unit, new))
-    except Invalid as refusal:
-        return replace(decision, outcome=Outcome.REFUSED, reason=refusal.slug)  # type: ignore[arg-type]
+    composed = compose(desk, new, await check(desk, unit, new))
     for sql, given in composed.rows:
         await unit.run(sql, **given)
     unit.announce(CHANNEL)

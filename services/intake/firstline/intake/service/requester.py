@@ -44,10 +44,11 @@ async def new_ticket(
         raise Invalid("A request through the API can't be one by mail.", faults=(fault,), clause="4.1")
     requester, organization_id = await _requester(unit, principal, named)
     partner = principal.role is Role.PARTNER
+    takes_part = partner and not is_organization(principal) and principal.email != requester.email
     return NewTicket(
         **{**values, "body": demand_text(values["body"])},
         requester=requester,
-        copied=(_self(principal),) if partner and principal.email != requester.email else (),
+        copied=(_self(principal),) if takes_part else (),
         organization_id=organization_id,
         origin=Origin(channel="partner_api" if partner and channel == "api" else channel),
         actor=actor_of(principal),
@@ -59,14 +60,27 @@ async def new_ticket(
     )
 
 
+def is_organization(principal: Principal) -> bool:
+    """Say whether the caller is an organisation's own program, whose address receives no mail (RFC 2606)."""
+    return principal.email.endswith(".invalid")
+
+
 def _self(principal: Principal) -> Requester:
     return Requester(principal.email, principal.name, principal.id)
 
 
 async def _requester(unit: Unit, principal: Principal, named: Named | None) -> tuple[Requester, str | None]:
     """Return whose request it is, and their organisation."""
+    if named is None and is_organization(principal):
+        fault = Fault("/requester", "Name the person whom the acknowledgement and the answers go to.")
+        raise Invalid(
+            "Your key acts for an organisation, which has no mail address. Say whose request it is.", faults=(fault,)
+        )
     email = normal_address(named.email) if named else principal.email
     person = await unit.one(PERSON_BY_EMAIL, email=email)
+    # A partner learns nothing of other organisations' people by naming their addresses.
+    if person is not None and principal.role is Role.PARTNER and person.organization_id != principal.organization_id:
+        person = None
     if email == principal.email:
         language = (named.language if named else None) or (person.language if person else None)
         name = (named.name if named else None) or principal.name or (person.name if person else None)

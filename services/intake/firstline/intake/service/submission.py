@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from firstline.common.addresses import new_number
@@ -20,6 +21,7 @@ from firstline.common.events import (
 from firstline.common.events import Scope as ScopePart
 from firstline.common.log import APPEND, CHANNEL
 from firstline.common.paging import etag_of
+from firstline.common.permissions import Access
 from firstline.common.policy.model import EntitlementState
 from firstline.common.store.port import Insertion, Sql, Unit, Value
 from firstline.intake.scope import Judgement, Recovery, Submission, judge
@@ -28,7 +30,14 @@ from firstline.intake.service.change import recipients_of, row_of
 from firstline.intake.service.desk import Desk
 from firstline.intake.store.directory import LICENCE_BY_KEY, LICENCE_OF_ORGANIZATION, Licence
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
-from firstline.intake.store.tickets import INSERT_PARTICIPANT, INSERT_TICKET, TICKET_BY_REF, Participant
+from firstline.intake.store.tickets import (
+    INSERT_PARTICIPANT,
+    INSERT_TICKET,
+    PARTICIPANTS,
+    TICKET_BY_OWN_REF,
+    TICKET_BY_REF,
+    Participant,
+)
 from firstline.intake.ticket import Side, Ticket
 
 NUMBER_TRIES = 5
@@ -36,7 +45,7 @@ Row = tuple[Sql[None], Mapping[str, Value]]
 
 
 class ExternalRefTaken(Conflict):
-    """The organisation has a request with this external_ref already; `ticket_id` and `number` name it."""
+    """The organisation has a request with this external_ref; `ticket_id` and `number` name it where it is in reach."""
 
     title = "This external_ref is in use"
 
@@ -148,12 +157,14 @@ def _entitlement(licence: Licence | None, now: datetime) -> EntitlementState:
     return "active" if licence.active_until is None or licence.active_until > now else "expired"
 
 
-async def submit(desk: Desk, new: NewTicket, retry: Retry | None, render: Callable[[Ticket, Judged], str]) -> Answer:
+async def submit(
+    desk: Desk, access: Access, new: NewTicket, retry: Retry | None, render: Callable[[Ticket], str]
+) -> Answer:
     """Store a request durably; return the answer made by `render`, or the one given before to the same retry.
 
     Raises:
         Invalid: see `check`.
-        ExternalRefTaken: the organisation has a request with this reference.
+        ExternalRefTaken: the organisation, or the client without one, has a request with this reference.
         IdempotencyKeyReused: the key came with another body before.
 
     """
@@ -167,7 +178,7 @@ async def submit(desk: Desk, new: NewTicket, retry: Retry | None, render: Callab
         return known or _lost()
     for _ in range(NUMBER_TRIES):
         composed = compose(desk, new, judged)
-        body, etag = render(composed.ticket, judged), etag_of(composed.ticket.version)
+        body, etag = render(composed.ticket), etag_of(composed.ticket.version)
         rows = composed.rows
         if retry is not None:
             rows = ((STORE, answer_row(retry, 201, body, etag, desk.now())), *rows)
@@ -176,7 +187,7 @@ async def submit(desk: Desk, new: NewTicket, retry: Retry | None, render: Callab
         known, judged = await desk.store.read(look)
         if known is not None or judged is None:
             return known or _lost()
-        await desk.store.read(lambda unit: _check_reference(unit, new))
+        await desk.store.read(partial(_check_reference, access=access, ticket=composed.ticket))
     raise Unavailable("No free number was found; nothing was stored. Try again.", retry_after=1)
 
 
@@ -184,16 +195,24 @@ def _lost() -> Answer:
     raise Unavailable("The answer given before can't be read now. Try again.", retry_after=1)
 
 
-async def _check_reference(unit: Unit, new: NewTicket) -> None:
-    if new.external_ref is None:
+async def _check_reference(unit: Unit, access: Access, ticket: Ticket) -> None:
+    """Refuse a reference that is taken, and name the request that has it to whoever may see that one."""
+    taken = await _with_reference(unit, ticket)
+    if taken is None:
         return
-    taken = await unit.one(TICKET_BY_REF, organization_id=new.organization_id, external_ref=new.external_ref)
-    if taken is not None:
-        raise ExternalRefTaken(
-            f"{taken.number} has this external_ref already; read that one, or send another reference.",
-            faults=(Fault("/external_ref", "Use a reference once in your organisation."),),
-            extra={"ticket_id": taken.id, "number": taken.number},
-        )
+    people = frozenset(person.address for person in await unit.all(PARTICIPANTS, ticket_id=taken.id))
+    seen = access.covers(people, taken.organization_id)
+    raise ExternalRefTaken(
+        f"{taken.number if seen else 'Another request'} has this external_ref already; send another reference.",
+        faults=(Fault("/external_ref", "Use a reference once in your organisation."),),
+        extra={"ticket_id": taken.id, "number": taken.number} if seen else None,
+    )
+
+
+async def _with_reference(unit: Unit, ticket: Ticket) -> Ticket | None:
+    if ticket.organization_id is not None:
+        return await unit.one(TICKET_BY_REF, organization_id=ticket.organization_id, external_ref=ticket.external_ref)
+    return await unit.one(TICKET_BY_OWN_REF, requester_email=ticket.requester_email, external_ref=ticket.external_ref)
 
 
 def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
@@ -217,8 +236,7 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
 
 
 def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
-    now, judgement, licence = desk.now(), judged.judgement, judged.licence
-    scope = judgement.scope
+    now, licence = desk.now(), judged.licence
     return Ticket(
         id=desk.ports.ids.new(),
         number=new_number(desk.ports.random),
@@ -227,23 +245,9 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         waiting_cause=None,
         circumstance=None,
         close_reason=None,
-        subject=new.subject,
-        topic=new.topic,
-        tier=judgement.tier,
-        urgency=judgement.urgency,
-        urgency_provisional=judgement.urgency_provisional,
         urgency_reason=None,
-        recovery=new.recovery,
         complexity=None,
         language=new.requester.language or "en",
-        scope={
-            "verdict": scope.verdict,
-            "support_mode": scope.support_mode,
-            "reason": scope.reason,
-            "refer_to": scope.refer_to,
-        },
-        entitlement=judgement.entitlement,
-        missing_information=[{"field": m.field, "question": m.question} for m in judgement.missing_information],
         doc_required=False,
         policy_version=desk.policies.current.version,
         requester_id=new.requester.id,
@@ -251,22 +255,45 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         requester_name=new.requester.name,
         organization_id=new.organization_id or (licence.organization_id if licence else None),
         product=new.product or (licence.product if licence else None),
-        product_version=new.version,
         licence_last4=licence.last4 if licence else None,
-        fields=new.fields,
-        doc_refs=new.doc_refs,
-        external_ref=new.external_ref,
-        metadata=new.metadata,
-        channel=new.origin.channel,
-        verified=new.origin.verified,
-        follows=new.follows,
         reopen_count=0,
-        received_at=new.received_at,
         created_at=now,
         updated_at=now,
         resolved_at=None,
         closed_at=None,
+        **_as_sent(new),
+        **_as_judged(judged.judgement),
     )
+
+
+def _as_sent(new: NewTicket) -> dict[str, Any]:
+    """Return what a ticket keeps as it was sent."""
+    return {
+        "subject": new.subject,
+        "topic": new.topic,
+        "recovery": new.recovery,
+        "product_version": new.version,
+        "fields": new.fields,
+        "doc_refs": new.doc_refs,
+        "external_ref": new.external_ref,
+        "metadata": new.metadata,
+        "channel": new.origin.channel,
+        "verified": new.origin.verified,
+        "follows": new.follows,
+        "received_at": new.received_at,
+    }
+
+
+def _as_judged(judgement: Judgement) -> dict[str, Any]:
+    """Return what a ticket holds of the policy's judgement."""
+    return {
+        "tier": judgement.tier,
+        "urgency": judgement.urgency,
+        "urgency_provisional": judgement.urgency_provisional,
+        "scope": asdict(judgement.scope),
+        "entitlement": judgement.entitlement,
+        "missing_information": [asdict(missing) for missing in judgement.missing_information],
+    }
 
 
 def _message(new: NewTicket, ticket: Ticket, message_id: str) -> dict[str, Value]:

@@ -1,6 +1,6 @@
 """The verbs that move a request: triage, wait, resume, resolve, close, reopen (clauses 1.3, 2.1-2.3, 4.8)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from firstline.common.errors import Fault, Invalid
@@ -84,20 +84,15 @@ def _set_topic(change: Change, rules: Rulebook, topic: str) -> None:
     if rule is None:
         known = ", ".join(code for code in rules.topics if code)
         raise Invalid("There is no such topic.", faults=(Fault("/topic", f"Use one of: {known}."),))
-    ticket, scope = change.ticket, rule.scope
+    ticket = change.ticket
     members = {"product": ticket.product, "version": ticket.product_version, "doc_refs": ticket.doc_refs}
     members |= {"subject": ticket.subject, "body": "given", "licence_key": ticket.licence_last4}
     missing = missing_information(rule, ticket.fields, members)
     change.become(
         topic=topic,
         tier=rule.tier,
-        scope={
-            "verdict": scope.verdict,
-            "support_mode": scope.support_mode,
-            "reason": scope.reason,
-            "refer_to": scope.refer_to,
-        },
-        missing_information=[{"field": m.field, "question": m.question} for m in missing],
+        scope=asdict(rule.scope),
+        missing_information=[asdict(asked) for asked in missing],
     )
 
 
@@ -116,23 +111,23 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
 
     Raises:
         IllegalTransition: not from this status.
-        Invalid: the policy has no such circumstance that delays.
+        Invalid: the policy has no such circumstance that delays, or it makes a request wait for somebody else.
 
     """
     change.demand("wait", "staff")
-    _check_circumstance(change, circumstance, "delay")
+    _check_circumstance(change, circumstance, "delay", cause)
     change.become(status="waiting", waiting_cause=cause, circumstance=circumstance)
     change.say(TicketWaiting, cause=cause, circumstance=circumstance, note=note)
     return await change.save()
 
 
-def _check_circumstance(change: Change, code: str | None, effect: str) -> None:
+def _check_circumstance(change: Change, code: str | None, effect: str, cause: str | None = None) -> None:
     if code is None:
         return
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
-    known = policy.circumstance(code)
-    if known is None or known.effect != effect:
-        codes = ", ".join(c.code for c in policy.circumstances if c.effect == effect)
+    fitting = [known.code for known in policy.circumstances if known.effect == effect and known.cause in (None, cause)]
+    if code not in fitting:
+        codes = ", ".join(fitting)
         fault = Fault("/circumstance", f"Use one of: {codes}.")
         raise Invalid("The policy names no such circumstance.", faults=(fault,), clause="4.8")
 

@@ -51,6 +51,7 @@ PENDING = Sql(
     " LIMIT :limit",
     PendingMail,
 )
+STILL_PENDING = Sql("SELECT id FROM mail WHERE id = :id AND outcome IS NULL FOR UPDATE", str)
 SAME_MAIL = Sql("SELECT id FROM mail WHERE fingerprint = :fingerprint ORDER BY id LIMIT 1", str)
 DECIDE: Sql[None] = Sql(
     "UPDATE mail SET outcome = :outcome, reason = :reason, ticket_id = :ticket_id, duplicate_of = :duplicate_of,"

@@ -28,8 +28,14 @@ class TicketTable(IntakeTable, table=True):
 
     __tablename__ = "ticket"
     __table_args__ = (
-        sa.UniqueConstraint("organization_id", "external_ref"),
-        sa.Index("ix_ticket_requester", "requester_email", "id"),
+        sa.UniqueConstraint("external_ref", "organization_id"),
+        sa.Index(
+            "ix_ticket_own_ref",
+            "external_ref",
+            "requester_email",
+            unique=True,
+            **_partial("external_ref IS NOT NULL AND organization_id IS NULL"),
+        ),
         sa.Index("ix_ticket_organization", "organization_id", "id"),
         sa.Index("ix_ticket_status", "status", "id"),
         sa.Index("ix_ticket_updated_at", "updated_at"),

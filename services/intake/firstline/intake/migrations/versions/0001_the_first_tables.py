@@ -240,11 +240,17 @@ def upgrade() -> None:
         sa.Column("closed_at", UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket")),
         sa.UniqueConstraint("number", name=op.f("uq_ticket_number")),
-        sa.UniqueConstraint("organization_id", "external_ref", name=op.f("uq_ticket_organization_id_external_ref")),
+        sa.UniqueConstraint("external_ref", "organization_id", name=op.f("uq_ticket_external_ref_organization_id")),
     )
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.create_index("ix_ticket_organization", ["organization_id", "id"], unique=False)
-        batch_op.create_index("ix_ticket_requester", ["requester_email", "id"], unique=False)
+        batch_op.create_index(
+            "ix_ticket_own_ref",
+            ["external_ref", "requester_email"],
+            unique=True,
+            sqlite_where=sa.text("external_ref IS NOT NULL AND organization_id IS NULL"),
+            postgresql_where=sa.text("external_ref IS NOT NULL AND organization_id IS NULL"),
+        )
         batch_op.create_index("ix_ticket_status", ["status", "id"], unique=False)
         batch_op.create_index("ix_ticket_updated_at", ["updated_at"], unique=False)
 
@@ -315,7 +321,11 @@ def downgrade() -> None:
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.drop_index("ix_ticket_updated_at")
         batch_op.drop_index("ix_ticket_status")
-        batch_op.drop_index("ix_ticket_requester")
+        batch_op.drop_index(
+            "ix_ticket_own_ref",
+            sqlite_where=sa.text("external_ref IS NOT NULL AND organization_id IS NULL"),
+            postgresql_where=sa.text("external_ref IS NOT NULL AND organization_id IS NULL"),
+        )
         batch_op.drop_index("ix_ticket_organization")
 
     op.drop_table("ticket")
