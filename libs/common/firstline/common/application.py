@@ -1,7 +1,7 @@
 """The web application that every service is: routes, errors, health, figures, and the log for those who pull."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -87,19 +87,10 @@ def build_app(
         ValueError: a route declares no row of the permission table, or more than one.
 
     """
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await start()
-        try:
-            yield
-        finally:
-            await stop()
-
     app = FastAPI(
         title=title,
         version=VERSION,
-        lifespan=lifespan,
+        lifespan=_life(start, stop),
         docs_url=None,
         redoc_url=None,
         responses=problems.PROBLEM_RESPONSES,
@@ -118,6 +109,20 @@ def build_app(
     plain = app.openapi
     app.openapi = lambda: _complete(app, plain())  # type: ignore[method-assign]
     return app
+
+
+def _life(
+    start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await start()
+        try:
+            yield
+        finally:
+            await stop()
+
+    return lifespan
 
 
 def _operation_id(route: APIRoute) -> str:
