@@ -119,7 +119,7 @@ def test_pauses_grow_as_planned() -> None:
 def test_an_endpoint_down_for_72_hours_loses_nothing(plan: Plan, chance: float) -> None:
     """However chance falls, the last attempt comes after 72 hours and within one pause of them."""
     last = attempts(plan, chance)[-1]
-    assert HOURS_72 <= last - START <= HOURS_72 + plan.pauses[-1] * 1.2 + timedelta(seconds=1)
+    assert HOURS_72 < last - START <= HOURS_72 + plan.pauses[-1] * 1.2 + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("plan", [WEBHOOK_PLAN, MAIL_PLAN])
@@ -139,7 +139,7 @@ def test_an_endpoint_that_always_asks_for_a_day_is_given_up_too() -> None:
         step = next_step(judgement, WEBHOOK_PLAN, attempt=len(instants), first_at=START, now=now, chance=0.5)
         instants.append(now)
     assert step.state == "exhausted"
-    assert instants[-1] == START + HOURS_72
+    assert HOURS_72 < instants[-1] - START <= HOURS_72 + timedelta(days=1)
 
 
 @given(st.integers(1, 60), st.floats(0, 1, exclude_max=True), st.integers(0, 71 * 3600))

@@ -22,7 +22,7 @@ class Plan:
 
     Attributes:
         pauses: waits after the first, second ... attempt; the last one repeats.
-        keep: how long after the first attempt at least one more attempt is owed.
+        keep: after this long since the first attempt, one more attempt is owed and then no other.
         spread: the share of a pause that chance takes away or adds.
 
     """
@@ -117,7 +117,7 @@ def next_step(
     """
     if judgement.verdict != "retry":
         return Step(judgement.verdict, judgement.reason)
-    if now - first_at >= plan.keep:
+    if now - first_at > plan.keep:
         return Step("exhausted", judgement.reason)
     pause = plan.pauses[min(attempt, len(plan.pauses)) - 1]
     planned = now + pause * (1 - plan.spread + 2 * plan.spread * chance)
