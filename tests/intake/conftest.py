@@ -1,6 +1,6 @@
 """A whole intake service for each test that asks for it, on a folder of its own."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,9 @@ import structlog
 from firstline.common.policy.loader import load_policy
 from firstline.common.policy.model import Policy
 from firstline.common.store.migrate import migrate_sqlite
-from intake_world import World, open_world
+from intake_world import OpenWorld, World, open_world
 
 POLICY_FILE = Path(__file__).parents[2] / "policies" / "bitrix24.yaml"
-OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -179,7 +179,7 @@ async def test_replies_tell_who_wrote_what(world: World) -> None:
 
 
 async def test_events_carry_the_facts_of_their_verb(world: World) -> None:
-    """Waiting tells cause, circumstance and note; resuming its cause; closing reason and circumstance; reopening side."""
+    """Waiting and resuming tell cause and note, closing reason and circumstance, reopening by which side and when."""
     ticket = await world.submit(CLARA)
     await world.must(ticket, "wait", {"cause": "client", "circumstance": "incomplete", "note": "asked twice"})
     await world.must(ticket, "resume", {"note": "found it"})

@@ -2,8 +2,8 @@
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -38,6 +38,9 @@ DESK_ADDRESS = "support@firstline.example"
 SIGNER = Signer(new_key("test"), SystemClock())
 MOVING = ("log_relay", "alembic_version_intake")
 """Tables that change without anybody's doing."""
+
+
+OpenWorld = Callable[..., AbstractAsyncContextManager["World"]]
 
 
 def principal_of(who: str) -> Principal:
@@ -105,7 +108,8 @@ class World:
         answer = await self.verb(ticket, verb, body, who)
         assert answer.is_success, answer.text
         document: dict[str, Any] = answer.json()
-        return document.get("ticket", document)
+        shown: dict[str, Any] = document.get("ticket", document)
+        return shown
 
     async def messages(self, ticket: Mapping[str, Any], who: str = "agent:anna") -> list[dict[str, Any]]:
         """Return a request's messages."""
@@ -210,10 +214,10 @@ class World:
         self.clock.move(self.clock.now() + timedelta(**by))
 
 
-def picture() -> bytes:
-    """Return a small PNG."""
+def picture(form: str = "PNG") -> bytes:
+    """Return a small picture."""
     out = BytesIO()
-    Image.new("RGB", (4, 3), "navy").save(out, "PNG")
+    Image.new("RGB", (4, 3), "navy").save(out, form)
     return out.getvalue()
 
 
