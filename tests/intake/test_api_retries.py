@@ -114,7 +114,7 @@ async def test_clients_without_organisation_have_their_own_references(world: Wor
 
 
 async def test_a_reference_under_a_licence_counts_for_its_organisation(world: World) -> None:
-    """Who belongs to nobody and names a licence shares its organisation's references, and learns none of its numbers."""
+    """Who names a licence shares its organisation's references, and learns none of its numbers by that."""
     licence = {"id": "l1", "last4": "1234", "organization_id": "acme", "product": "shop", "active_until": None}
     digest = hashlib.sha256(b"LICENCE-1234").hexdigest()
     await world.tell("account.licence_changed", "licence/l1", key_sha256=digest, edition=None, **licence)

@@ -193,10 +193,10 @@ class World:
         facts = {"ticket_id": ticket["id"], "agent": agent, "fence": fence, "exp": expires.isoformat()}
         return seal(CLAIM_KEY, facts)
 
-    async def person(self, name: str, organization: str | None = None, **more: Any) -> None:
+    async def person(self, who: str, organization: str | None = None, **more: Any) -> None:
         """Let accounts tell of a person."""
-        facts = {"id": name, "email": f"{name}@shop.example", "role": "client", "active": True}
-        await self.tell("account.person_changed", f"person/{name}", **facts | {"organization_id": organization} | more)
+        facts = {"id": who, "email": f"{who}@shop.example", "role": "client", "active": True}
+        await self.tell("account.person_changed", f"person/{who}", **facts | {"organization_id": organization} | more)
 
     async def keep(self, raw: bytes, mail_from: str = "clara@shop.example", to: str = DESK_ADDRESS) -> str:
         """Take a mail in, without judging it; return its ID."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
+from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
 from firstline.common.events import (
     AccountLicenceChanged,
@@ -51,7 +52,7 @@ async def person_changed(_desk: Desk, unit: Unit, event: Envelope) -> None:
     await unit.run(
         SAVE_PERSON,
         id=data.id,
-        email=data.email.lower(),
+        email=normal_address(data.email),
         name=data.name,
         language=data.language,
         role=data.role,
