@@ -1,4 +1,4 @@
-"""A world of three organisations and every role: who sees and does what, and that the rest can't be told from nothing."""
+"""A world of three organisations and every role: who sees and does what; the rest can't be told from nothing."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def bare(answer: httpx.Response) -> tuple[int, dict[str, Any], list[str]]:
 
 @pytest.mark.parametrize("who", PEOPLE)
 async def test_everybody_sees_what_is_theirs(world: World, who: str) -> None:
-    """Reading, listing, searching and messages agree on what is in reach; beyond it every answer is that for nothing."""
+    """Reading, listing, searching and messages agree on what is in reach; beyond it all is as if nothing were there."""
     tickets = await populate(world)
     visible = PEOPLE[who]
     listed = (await world.get("/v1/tickets", who)).json()["items"]
@@ -124,8 +124,8 @@ async def test_notes_and_staff_ids_stay_inside(world: World) -> None:
     await world.must(ticket, "messages", {"body": "We see."}, "agent:id-of-anna")
     await world.must(ticket, "triage", {"urgency": "high", "reason": "Down."}, "agent:id-of-anna")
     await world.must(ticket, "wait", {"cause": "client", "note": "SECRET NOTE"}, "agent:id-of-anna")
-    for path in ("", f"/{ticket['id']}", f"/{ticket['id']}/messages"):
-        answers.append(await world.get(f"/v1/tickets{path}", "client:clara"))
+    paths = ("", f"/{ticket['id']}", f"/{ticket['id']}/messages")
+    answers += [await world.get(f"/v1/tickets{path}", "client:clara") for path in paths]
     for answer in answers:
         assert answer.is_success
         assert "SECRET NOTE" not in answer.text

@@ -148,7 +148,7 @@ class MailTable(IntakeTable, table=True):
     __tablename__ = "mail"
     __table_args__ = (
         sa.Index("ix_mail_pending", "id", **_partial("outcome IS NULL")),
-        sa.Index("ix_mail_fingerprint", "fingerprint"),
+        sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
     )
     id: str = Field(primary_key=True, sa_type=sa.CHAR(36))

@@ -163,7 +163,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mail")),
     )
     with op.batch_alter_table("mail", schema=None) as batch_op:
-        batch_op.create_index("ix_mail_fingerprint", ["fingerprint"], unique=False)
+        batch_op.create_index("ix_mail_fingerprint", ["fingerprint", "id"], unique=False)
         batch_op.create_index("ix_mail_outcome", ["outcome", "id"], unique=False)
         batch_op.create_index(
             "ix_mail_pending",

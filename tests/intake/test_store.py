@@ -1,0 +1,154 @@
+"""Intake's statements and tables: each prepares, fits its row, walks an index; migrations make what is defined."""
+
+import dataclasses
+import itertools
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from firstline.common.permissions import Access, Principal, Relation, Role
+from firstline.common.store.migrate import configuration
+from firstline.common.store.port import Sql
+from firstline.common.store.sqlite import sqlite_text
+from firstline.intake.store import directory, mails, messages, tables, tickets
+from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
+
+MODULES = (directory, mails, messages, tickets)
+STATEMENTS: dict[str, Sql[Any]] = {
+    name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
+}
+WHOLE = {"POLICIES"}
+"""Read once at start: a handful of rows."""
+READS = sorted(name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT"))
+CLIENT = Principal("clara", Role.CLIENT, "clara@shop.example")
+PARTNER = Principal("pia", Role.PARTNER, "pia@shop.example", "acme")
+REACHES = {
+    "own": Access(CLIENT, Relation.OWN),
+    "organization": Access(PARTNER, Relation.ORGANIZATION),
+    "any": Access(Principal("anna", Role.AGENT, "anna@shop.example"), Relation.ANY),
+}
+
+
+@pytest.fixture(scope="module")
+def database(empty_store: Path) -> Iterator[sqlite3.Connection]:
+    """Return a connection to a migrated store."""
+    connection = sqlite3.connect(empty_store)
+    yield connection
+    connection.close()
+
+
+def names_in(text: str) -> dict[str, Any]:
+    """Return a value for each parameter of a statement."""
+    return {name: name for name in re.findall(r":(\w+)", text)} | {"limit": 1}
+
+
+def explained(database: sqlite3.Connection, sql: Sql[Any]) -> list[str]:
+    """Return the steps in which SQLite would do a statement."""
+    text = sqlite_text(sql.text)
+    given = names_in(text) | dict.fromkeys(re.findall(r"json_each\(:(\w+)\)", text), "[]")
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {text}", given)]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_prepares(database: sqlite3.Connection, name: str) -> None:
+    """The database understands the statement, and its columns are as many as its row class has fields."""
+    sql = STATEMENTS[name]
+    text = sqlite_text(sql.text)
+    given = names_in(text) | dict.fromkeys(re.findall(r"json_each\(:(\w+)\)", text), "[]")
+    cursor = database.execute(text, given)
+    columns = [] if cursor.description is None else [column[0] for column in cursor.description]
+    if sql.into is type(None):
+        assert columns == []
+    elif dataclasses.is_dataclass(sql.into):
+        assert columns == [field.name for field in dataclasses.fields(sql.into)]
+    else:
+        assert len(columns) == 1
+    database.rollback()
+
+
+@pytest.mark.parametrize("name", [name for name in READS if name not in WHOLE])
+def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str) -> None:
+    """No statement reads a whole table; those in the order of an index don't sort."""
+    plan = explained(database, STATEMENTS[name])
+    table_steps = [step for step in plan if re.match(r"(SCAN|SEARCH) (?!json_each)", step)]
+    assert table_steps != []
+    partial = [step for step in table_steps if step.startswith("SCAN") and "ix_mail_pending" in step]
+    assert [step for step in table_steps if not step.startswith("SEARCH")] == partial
+    sorts = any("ORDER BY" in step for step in plan)
+    assert not sorts or name in ("PERSON_BY_EMAIL", "LICENCE_OF_ORGANIZATION", "ATTACHED"), plan
+
+
+@pytest.mark.parametrize("near", REACHES)
+def test_every_list_walks_an_index(database: sqlite3.Connection, near: str) -> None:
+    """Whatever the filters, a list goes along an index: by participant or organisation for those who see not all."""
+    filters = [(), *itertools.combinations(EQUALITIES, 1), *itertools.combinations(EQUALITIES, 2)]
+    for names, people, after in itertools.product(filters, ((), ("kim@shop.example",)), (None, "id")):
+        equal: dict[str, Any] = dict.fromkeys(names, "x")
+        wanted = Wanted(equal, people, datetime(2026, 1, 1, tzinfo=UTC) if after else None, after)
+        sql, given = listing(REACHES[near], wanted)
+        assert set(given) == set(re.findall(r":(\w+)", sql.text))
+        plan = explained(database, sql)
+        scans = [step for step in plan if re.match(r"SCAN (t|p|o)\b", step)]
+        if near == "any" and not people:
+            assert all("USING INDEX" in step for step in scans), (names, plan)
+            few = "external_ref" in names  # one an organisation
+            assert few or not any("TEMP B-TREE" in step for step in plan), (names, plan)
+        else:
+            assert scans == [], (names, people, plan)
+
+
+@pytest.mark.parametrize(
+    ("near", "people", "index"),
+    [
+        ("own", (), "ix_participant_address"),
+        ("organization", (), "ix_participant_address"),
+        ("organization", (), "ix_ticket_organization"),
+        ("any", ("kim@shop.example",), "ix_participant_address"),
+    ],
+)
+def test_hot_lists_walk_their_own_index(
+    database: sqlite3.Connection, near: str, people: tuple[str, ...], index: str
+) -> None:
+    """A client's list begins at their address, a partner's at their organisation too, and neither sorts a walk."""
+    plan = explained(database, listing(REACHES[near], Wanted({}, people, after="id"))[0])
+    assert any(index in step for step in plan), plan
+    if near != "organization":
+        assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> None:
+    """Tables and indexes of a migrated store are those of the definitions, conditions of partial indexes included."""
+    command.check(configuration("intake", f"sqlite:///{empty_store}"))
+    defined = sa.create_engine(f"sqlite:///{tmp_path / 'defined.db'}")
+    tables.METADATA.create_all(defined)
+    with defined.connect() as connection:
+        expected = {row[0]: row[1] for row in connection.execute(sa.text(_INDEXES))}
+    defined.dispose()
+    migrated = sqlite3.connect(empty_store)
+    made = dict(migrated.execute(_INDEXES).fetchall())
+    migrated.close()
+    assert made == expected
+    assert len(made) > 8
+
+
+_INDEXES = (
+    "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name NOT LIKE 'alembic%'"
+)
+
+
+def test_migrations_can_be_taken_back(tmp_path: Path) -> None:
+    """Downgrading leaves nothing but the history's own table, and upgrading again works."""
+    config = configuration("intake", f"sqlite:///{tmp_path / 'intake.db'}")
+    for _ in range(2):
+        command.upgrade(config, "head")
+        command.downgrade(config, "base")
+    connection = sqlite3.connect(tmp_path / "intake.db")
+    names = connection.execute("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    connection.close()
+    assert {name for (name,) in names} == {"alembic_version_intake"}
