@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -64,9 +64,11 @@ class CountedCommits:
 
 
 @pytest.fixture
-def commits(ports: Ports) -> CountedCommits:
-    """Return a count of commits."""
-    return CountedCommits(ports)
+def commits(ports: Ports) -> Iterator[CountedCommits]:
+    """Return a count of commits; at the end none is held up."""
+    counted = CountedCommits(ports)
+    yield counted
+    counted.free.set()
 
 
 @pytest.fixture

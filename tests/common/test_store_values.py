@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import pytest
@@ -230,6 +231,27 @@ def test_column_types_have_no_affinity_to_numbers() -> None:
     assert [kind.compile(on_sqlite) for kind in (UtcTime(), JsonText(), Serial)] == ["TEXT", "TEXT", "INTEGER"]
     typed = [kind.compile(on_postgresql) for kind in (UtcTime(), JsonText(), Serial)]
     assert typed == ["TIMESTAMP WITH TIME ZONE", "JSONB", "BIGINT"]
+
+
+class Colour(StrEnum):
+    """Texts with names."""
+
+    RED = "red"
+    BAD = "a\0"
+
+
+class Size(IntEnum):
+    """Numbers with names."""
+
+    LARGE = 3
+
+
+async def test_members_of_enumerations_are_kept_as_their_value(store: SqliteStore) -> None:
+    """A member of a text or number enumeration is stored as what it stands for, and refused like it."""
+    found = await _stored(store, name=Colour.RED, number=Size.LARGE)
+    assert (found.name, found.number) == ("red", 3)
+    with pytest.raises(Invalid):
+        to_sqlite(Colour.BAD)
 
 
 async def test_ids_of_digits_stay_text(store: SqliteStore) -> None:

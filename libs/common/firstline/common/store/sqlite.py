@@ -245,9 +245,7 @@ class SqliteStore:
             await self._begin(connection)
             self._run_group(connection, group)
             await self._ports.offload(connection.commit)
-        except (
-            Exception
-        ) as error:  # whatever it was, the writer goes on: a dead one would let its callers wait for ever
+        except Exception as error:  # of any kind: a dead writer would let its callers wait for ever
             _undo(connection)
             self._refuse(group or self._taken_all(), error)
             return
