@@ -63,7 +63,7 @@ async def test_a_file_too_large_leaves_nothing(world: World) -> None:
 async def test_a_missing_file_is_asked_for(world: World) -> None:
     """A form without the file names the member that is missing."""
     for sent in ({"files": {"other": ("a.png", picture())}}, {"json": {"file": "x"}}):
-        answer = await world.client.post("/v1/attachments", headers=world.headers("client:clara"), **sent)  # type: ignore[arg-type]
+        answer = await world.client.post("/v1/attachments", headers=world.headers("client:clara"), **sent)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/file")
     assert world.files() == []
 

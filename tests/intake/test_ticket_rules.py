@@ -233,6 +233,10 @@ async def test_fields_have_a_limit_in_all(world: World) -> None:
     answer = await world.verb(ticket, "messages", {"body": "2", "fields": {"b": "x" * 10_000}}, CLARA)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/fields")
     assert world.stored() == before
+    await world.must(ticket, "close", {"reason": "aborted"})
+    world.move(days=31)
+    late = await world.verb(ticket, "messages", {"body": "2", "fields": {"b": "x" * 10_000}}, CLARA)
+    assert (late.status_code, late.json()["errors"][0]["pointer"]) == (422, "/fields")
 
 
 @pytest.mark.parametrize(

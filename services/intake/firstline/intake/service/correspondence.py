@@ -92,20 +92,24 @@ async def _client_reply(change: Change, message: NewMessage) -> Told:
 
 
 def _fill(change: Change, fields: Mapping[str, Any]) -> None:
-    """Take answers to questions for missing information, and ask no more for them (clause 4.2).
+    """Take answers to questions for missing information, and ask no more for them (clause 4.2)."""
+    if fields:
+        left = [missing for missing in change.ticket.missing_information if not answered(fields.get(missing["field"]))]
+        change.become(fields=_together(change.ticket.fields, fields), missing_information=left)
+
+
+def _together(old: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request's fields with those that came with a message.
 
     Raises:
-        Invalid: with those given before they are too many.
+        Invalid: together they are too large.
 
     """
-    if not fields:
-        return
-    together = {**change.ticket.fields, **fields}
-    if len(json.dumps(together).encode()) > FREE_JSON_LIMIT:
+    fields = {**old, **more}
+    if len(json.dumps(fields).encode()) > FREE_JSON_LIMIT:
         fault = Fault("/fields", f"All fields of a request may have {FREE_JSON_LIMIT} bytes as JSON; write a text.")
         raise Invalid("The fields are too large.", faults=(fault,))
-    left = [missing for missing in change.ticket.missing_information if not answered(fields.get(missing["field"]))]
-    change.become(fields=together, missing_information=left)
+    return fields
 
 
 def reopened(change: Change, side: Side, at: datetime) -> None:
@@ -177,7 +181,7 @@ async def _attach(change: Change, message_id: str, attachments: tuple[Attachment
 
 async def _follow(change: Change, message: NewMessage) -> Told:
     """Start a new request that follows one which ended too long ago (POLICY reading A9)."""
-    old, rest = change.ticket, message.fields
+    old = change.ticket
     new = NewTicket(
         subject=old.subject,
         body=demand_text(message.body),
@@ -193,7 +197,7 @@ async def _follow(change: Change, message: NewMessage) -> Told:
         topic=old.topic if old.topic in change.desk.policies.rules.topics else None,
         product=old.product,
         version=old.product_version,
-        fields={**old.fields, **rest},
+        fields=_together(old.fields, message.fields),
         attachment_ids=message.attachment_ids,
         follows=old.id,
     )
