@@ -13,7 +13,7 @@ from firstline.common.store.port import Sql, Unit
 from firstline.common.store.sqlite import SqliteStore, sqlite_text
 from firstline.common.store.tables import JsonText, Serial, UtcTime
 from firstline.common.store.values import reader_for, time_text, to_sqlite
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -88,6 +88,7 @@ async def test_times_come_back_as_utc(store: SqliteStore, at: datetime) -> None:
     assert found.tzinfo is UTC
 
 
+@example([NOON + timedelta(microseconds=count) for count in (1_000_000, 999_999, 1, 0)])
 @given(st.lists(st.datetimes(timezones=st.just(UTC)), min_size=2, max_size=20))
 def test_times_sort_as_text(instants: list[datetime]) -> None:
     """The text of times sorts as the times do, down to the microsecond, in any year."""
