@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from firstline.common.addresses import new_number
@@ -171,7 +170,12 @@ async def submit(
 
     async def look(unit: Unit) -> tuple[Answer | None, Judged | None]:
         known = await stored_answer(unit, retry) if retry else None
-        return known, None if known else await check(desk, unit, new)
+        if known is not None:
+            return known, None
+        # On the same view of the store as the answer: between two views a retry's own request may appear.
+        judged = await check(desk, unit, new)
+        await _check_reference(unit, access, new, judged.licence)
+        return None, judged
 
     known, judged = await desk.store.read(look)
     if known is not None or judged is None:
@@ -187,7 +191,6 @@ async def submit(
         known, judged = await desk.store.read(look)
         if known is not None or judged is None:
             return known or _lost()
-        await desk.store.read(partial(_check_reference, access=access, ticket=composed.ticket))
     raise Unavailable("No free number was found; nothing was stored. Try again.", retry_after=1)
 
 
@@ -195,9 +198,9 @@ def _lost() -> Answer:
     raise Unavailable("The answer given before can't be read now. Try again.", retry_after=1)
 
 
-async def _check_reference(unit: Unit, access: Access, ticket: Ticket) -> None:
+async def _check_reference(unit: Unit, access: Access, new: NewTicket, licence: Licence | None) -> None:
     """Refuse a reference that is taken, and name the request that has it to whoever may see that one."""
-    taken = await _with_reference(unit, ticket)
+    taken = await _with_reference(unit, new, _organization(new, licence)) if new.external_ref else None
     if taken is None:
         return
     people = frozenset(person.address for person in await unit.all(PARTICIPANTS, ticket_id=taken.id))
@@ -209,10 +212,15 @@ async def _check_reference(unit: Unit, access: Access, ticket: Ticket) -> None:
     )
 
 
-async def _with_reference(unit: Unit, ticket: Ticket) -> Ticket | None:
-    if ticket.organization_id is not None:
-        return await unit.one(TICKET_BY_REF, organization_id=ticket.organization_id, external_ref=ticket.external_ref)
-    return await unit.one(TICKET_BY_OWN_REF, requester_email=ticket.requester_email, external_ref=ticket.external_ref)
+async def _with_reference(unit: Unit, new: NewTicket, organization_id: str | None) -> Ticket | None:
+    if organization_id is not None:
+        return await unit.one(TICKET_BY_REF, organization_id=organization_id, external_ref=new.external_ref)
+    return await unit.one(TICKET_BY_OWN_REF, requester_email=new.requester.email, external_ref=new.external_ref)
+
+
+def _organization(new: NewTicket, licence: Licence | None) -> str | None:
+    """Return whose request it is among organisations: the requester's, else the licence's."""
+    return new.organization_id or (licence.organization_id if licence else None)
 
 
 def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
@@ -253,7 +261,7 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         requester_id=new.requester.id,
         requester_email=new.requester.email,
         requester_name=new.requester.name,
-        organization_id=new.organization_id or (licence.organization_id if licence else None),
+        organization_id=_organization(new, licence),
         product=new.product or (licence.product if licence else None),
         licence_last4=licence.last4 if licence else None,
         reopen_count=0,
