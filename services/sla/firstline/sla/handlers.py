@@ -1,6 +1,7 @@
 """What sla does on other services' events; the table at the foot lists them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -33,16 +34,12 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     ticket = Ticket(
         event.stream.partition("/")[2], data.number, data.organization_id, data.policy_version, data.urgency
     )
-    await unit.run(
-        INSERT_TICKET,
-        id=ticket.id,
-        number=ticket.number,
-        organization_id=ticket.organization_id,
-        policy_version=ticket.policy_version,
-        urgency=ticket.urgency,
-    )
+    await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
     at = event.time if data.split_from else data.received_at
-    await _take(sla, unit, ticket, event, Fact(event.id, "created", at, None, await _targets(sla, unit, ticket)))
+    # A robot's mail starts no clock, but the first message of a person will run by these targets.
+    kind = "targets_changed" if data.origin.automatic else "created"
+    fact = Fact(event.id, kind, at, None, await _targets(sla, unit, ticket))
+    await take_fact(sla, unit, ticket, fact, event.time)
 
 
 async def _targets(sla: Sla, unit: Unit, ticket: Ticket) -> dict[str, float]:
@@ -75,9 +72,9 @@ async def triaged(sla: Sla, unit: Unit, event: Envelope) -> None:
     if data.urgency == ticket.urgency:
         return
     await unit.run(SET_URGENCY, id=ticket.id, urgency=data.urgency)
-    changed = Ticket(ticket.id, ticket.number, ticket.organization_id, ticket.policy_version, data.urgency)
+    changed = replace(ticket, urgency=data.urgency)
     targets = await _targets(sla, unit, changed)
-    await _take(sla, unit, changed, event, Fact(event.id, "targets_changed", event.time, None, targets))
+    await take_fact(sla, unit, changed, Fact(event.id, "targets_changed", event.time, None, targets), event.time)
 
 
 async def waiting(sla: Sla, unit: Unit, event: Envelope) -> None:
@@ -106,17 +103,13 @@ async def reopened(sla: Sla, unit: Unit, event: Envelope) -> None:
 
 
 async def _note(sla: Sla, unit: Unit, event: Envelope, kind: str, at: datetime, cause: str | None = None) -> None:
-    await _take(sla, unit, await _ticket(unit, event), event, Fact(event.id, kind, at, cause, None))
+    await take_fact(sla, unit, await _ticket(unit, event), Fact(event.id, kind, at, cause, None), event.time)
 
 
 async def _ticket(unit: Unit, event: Envelope) -> Ticket:
     ticket = await unit.one(TICKET, id=event.stream.partition("/")[2])
     assert ticket is not None  # the stream begins with ticket.submitted
     return ticket
-
-
-async def _take(sla: Sla, unit: Unit, ticket: Ticket, event: Envelope, fact: Fact) -> None:
-    await take_fact(sla, unit, ticket, fact, event.time)
 
 
 def table(sla: Sla) -> Mapping[str, Handler]:

@@ -1,18 +1,30 @@
 """Request and response bodies of sla's API."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from firstline.common.calendar import Openness, Period
+from firstline.common.calendar import FIRST_YEAR, LAST_YEAR, Openness, Period
 from firstline.sla.clock import Clock, Explanation
 from firstline.sla.history import ClockEvent as HistoryEvent
 
 CalendarData = dict[str, Any]
 EVENTS_LIMIT = 10_000
+TARGET_CHANGES_LIMIT = 20
+"""Each change judges all that went before it anew, so many of them would take minutes."""
+
 PERIODS_LIMIT = 1_000
 _CALENDAR_EXAMPLE = {"tz": "UTC", "hours": {"mon": [["06:00", "16:00"]], "tue": [["06:00", "16:00"]]}}
+
+
+def _countable(at: datetime) -> datetime:
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f"Business time is counted from the year {FIRST_YEAR} to the year {LAST_YEAR}.")
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_countable)]
 
 
 class Body(BaseModel):
@@ -114,7 +126,7 @@ class EventIn(Body):
         "reopened",
         "targets_changed",
     ]
-    at: AwareDatetime
+    at: Instant
     cause: Literal["client", "third_party", "release"] | None = Field(None, description="Of `wait`.")
     targets: TargetsIn | None = Field(None, description="Of `targets_changed`.")
     id: str | None = Field(None, description="Events with the same id count once.")
@@ -127,7 +139,14 @@ class ComputeIn(CalendarBody):
     events: list[EventIn] = Field(
         max_length=EVENTS_LIMIT, examples=[[{"type": "created", "at": "2026-11-20T15:30:00Z"}]]
     )
-    as_of: AwareDatetime
+    as_of: Instant
+
+    @field_validator("events")
+    @classmethod
+    def _few_changes(cls, events: list[EventIn]) -> list[EventIn]:
+        if sum(event.type == "targets_changed" for event in events) > TARGET_CHANGES_LIMIT:
+            raise ValueError(f"At most {TARGET_CHANGES_LIMIT} changes of the targets.")
+        return events
 
 
 class ClockOut(BaseModel):

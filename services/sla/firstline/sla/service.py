@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import cast
 
 from firstline.common.calendar import Calendar, parse_calendar
-from firstline.common.errors import NotFound
+from firstline.common.errors import Unavailable
 from firstline.common.events import (
     Actor,
     ClockBreached,
@@ -21,14 +21,14 @@ from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
 from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
-from firstline.sla.history import Cause, EventType, State, Target
+from firstline.sla.history import Cause, EventType, Target
 from firstline.sla.history import ClockEvent as HistoryEvent
 from firstline.sla.store import (
     CLOCKS,
     DUE,
     FACTS,
     INSERT_FACT,
-    NEWEST_POLICY,
+    NEWEST_VERSION,
     POLICY,
     SAVE_CLOCK,
     TICKET,
@@ -41,7 +41,7 @@ DUE_CHANNEL = "due"
 SLA = Actor(id="sla", role="service")
 
 
-class NoPolicy(NotFound):
+class NoPolicy(Unavailable):
     """No policy has reached this service yet, or not this version."""
 
     title = "The policy is not known here yet"
@@ -51,7 +51,6 @@ class NoPolicy(NotFound):
 class Terms:
     """What a policy version says of time: its calendar, its targets by urgency, and the share at which to warn."""
 
-    version: str
     calendar: Calendar
     targets: Mapping[str, Mapping[Target, float]]
     warning: float
@@ -72,25 +71,26 @@ class Sla:
             NoPolicy: it has not been published here.
 
         """
-        if version is not None and version in self._terms:
-            return self._terms[version]
-        row = await (unit.one(NEWEST_POLICY) if version is None else unit.one(POLICY, version=version))
-        if row is None:
-            raise NoPolicy(f"The policy version {version or ''} has not arrived here yet. Try again in a moment.")
-        if row.version not in self._terms:
-            self._terms[row.version] = _read_terms(row.version, Policy.from_document(row.document))
-        return self._terms[row.version]
+        wanted = version or await unit.one(NEWEST_VERSION)
+        if wanted is None:
+            raise NoPolicy("No policy has arrived here yet. Try again in a moment.")
+        if wanted not in self._terms:
+            document = await unit.one(POLICY, version=wanted)
+            if document is None:
+                raise NoPolicy(f"The policy version {wanted} has not arrived here yet. Try again in a moment.")
+            self._terms[wanted] = _read_terms(Policy.from_document(document))
+        return self._terms[wanted]
 
 
-def _read_terms(version: str, policy: Policy) -> Terms:
+def _read_terms(policy: Policy) -> Terms:
     targets: dict[str, Mapping[Target, float]] = {}
     for urgency, minutes in policy.targets.minutes.items():
         given = minutes.model_dump(exclude_none=True)
         targets[urgency] = {cast("Target", name): float(value) for name, value in given.items()}
-    return Terms(version, parse_calendar(policy.calendar), targets, policy.targets.warning_share)
+    return Terms(parse_calendar(policy.calendar), targets, policy.targets.warning_share)
 
 
-def history_of(facts: list[Fact]) -> list[HistoryEvent]:
+def _history(facts: list[Fact]) -> list[HistoryEvent]:
     """Return stored facts as the events that clocks are folded from."""
     return [
         HistoryEvent(
@@ -107,15 +107,48 @@ def history_of(facts: list[Fact]) -> list[HistoryEvent]:
 async def clocks_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Clock, ...]:
     """Return a ticket's clocks at an instant, folded from its history."""
     terms = await sla.terms(unit, ticket.policy_version)
+    return _fold(terms, await unit.all(FACTS, ticket_id=ticket.id), as_of)
+
+
+async def explained_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Explanation, ...]:
+    """Return the explanation of each of a ticket's clocks at an instant."""
+    terms = await sla.terms(unit, ticket.policy_version)
     facts = await unit.all(FACTS, ticket_id=ticket.id)
-    return rules.fold(history_of(facts), initial_targets(terms, facts), terms.calendar, as_of, terms.warning)
+    return rules.explain(_history(facts), _initial_targets(terms, facts), terms.calendar, _seen_from(as_of, facts))
 
 
-def initial_targets(terms: Terms, facts: list[Fact]) -> Mapping[Target, float]:
-    """Return the targets that a ticket began with: those kept with its first fact."""
-    first = next((fact.targets for fact in facts if fact.type == "created"), None)
-    kept = {cast("Target", name): minutes for name, minutes in (first or {}).items()}
-    return kept or terms.targets[next(iter(terms.targets))]
+def _fold(terms: Terms, facts: list[Fact], as_of: datetime) -> tuple[rules.Clock, ...]:
+    seen_from = _seen_from(as_of, facts)
+    return rules.fold(_history(facts), _initial_targets(terms, facts), terms.calendar, seen_from, terms.warning)
+
+
+def _seen_from(as_of: datetime, facts: list[Fact]) -> datetime:
+    """Return the instant to judge at: what has happened stays known when the machine's clock is set back."""
+    return max([as_of, *(fact.at for fact in facts)])
+
+
+def _initial_targets(terms: Terms, facts: list[Fact]) -> Mapping[Target, float]:
+    """Return the targets that a ticket began with; the first urgency's where the policy does not know its own."""
+    first = next((fact.targets for fact in facts if fact.targets), None)
+    return cast("Mapping[Target, float] | None", first) or next(iter(terms.targets.values()))
+
+
+def _present_targets(terms: Terms, facts: list[Fact]) -> Mapping[Target, float]:
+    """Return the targets that apply after all facts."""
+    changes = [fact for fact in facts if fact.type == "targets_changed" and fact.targets]
+    last = max(reversed(changes), key=lambda fact: fact.at, default=None)
+    return cast("Mapping[Target, float]", last.targets) if last else _initial_targets(terms, facts)
+
+
+def _in_turn(fact: Fact, facts: list[Fact]) -> Fact:
+    """Return a fact at the instant from which it counts: never before what the desk did earlier.
+
+    A message let in after an answer is not answered by it, whenever it was received, and a machine's clock that is
+    set back turns no history round. The client's messages among themselves keep the times of their receipt.
+    """
+    heard = ("created", "client_message")
+    earlier = [known.at for known in facts if fact.type not in heard or known.type not in heard]
+    return replace(fact, at=max([fact.at, *earlier]))
 
 
 async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datetime) -> None:
@@ -123,52 +156,81 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
 
     Milestones that fell due before the fact are published first, so that an answer that came late has its breach.
     """
-    for stored in await unit.all(CLOCKS, ticket_id=ticket.id):
-        await fire(sla, unit, ticket, stored, before=fact.at)
-    await unit.run(
-        INSERT_FACT,
-        ticket_id=ticket.id,
-        id=fact.id,
-        type=fact.type,
-        at=fact.at,
-        cause=fact.cause,
-        targets=fact.targets,
-    )
-    stored_by_target = {stored.target: stored for stored in await unit.all(CLOCKS, ticket_id=ticket.id)}
-    for clock in await clocks_at(sla, unit, ticket, max(now, fact.at)):
-        await _publish(sla, unit, ticket, clock, stored_by_target.get(clock.target))
+    terms = await sla.terms(unit, ticket.policy_version)
+    facts = await unit.all(FACTS, ticket_id=ticket.id)
+    fact = _in_turn(fact, facts)
+    stored: dict[str, StoredClock] = {}
+    for clock in await unit.all(CLOCKS, ticket_id=ticket.id):
+        stored[clock.target] = await _fire(sla, unit, ticket, clock, _present_targets(terms, facts), fact.at)
+    await unit.run(INSERT_FACT, ticket_id=ticket.id, **{name: getattr(fact, name) for name in Fact.__slots__})
+    clocks = _fold(terms, [*facts, fact], now)
+    if fact.type == "targets_changed":
+        clocks = (*_dropped(_fold(terms, facts, fact.at), clocks), *clocks)
+    for after in clocks:
+        await _publish(sla, unit, ticket, after, stored.get(after.target), max(now, fact.at))
     unit.announce(DUE_CHANNEL)
 
 
-async def _publish(sla: Sla, unit: Unit, ticket: Ticket, clock: rules.Clock, stored: StoredClock | None) -> None:
+def _dropped(before: tuple[rules.Clock, ...], after: tuple[rules.Clock, ...]) -> list[rules.Clock]:
+    """Return, stopped, the clocks of targets that another urgency doesn't have."""
+    kept = {clock.target for clock in after}
+    return [
+        replace(clock, state="idle", due_at=None, warn_at=None, breached=False)
+        for clock in before
+        if clock.target not in kept
+    ]
+
+
+async def _publish(
+    sla: Sla, unit: Unit, ticket: Ticket, clock: rules.Clock, known: StoredClock | None, as_of: datetime
+) -> None:
     """Store a clock and publish what became of it since it was stored last."""
-    before: tuple[State | str, datetime | None] = (stored.state, stored.due_at) if stored else ("idle", None)
-    same_run = stored is not None and stored.due_at == clock.due_at and clock.due_at is not None
-    after = StoredClock(
-        id=stored.id if stored else sla.runtime.ports.ids.new(),
-        ticket_id=ticket.id,
-        target=clock.target,
-        state=clock.state,
-        due_at=clock.due_at,
-        warn_at=clock.warn_at,
-        warned=same_run and stored is not None and stored.warned,
-        breached=stored is not None and stored.breached and clock.breached,
-        next_at=None,
-    )
-    kind: type[ClockEvent] | None = None
-    if clock.state == "running" and before != ("running", clock.due_at):
-        kind = ClockScheduled
-    elif clock.state != before[0] and clock.state == "met":
-        kind = ClockMet
-    elif clock.state != before[0] and before[0] == "running":
-        kind = ClockCancelled
+    new_id = known.id if known else sla.runtime.ports.ids.new()
+    stored = known or StoredClock(new_id, ticket.id, clock.target, "idle", None, None, False, False, None)
+    after = _stands(stored, clock, as_of)
+    kind = _became(stored, after)
     if kind is not None:
-        await _say(sla, unit, ticket, after, kind, clock.elapsed_minutes)
-    await _save(unit, after)
+        await _say(sla, unit, ticket, after, kind, clock.elapsed_minutes, after.due_at or stored.due_at)
+    if after != known:
+        await _save(unit, after)
+
+
+def _stands(stored: StoredClock, clock: rules.Clock, as_of: datetime) -> StoredClock:
+    """Return how a clock is to be stored, without forgetting what was published of a run that goes on."""
+    same = clock.due_at is not None and clock.due_at == stored.due_at
+    going = {stored.state, clock.state} <= {"running", "paused"}
+    behind = clock.warn_at is None or clock.warn_at <= as_of
+    return _timed(
+        replace(
+            stored,
+            state=clock.state,
+            due_at=clock.due_at,
+            warn_at=clock.warn_at,
+            warned=stored.warned and going and (same or behind),
+            breached=stored.breached and (same or clock.breached),
+        )
+    )
+
+
+def _became(before: StoredClock, after: StoredClock) -> type[ClockEvent] | None:
+    """Return the event that tells of a clock's change, if there is something to tell."""
+    if after.state == "running" and (before.state, before.due_at) != ("running", after.due_at):
+        return ClockScheduled
+    if after.state != before.state and after.state == "met":
+        return ClockMet
+    if after.state != before.state and before.state == "running":
+        return ClockCancelled
+    return None
 
 
 async def _say(
-    sla: Sla, unit: Unit, ticket: Ticket, stored: StoredClock, kind: type[ClockEvent], elapsed: float
+    sla: Sla,
+    unit: Unit,
+    ticket: Ticket,
+    stored: StoredClock,
+    kind: type[ClockEvent],
+    elapsed: float,
+    due_at: datetime | None,
 ) -> None:
     event = kind(
         actor=SLA,
@@ -176,38 +238,38 @@ async def _say(
         number=ticket.number,
         ticket_id=ticket.id,
         target=stored.target,
-        due_at=stored.due_at,
+        due_at=due_at,
         elapsed_minutes=elapsed,
         policy_version=ticket.policy_version,
     )
     await sla.runtime.log.append(unit, f"clock/{stored.id}", event, subject=ticket.id)
 
 
-def _next(clock: StoredClock) -> datetime | None:
-    """Return the instant of a clock's next milestone: its warning, then its deadline, then none."""
-    if clock.state != "running" or clock.due_at is None or clock.breached:
-        return None
-    if clock.warned or clock.warn_at is None or clock.warn_at >= clock.due_at:
-        return clock.due_at
-    return clock.warn_at
+def _timed(clock: StoredClock) -> StoredClock:
+    """Return a clock with the instant of its next milestone: its warning, then its deadline, then none."""
+    next_at = None
+    if clock.due_at is not None and clock.warn_at is not None and not clock.breached:
+        next_at = clock.due_at if clock.warned or clock.warn_at >= clock.due_at else clock.warn_at
+    return replace(clock, next_at=next_at)
 
 
 async def _save(unit: Unit, clock: StoredClock) -> None:
-    values = {name: getattr(clock, name) for name in StoredClock.__slots__}
-    await unit.run(SAVE_CLOCK, **{**values, "next_at": _next(clock)})
+    await unit.run(SAVE_CLOCK, **{name: getattr(clock, name) for name in StoredClock.__slots__})
 
 
-async def fire(sla: Sla, unit: Unit, ticket: Ticket, clock: StoredClock, before: datetime) -> int:
-    """Publish the milestones of a clock that lie before an instant, each once; return how many."""
-    fired = 0
-    while (instant := _next(clock)) is not None and instant < before:
+async def _fire(
+    sla: Sla, unit: Unit, ticket: Ticket, clock: StoredClock, targets: Mapping[Target, float], before: datetime
+) -> StoredClock:
+    """Publish the milestones of a clock that lie before an instant, each once; return the clock after them."""
+    terms = await sla.terms(unit, ticket.policy_version)
+    while (instant := clock.next_at) is not None and instant < before:
         late = instant == clock.due_at
-        state = {c.target: c for c in await clocks_at(sla, unit, ticket, instant)}[cast("Target", clock.target)]
-        clock = replace(clock, breached=True) if late else replace(clock, warned=True)
-        await _say(sla, unit, ticket, clock, ClockBreached if late else ClockWarned, state.elapsed_minutes)
+        clock = _timed(replace(clock, breached=True) if late else replace(clock, warned=True))
+        # A milestone is by definition where the clock has counted its share of the target.
+        elapsed = targets[cast("Target", clock.target)] * (1 if late else terms.warning)
+        await _say(sla, unit, ticket, clock, ClockBreached if late else ClockWarned, elapsed, clock.due_at)
         await _save(unit, clock)
-        fired += 1
-    return fired
+    return clock
 
 
 async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:
@@ -216,5 +278,7 @@ async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:
     for clock in due:
         ticket = await unit.one(TICKET, id=clock.ticket_id)
         assert ticket is not None  # a clock is stored with its ticket
-        await fire(sla, unit, ticket, clock, before=now + rules.INSTANT)
+        terms = await sla.terms(unit, ticket.policy_version)
+        targets = _present_targets(terms, await unit.all(FACTS, ticket_id=ticket.id))
+        await _fire(sla, unit, ticket, clock, targets, before=now + rules.INSTANT)
     return len(due)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from firstline.common.store.port import Sql, Unit, Value
+from firstline.common.store.port import Sql
 from firstline.common.store.tables import (
     NAMING,
     JsonText,
@@ -135,14 +135,6 @@ class StoredClock:
     next_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPolicy:
-    """A policy version."""
-
-    version: str
-    document: dict[str, Any]
-
-
 INSERT_TICKET: Sql[None] = Sql(
     "INSERT INTO ticket (id, number, organization_id, policy_version, urgency)"
     " VALUES (:id, :number, :organization_id, :policy_version, :urgency)",
@@ -162,9 +154,13 @@ INSERT_FACT: Sql[None] = Sql(
 FACTS = Sql("SELECT id, type, at, cause, targets FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact)
 _CLOCK = "SELECT id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at FROM clock"
 CLOCK = Sql(f"{_CLOCK} WHERE id = :id", StoredClock)
-CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target", StoredClock)
+CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target FOR UPDATE", StoredClock)
 CLOCKS_OF = Sql(f"{_CLOCK} WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, target", StoredClock)
 DUE = Sql(f"{_CLOCK} WHERE next_at <= :now ORDER BY next_at LIMIT :limit FOR UPDATE SKIP LOCKED", StoredClock)
+CLOCKS_DUE = Sql(
+    f"{_CLOCK} WHERE due_at < :before AND (due_at, id) > (:after_due, :after_id) ORDER BY due_at, id LIMIT :limit",
+    StoredClock,
+)
 NEXT_DUE = Sql("SELECT next_at FROM clock WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1", datetime)
 SAVE_CLOCK: Sql[None] = Sql(
     "INSERT INTO clock (id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at)"
@@ -176,16 +172,5 @@ SAVE_CLOCK: Sql[None] = Sql(
 SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (version, document) VALUES (:version, :document) ON CONFLICT (version) DO NOTHING", type(None)
 )
-POLICY = Sql("SELECT version, document FROM policy WHERE version = :version", StoredPolicy)
-NEWEST_POLICY = Sql("SELECT version, document FROM policy ORDER BY seq DESC LIMIT 1", StoredPolicy)
-
-
-async def clocks_due(unit: Unit, before: datetime, after: tuple[datetime, str] | None, limit: int) -> list[StoredClock]:
-    """Return running clocks whose deadline lies before an instant, the earliest first, after a place."""
-    given: dict[str, Value] = {"before": before, "limit": limit}
-    condition = ""
-    if after is not None:
-        condition = " AND (due_at, id) > (:after_due, :after_id)"
-        given |= {"after_due": after[0], "after_id": after[1]}
-    text = f"{_CLOCK} WHERE due_at < :before{condition} ORDER BY due_at, id LIMIT :limit"
-    return await unit.all(Sql(text, StoredClock), **given)
+POLICY: Sql[dict[str, Any]] = Sql("SELECT document FROM policy WHERE version = :version", dict)
+NEWEST_VERSION = Sql("SELECT version FROM policy ORDER BY seq DESC LIMIT 1", str)

@@ -1,6 +1,6 @@
 """Clocks of requests, their explanation, and clocks of any history (clauses 2.1, 2.3)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -24,20 +24,20 @@ from firstline.sla.schemas import (
     history_event,
     targets_of,
 )
-from firstline.sla.service import Sla, clocks_at, history_of, initial_targets
+from firstline.sla.service import Sla, clocks_at, explained_at
 from firstline.sla.store import (
     CLOCK,
+    CLOCKS_DUE,
     CLOCKS_OF,
-    FACTS,
     TICKET,
     TICKETS,
     TICKETS_BY_NUMBER,
     StoredClock,
     Ticket,
-    clocks_due,
 )
 
 router = APIRouter(prefix="/v1/clocks", tags=["time"])
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @router.get("")
@@ -56,15 +56,20 @@ async def list_clocks(
     if ticket_ids is not None:
         return Page[TicketClockOut](items=await _of_tickets(sla, ticket_ids), next=None)
     assert due_before is not None
+    return await _due(sla, due_before, cursor, limit)
+
+
+async def _due(sla: Sla, before: datetime, cursor: str | None, limit: int) -> Page[TicketClockOut]:
     place = sla.cursors.read("clocks", cursor)
-    after = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else None
-    found = await sla.runtime.store.read(lambda unit: clocks_due(unit, due_before, after, limit + 1))
-    shown = found[:limit]
-    last = shown[-1] if shown else None
-    more = None
-    if len(found) > limit and last is not None and last.due_at is not None:
-        more = sla.cursors.write("clocks", [last.due_at.isoformat(), last.id])
-    return Page[TicketClockOut](items=await sla.runtime.store.read(lambda unit: _shown(sla, unit, shown)), next=more)
+    due, clock_id = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else (_LONG_AGO, "")
+
+    async def work(unit: Unit) -> Page[TicketClockOut]:
+        found = await unit.all(CLOCKS_DUE, before=before, after_due=due, after_id=clock_id, limit=limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        more = sla.cursors.write("clocks", [str(last.due_at), last.id]) if last else None
+        return Page[TicketClockOut](items=await _shown(sla, unit, found[:limit]), next=more)
+
+    return await sla.runtime.store.read(work)
 
 
 async def _of_tickets(sla: Sla, ticket_ids: str) -> list[TicketClockOut]:
@@ -82,17 +87,18 @@ async def _of_tickets(sla: Sla, ticket_ids: str) -> list[TicketClockOut]:
 
 
 async def _shown(sla: Sla, unit: Unit, stored: list[StoredClock]) -> list[TicketClockOut]:
-    """Return clocks as they stand now, each ticket's history folded once."""
+    """Return clocks as they stand now, each ticket's history folded once, without targets that no longer apply."""
     now = sla.runtime.ports.clock.now()
     tickets = {t.id: t for t in await unit.all(TICKETS, ids=sorted({clock.ticket_id for clock in stored}))}
-    folded = {
+    folded: dict[tuple[str, str], rules.Clock] = {
         (ticket.id, clock.target): clock
         for ticket in tickets.values()
         for clock in await clocks_at(sla, unit, ticket, now)
     }
     return [
-        _ticket_clock(tickets[clock.ticket_id], clock, folded[clock.ticket_id, clock.target], now)  # type: ignore[index]
+        _ticket_clock(tickets[clock.ticket_id], clock, present, now)
         for clock in stored
+        if (present := folded.get((clock.ticket_id, clock.target)))
     ]
 
 
@@ -113,17 +119,15 @@ async def explain_clock(
     clock_id: str, sla: SlaHere, _access: Annotated[Access, Depends(permit("clocks.read"))]
 ) -> ExplanationOut:
     """Explain a clock: every stretch of its run, whether it was counted and why."""
-    now = sla.runtime.ports.clock.now()
 
     async def work(unit: Unit) -> ExplanationOut:
         clock = await unit.one(CLOCK, id=clock_id)
         ticket = await unit.one(TICKET, id=clock.ticket_id) if clock else None
-        if clock is None or ticket is None:
-            raise NotFound("There is no clock with this ID. List the clocks of the request first.")
-        terms = await sla.terms(unit, ticket.policy_version)
-        facts = await unit.all(FACTS, ticket_id=ticket.id)
-        found = rules.explain(history_of(facts), initial_targets(terms, facts), terms.calendar, now)
-        return next(explanation_out(e) for e in found if e.target == clock.target)
+        explained = await explained_at(sla, unit, ticket, sla.runtime.ports.clock.now()) if ticket else ()
+        for explanation in explained:
+            if clock and explanation.target == clock.target:
+                return explanation_out(explanation)
+        raise NotFound("There is no clock with this ID. List the clocks of the request first.")
 
     return await sla.runtime.store.read(work)
 

@@ -1,0 +1,98 @@
+"""Sla's statements and tables: each prepares, fits its row, walks an index; the migrations make what is defined."""
+
+import dataclasses
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from firstline.common.store.migrate import configuration
+from firstline.common.store.port import Sql
+from firstline.common.store.sqlite import sqlite_text
+from firstline.sla import store
+
+STATEMENTS = {name: value for name, value in vars(store).items() if isinstance(value, Sql)}
+_INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+
+
+@pytest.fixture(scope="module")
+def database(empty_store: Path) -> Iterator[sqlite3.Connection]:
+    """Return a connection to a migrated store."""
+    connection = sqlite3.connect(empty_store)
+    yield connection
+    connection.close()
+
+
+def _plan(database: sqlite3.Connection, sql: Sql[Any]) -> list[str]:
+    text = sqlite_text(sql.text)
+    given = dict.fromkeys(re.findall(r":(\w+)", text))
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {text}", given)]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_prepares(database: sqlite3.Connection, name: str) -> None:
+    """The database understands the statement, and its columns are as many as its row class has fields."""
+    sql = STATEMENTS[name]
+    text = sqlite_text(sql.text)
+    cursor = database.execute(text, dict.fromkeys(re.findall(r":(\w+)", text), 1))
+    columns = [] if cursor.description is None else cursor.description
+    database.rollback()
+    if sql.into is type(None):
+        assert columns == []
+    else:
+        assert len(columns) == (len(dataclasses.fields(sql.into)) if dataclasses.is_dataclass(sql.into) else 1)
+
+
+@pytest.mark.parametrize("name", [name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT")])
+def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str) -> None:
+    """No statement reads a whole table, and none sorts more than the clocks of the requests that were named."""
+    plan = _plan(database, STATEMENTS[name])
+    tables = [step for step in plan if re.match(r"(SEARCH|SCAN) (ticket|fact|clock|policy)\b", step)]
+    assert tables != []
+    ends = (
+        "SCAN policy",
+        "SCAN clock USING INDEX ix_clock_next_at",
+        "SCAN clock USING COVERING INDEX ix_clock_next_at",
+    )
+    assert [step for step in tables if step.startswith("SCAN") and step not in ends] == []
+    assert not any("ORDER BY" in step for step in plan) or name in ("CLOCKS_OF", "FACTS")
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [("DUE", "ix_clock_next_at"), ("NEXT_DUE", "ix_clock_next_at"), ("CLOCKS_DUE", "ix_clock_due_at")],
+)
+def test_what_is_due_is_found_along_its_own_index(database: sqlite3.Connection, name: str, index: str) -> None:
+    """Timed work costs what is due, not what is stored."""
+    assert [step for step in _plan(database, STATEMENTS[name]) if index not in step] == []
+
+
+def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> None:
+    """Tables and indexes of a migrated store are those of the definitions, conditions of partial indexes included."""
+    command.check(configuration("sla", f"sqlite:///{empty_store}"))
+    defined = sa.create_engine(f"sqlite:///{tmp_path / 'defined.db'}")
+    store.METADATA.create_all(defined)
+    with defined.connect() as connection:
+        expected = {row[0]: row[1] for row in connection.execute(sa.text(_INDEXES))}
+    defined.dispose()
+    with sqlite3.connect(empty_store) as migrated:
+        made = dict(migrated.execute(_INDEXES).fetchall())
+    migrated.close()
+    assert {name: sql for name, sql in made.items() if "alembic" not in name} == expected
+    assert {"ix_clock_next_at", "ix_clock_due_at"} <= made.keys()
+
+
+def test_migrations_can_be_taken_back(tmp_path: Path) -> None:
+    """Downgrading leaves nothing but the history's own table, and upgrading again works."""
+    config = configuration("sla", f"sqlite:///{tmp_path / 'sla.db'}")
+    for _ in range(2):
+        command.upgrade(config, "head")
+        command.downgrade(config, "base")
+    with sqlite3.connect(tmp_path / "sla.db") as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    connection.close()
+    assert {name for (name,) in names} == {"alembic_version_sla"}
