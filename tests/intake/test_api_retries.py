@@ -25,6 +25,15 @@ async def test_sixty_four_at_once_make_one_request(world: World) -> None:
     assert (await world.post("/v1/tickets", body, "client:clara", Idempotency_Key="k")).content == answers[0].content
 
 
+async def test_a_retry_never_meets_its_own_request(world: World) -> None:
+    """Callers at once with a reference of their own get their answer, and none hears that the reference is taken."""
+    for round_ in range(12):
+        body = BODY | {"external_ref": f"R-{round_}"}
+        calls = [world.post("/v1/tickets", body, "client:clara", Idempotency_Key=f"k{round_}") for _ in range(32)]
+        assert {answer.status_code for answer in await asyncio.gather(*calls)} == {201}
+    assert world.rows("SELECT count(*) FROM ticket") == [(12,)]
+
+
 async def test_a_key_with_another_body_is_refused(world: World) -> None:
     """The second body is refused, at the same time or later, and nothing of it is kept."""
     bodies = [BODY | {"subject": f"{index % 2}"} for index in range(32)]
