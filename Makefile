@@ -3,9 +3,9 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
-PORT ?= 8080
-SMTP_PORT ?= 2525
-DATA ?= data
+PORT ?=
+SMTP_PORT ?=
+DATA ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -15,11 +15,11 @@ CODE := $(wildcard libs services tests bench tools)
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Settings: PORT=$(PORT) SMTP_PORT=$(SMTP_PORT) DATA=$(DATA); ARGS='...' is handed to pytest or the demo."
+	@echo "  Settings: PORT=8080 SMTP_PORT=2525 DATA=data; ARGS='...' is handed to pytest or the demo."
 
 .PHONY: up
 up: run-tools ## Install what is needed and run the whole desk here (PORT, SMTP_PORT, DATA)
-	@exec $(BIN)/firstline up --port $(PORT) --smtp-port $(SMTP_PORT) --data "$(DATA)"
+	@exec $(BIN)/firstline up $(if $(PORT),--port $(PORT)) $(if $(SMTP_PORT),--smtp-port $(SMTP_PORT)) $(if $(DATA),--data "$(DATA)")
 
 .PHONY: demo
 demo: run-tools ## Play a working day of 24 requests on a desk of its own

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -93,7 +93,8 @@ def serve_echo() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     print(f"Echo http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     config = uvicorn.Config(echo_app(), log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def drained(port: int, token: str) -> float:

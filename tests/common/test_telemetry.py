@@ -248,3 +248,20 @@ async def test_a_share_of_traces_is_recorded_and_exported() -> None:
     ((path, body),) = posted
     assert path == "/v1/traces"
     assert b"intake" in body
+
+
+class FullDisk(io.StringIO):
+    """A stream on a disk that has no room left."""
+
+    def write(self, _text: str, /) -> int:
+        """Fail as the system does."""
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_line_that_can_not_be_written_stops_no_work(stream: io.StringIO) -> None:
+    """On a full disk the line is lost and the caller goes on."""
+    configure_logs(FullDisk())
+    structlog.get_logger().error("the store is full too")
+    configure_logs(stream)
+    structlog.get_logger().info("there is room again")
+    assert [line["event"] for line in lines(stream)] == ["there is room again"]

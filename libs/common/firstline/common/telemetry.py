@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -50,9 +51,35 @@ def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: b
             *shape,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=_UnfailingFactory(stream),
         cache_logger_on_first_use=False,
     )
+
+
+class _Unfailing:
+    """Writes lines to a stream; where that fails, as on a full disk, the line is lost and the work goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        with suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class _UnfailingFactory:
+    """Makes structlog's loggers of one stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._logger = _Unfailing(stream)
+
+    def __call__(self, *_names: object) -> _Unfailing:
+        """Return the logger."""
+        return self._logger
 
 
 def _add_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
