@@ -67,6 +67,7 @@ async def test_licences_decide_the_entitlement(world: World) -> None:
     await world.tell("account.licence_changed", "licence/l1", edition=None, active_until=until, **facts)
     first = await world.submit("client:kim@acme")
     assert (first["entitlement"], first["licence_last4"], first["product"]) == ("active", "1234", "shop")
+    assert "product" not in {missing["field"] for missing in first["missing_information"]}, "the licence tells it"
     world.move(days=40)
     assert (await world.submit("client:kim@acme"))["entitlement"] == "expired"
     assert (await world.submit("client:clara"))["entitlement"] == "unknown"

@@ -123,19 +123,20 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
             recovery=new.recovery,
             entitlement=_entitlement(licence, desk.now()),
             fields=new.fields,
-            members=_members(new),
+            members=_members(new, licence),
         ),
     )
     return Judged(judgement, licence, await usable_attachments(desk, unit, new.uploader, new.attachment_ids))
 
 
-def _members(new: NewTicket) -> dict[str, object]:
+def _members(new: NewTicket, licence: Licence | None) -> dict[str, object]:
+    """Return what answers questions besides `fields`; the licence that was found tells the product too."""
     return {
         "subject": new.subject,
         "body": new.body,
-        "product": new.product,
+        "product": new.product or (licence.product if licence else None),
         "version": new.version,
-        "licence_key": new.licence_key,
+        "licence_key": new.licence_key or (licence.last4 if licence else None),
         "doc_refs": new.doc_refs,
     }
 
