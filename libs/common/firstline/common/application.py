@@ -116,8 +116,8 @@ def _life(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await start()
         try:
+            await start()  # what fails half-way is stopped like what runs
             yield
         finally:
             await stop()
@@ -145,8 +145,6 @@ def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     if "Problem" in schemas:  # FastAPI keeps the document that it made, so it is complete from the second time on
         return document
-    schemas.pop("HTTPValidationError", None)
-    schemas.pop("ValidationError", None)
     schemas.update(problem_schemas())
     document["components"]["securitySchemes"] = {"bearer": BEARER}
     for route in _api_routes(app):
@@ -154,7 +152,6 @@ def _complete(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
             continue
         for method in route.methods or ():
             operation = document["paths"][str(route.path_format)][method.lower()]
-            operation["responses"].pop("422", None)
             _say_permission(operation, *declared_operations(route.dependant))
     return document
 

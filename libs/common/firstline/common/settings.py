@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,3 +34,11 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field("", description="where spans go by OTLP over HTTP; empty: nowhere")
     pull_seconds: float = Field(30.0, gt=0, description="how often each service reads on in the others' logs")
     lease_minutes: float = Field(30.0, gt=0, description="how long a claim holds without being renewed")
+
+    @field_validator("mail_smtp")
+    @classmethod
+    def _names_a_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (host and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 (TCP's own bound)
+            raise ValueError("write host:port, such as relay.example.com:587")
+        return value

@@ -22,6 +22,8 @@ Raises `Unavailable` when the store is out of reach.
 END: Final = b"\r\n.\r\n"
 READ_BYTES: Final = 1024 * 1024
 DRAIN_STEP_SECONDS: Final = 0.02
+FAREWELL_SECONDS: Final = 2
+"""How long peers have to take leave once the listener has closed."""
 LATER: Final = "452 4.3.1 Out of reach for the moment, try again later"
 FAILED: Final = "451 4.3.0 Something went wrong here, try again later"
 TOO_BIG: Final = "552 5.3.4 The message is too big"
@@ -116,8 +118,11 @@ class InboundSmtp:
         # Sessions between two mails lose nothing: what was answered is stored, what wasn't will be sent again.
         for session in tuple(self._sessions):
             session.dismiss()
-        while self._sessions:
+        end = self._clock.monotonic() + FAREWELL_SECONDS
+        while self._sessions and self._clock.monotonic() < end:
             await self._clock.sleep(DRAIN_STEP_SECONDS)
+        for session in tuple(self._sessions):
+            session.cut()
         self._server = None
 
     def _protocol(self) -> asyncio.Protocol:
@@ -228,9 +233,16 @@ class _Session(SMTP):
 
     def dismiss(self) -> None:
         """Tell the peer that the listener closes, and hang up."""
-        if isinstance(self.transport, Transport):
-            self.transport.write(CLOSING)
-            self.transport.abort() if self.storing else self.transport.close()
+        if self.transport is None:
+            return
+        transport = cast("Transport", self.transport)  # other event loops have a class of their own
+        transport.write(CLOSING)
+        transport.abort() if self.storing else transport.close()
+
+    def cut(self) -> None:
+        """Hang up without a word."""
+        if self.transport is not None:
+            cast("Transport", self.transport).abort()
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802  # the library's name
         """Receive a mail and have it stored."""

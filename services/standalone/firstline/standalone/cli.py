@@ -1,25 +1,31 @@
 """The command line: `firstline up`, `token`, `demo`."""
 
 import asyncio
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from firstline.common import telemetry
 from firstline.common.application import VERSION
 from firstline.common.errors import FirstlineError
 from firstline.common.permissions import Principal, Role
+from firstline.common.policy.loader import PolicyNotValid
 from firstline.common.ports import SystemClock, SystemRandom
 from firstline.common.settings import Settings
 from firstline.common.tokens import Signer
 from firstline.standalone.demo import play
+from firstline.standalone.folder import held_folder, unusable
 from firstline.standalone.keys import desk_keys
 from firstline.standalone.seed import Seeded, seed
-from firstline.standalone.server import PortTaken, Served, served_desk
+from firstline.standalone.server import Served, served_desk
 
 app = typer.Typer(
     add_completion=False,
@@ -39,23 +45,37 @@ def up(
 ) -> None:
     """Run the whole desk in this process."""
     settings = _settings(port=port, smtp_port=smtp_port, data=data)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    with (settings.data / "firstline.log").open("a", encoding="utf-8") as log:
-        telemetry.configure_logs(log, settings.log_level)
-        telemetry.configure_traces("firstline", settings.trace_share, settings.otlp_endpoint or None)
-        print("Starting the desk ...", flush=True)
-        try:
-            _run(_serve(settings))
-        except (PortTaken, FirstlineError) as error:
-            print(f"The desk can't start. {error}", file=sys.stderr)
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt:
-            pass
-        print("The desk has stopped; everything is kept in", settings.data, flush=True)
+    try:
+        with _at_work(settings.data, settings.log_level):
+            telemetry.configure_traces("firstline", settings.trace_share, settings.otlp_endpoint or None)
+            print("Starting the desk ...", flush=True)
+            with suppress(KeyboardInterrupt):
+                _run(_serve(settings))
+    except PolicyNotValid as error:
+        _refuse(f"The desk can't start. The policy file {settings.policy} has mistakes:\n{error}", error)
+    except FirstlineError as error:
+        _refuse(f"The desk can't start. {error}", error)
+    print("The desk has stopped; everything is kept in", settings.data, flush=True)
+
+
+@contextmanager
+def _at_work(folder: Path, level: str = "INFO") -> Iterator[None]:
+    """Hold the data folder and write the log into it."""
+    with held_folder(folder), (folder / "firstline.log").open("a", encoding="utf-8") as log:
+        telemetry.configure_logs(log, level)
+        yield
+
+
+def _refuse(text: str, error: Exception, code: int = 1) -> NoReturn:
+    """End the command with words instead of a traceback."""
+    print(text, file=sys.stderr)
+    raise typer.Exit(code) from error
 
 
 async def _serve(settings: Settings) -> None:
     async with served_desk(settings) as served:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, served.server.handle_exit, number, None)
         people = await seed(served.desk.services["accounts"].state.accounts) if settings.mode == "development" else []
         _announce(served, settings, people)
         await served.serving
@@ -100,7 +120,10 @@ def token(
 ) -> None:
     """Print a bearer token for this desk, and nothing else."""
     settings = _settings(data=data)
-    keys = desk_keys(settings.data, SystemRandom())
+    try:
+        keys = desk_keys(settings.data, SystemRandom())
+    except OSError as error:
+        _refuse(str(unusable(settings.data, error)), error)
     principal = Principal(
         id=subject,
         role=role,
@@ -122,10 +145,11 @@ def demo(
         raise typer.Exit(2)
     with tempfile.TemporaryDirectory(prefix="firstline-demo-") as scratch:
         folder = data or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "firstline.log").open("a", encoding="utf-8") as log:
-            telemetry.configure_logs(log)
-            _run(play(folder, print))
+        try:
+            with _at_work(folder):
+                _run(play(folder, print))
+        except FirstlineError as error:
+            _refuse(f"The demo can't start. {error}", error)
 
 
 @app.command()
@@ -136,7 +160,11 @@ def version() -> None:
 
 def _settings(**given: Any) -> Settings:
     """Return the settings from the environment, with what the command line says."""
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        mistakes = (f"FIRSTLINE_{fault['loc'][0]}".upper() + f": {fault['msg']}." for fault in error.errors())
+        _refuse("These settings can't be used:\n" + "\n".join(mistakes), error, 2)
     if settings.mode == "production" and settings.clock == "manual":
         print("FIRSTLINE_CLOCK=manual is for development; unset it or set FIRSTLINE_MODE=development.", file=sys.stderr)
         raise typer.Exit(2)

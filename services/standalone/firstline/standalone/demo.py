@@ -109,7 +109,8 @@ async def play(data: Path, tell: Callable[[str], None]) -> None:
         httpx.HTTPStatusError: the desk refused something that it should take.
 
     """
-    settings = Settings(data=data, port=0, smtp_port=0, clock="manual", mode="development")
+    # Not from the environment: the demo must neither send real mail nor speak to another desk.
+    settings = Settings.model_construct(data=data, port=0, smtp_port=0, clock="manual")
     async with served_desk(settings) as served, httpx.AsyncClient(base_url=served.url, timeout=30) as http:
         day = Day(served, http, _tokens(served), _plan(), data / "mail", tell=tell)
         tell(f"A desk runs at {served.url}. It is Monday, {DAY:%d %B %Y}; the day takes some seconds.")

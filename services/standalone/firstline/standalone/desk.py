@@ -10,6 +10,8 @@ import httpx
 from fastapi import FastAPI
 
 from firstline.common.bus import SOURCES, LocalBus
+from firstline.common.errors import Unavailable
+from firstline.common.outbound import Resolver, SystemResolver
 from firstline.common.permissions import Principal, Role
 from firstline.common.policy.loader import load_policy
 from firstline.common.policy.model import Policy
@@ -31,6 +33,12 @@ SERVICES = ("accounts", "intake", "queue", "sla", "notify")
 
 SERVICE_TOKEN_LIFE = timedelta(minutes=5)
 INTERNAL_URL = "http://desk.internal"
+
+
+class PolicyNotReadable(Unavailable):
+    """The policy file is not there, or not for us to read."""
+
+    title = "The policy can't be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +67,18 @@ async def running_desk(settings: Settings, public_url: str) -> AsyncIterator[Sta
 
     Raises:
         PolicyNotValid: the policy file has mistakes.
+        PolicyNotReadable: there is no such policy file.
         Unavailable: a store can't be opened.
         OSError: the folder can't be written, or the SMTP port is taken.
 
     """
-    desk = _build(settings, public_url)
     async with AsyncExitStack() as stack:
+        resolver = SystemResolver()
+        stack.callback(resolver.close)
+        desk = _build(settings, public_url, resolver)
         for runtime in desk.runtimes.values():
             await runtime.store.open()
+            stack.push_async_callback(runtime.store.close)
         # Consumers first, so that nobody's events meet a closed door; they stop last for the same reason.
         for name in reversed(SERVICES):
             app = desk.services[name]
@@ -82,7 +94,8 @@ async def settle(runtimes: Mapping[str, Runtime]) -> int:
     return total
 
 
-def _build(settings: Settings, public_url: str) -> StandaloneDesk:
+def _build(settings: Settings, public_url: str, resolver: Resolver) -> StandaloneDesk:
+    policy = policy_of(settings)
     wall = SystemClock()
     time_file = settings.data / "clock.json"
     manual = ManualClock(kept_time(time_file) or wall.now()) if settings.clock == "manual" else None
@@ -92,7 +105,7 @@ def _build(settings: Settings, public_url: str) -> StandaloneDesk:
     verifier = Verifier(signer.public_keys(), wall)
     services: dict[str, FastAPI] = {}
     runtimes = _runtimes(settings, ports, verifier, _service_token(signer), services)
-    parts = Parts(settings, public_url, ports, wall, keys, signer, policy_of(settings))
+    parts = Parts(settings, public_url, ports, wall, keys, signer, policy, resolver)
     services.update(create_services(parts, runtimes))
     moved = HandMovedTime(manual, time_file, offload, lambda: settle(runtimes)) if manual else None
     apps = {**services, "desk": create_operations(services, moved)}
@@ -142,10 +155,15 @@ def policy_of(settings: Settings) -> Policy:
 
     Raises:
         PolicyNotValid: it has mistakes.
-        OSError: it can't be read.
+        PolicyNotReadable: it can't be read.
 
     """
-    if settings.policy is not None:
-        return load_policy(settings.policy)
     packed = Path(__file__).parent / "policies" / "bitrix24.yaml"
-    return load_policy(packed if packed.exists() else Path(__file__).parents[4] / "policies" / "bitrix24.yaml")
+    own = packed if packed.exists() else Path(__file__).parents[4] / "policies" / "bitrix24.yaml"
+    path = settings.policy or own
+    try:
+        return load_policy(path)
+    except OSError as error:
+        raise PolicyNotReadable(
+            f"The policy file {path} can't be read: {error.strerror}. Check FIRSTLINE_POLICY."
+        ) from error

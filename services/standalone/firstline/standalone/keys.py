@@ -1,6 +1,7 @@
 """The desk's own keys, made on the first start and kept in its data folder: one to sign tokens, one secret."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,18 +32,29 @@ def desk_keys(data: Path, random: Random) -> Keys:
     folder.mkdir(parents=True, exist_ok=True)
     signing, secret = folder / "signing.json", folder / "secret"
     if not signing.exists():
-        _write_private(signing, key_text(new_key(f"desk-{random.bytes(4).hex()}")).encode())
+        _make_private(signing, key_text(new_key(f"desk-{random.bytes(4).hex()}")).encode(), random)
     if not secret.exists():
-        _write_private(secret, random.bytes(SECRET_BYTES).hex().encode())
+        _make_private(secret, random.bytes(SECRET_BYTES).hex().encode(), random)
     return Keys(load_key(signing), bytes.fromhex(secret.read_text("ascii")))
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that only the desk may read; a crash leaves the whole file or none."""
-    draft = path.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _make_private(path: Path, content: bytes, random: Random) -> None:
+    """Make a file that only the desk may read, unless somebody has made it; a crash leaves the whole file or none."""
+    draft = path.with_name(f"{random.bytes(8).hex()}.draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)  # unlike a rename, this never replaces a key that somebody else already works with
+    draft.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

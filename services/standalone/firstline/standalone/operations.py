@@ -1,9 +1,10 @@
 """What concerns the desk as a whole: is it ready, its figures, its API document, and time moved by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
+from prometheus_client.registry import Collector
 
 from firstline.common import problems
 from firstline.common.application import VERSION, public
@@ -25,11 +26,30 @@ def create_app(services: Mapping[str, FastAPI], moved: HandMovedTime | None) -> 
     """
     app = FastAPI(title="Firstline", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
+    app.state.figures = CollectorRegistry()
+    app.state.figures.register(_Figures([service.state.registry for service in services.values()]))
     app.state.time = moved
     problems.install(app)
     app.include_router(router)
     app.include_router(time.router)
     return app
+
+
+class _Figures(Collector):
+    """The figures of several registries; one that several have stands once, as the format wants, with all its lines."""
+
+    def __init__(self, registries: Iterable[CollectorRegistry]) -> None:
+        self._registries = tuple(registries)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return each figure with the lines of all registries."""
+        figures: dict[str, Metric] = {}
+        for registry in self._registries:
+            for figure in registry.collect():
+                known = figures.setdefault(figure.name, figure)
+                if known is not figure:
+                    known.samples += figure.samples
+        return figures.values()
 
 
 @router.get("/healthz")
@@ -51,12 +71,7 @@ async def readyz(request: Request) -> dict[str, str]:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Give the figures of all services in Prometheus' text format."""
-    services: Mapping[str, FastAPI] = request.app.state.services
-    seen: dict[bytes, None] = {}
-    for app in services.values():
-        # HELP and TYPE of a figure stand once, however many services have it.
-        seen.update(dict.fromkeys(generate_latest(app.state.registry).splitlines()))
-    return Response(b"\n".join(seen) + b"\n", media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(request.app.state.figures), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/openapi.json")

@@ -1,24 +1,38 @@
 """Serving the desk on real sockets: HTTP by uvicorn, mail by SMTP, until somebody says stop."""
 
 import asyncio
+import errno
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import uvicorn
 
+from firstline.common.errors import Unavailable
 from firstline.common.settings import Settings
 from firstline.standalone.desk import StandaloneDesk, running_desk
 
 BACKLOG = 1024
 DRAIN_SECONDS = 10
 STEP_SECONDS = 0.02
+LISTEN_ERRORS = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL})
 
 
-class PortTaken(Exception):
-    """Another program listens on the port; the message says what to do."""
+class CannotListen(Unavailable):
+    """The port is taken, or the address is not this machine's, or not for us; the message says what to do."""
+
+    title = "The desk can't listen there"
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever serves: the library would end the process by SIGTERM before the stores are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +51,28 @@ async def served_desk(settings: Settings) -> AsyncIterator[Served]:
     """Start a desk and serve it; stop both cleanly at the end.
 
     Raises:
-        PortTaken: the HTTP or the SMTP port is in use.
+        CannotListen: the HTTP or the SMTP port is in use, or can't be had.
 
     """
-    listening = _listen(settings.host, settings.port)
-    port = listening.getsockname()[1]
-    url = settings.public_url or f"http://{_shown(settings.host)}:{port}"
-    try:
-        async with running_desk(settings, url) as desk:
-            server = uvicorn.Server(_config(desk, url))
-            serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-            while not server.started and not serving.done():
-                await asyncio.sleep(STEP_SECONDS)
-            try:
-                yield Served(desk, url, desk.smtp_port, server, serving)
-            finally:
-                server.should_exit = True
-                await serving
-    except OSError as error:
-        if error.errno is None or "address already in use" not in str(error).lower():
-            raise
-        raise PortTaken(_advice(settings.smtp_port, "SMTP_PORT")) from error
-    finally:
-        listening.close()
+    async with AsyncExitStack() as stack:
+        listening = stack.enter_context(_listen(settings.host, settings.port))
+        port = listening.getsockname()[1]
+        url = settings.public_url.rstrip("/") or f"http://{_shown(settings.host)}:{port}"
+        try:
+            desk = await stack.enter_async_context(running_desk(settings, url))
+        except OSError as error:
+            if error.errno not in LISTEN_ERRORS or error.filename is not None:
+                raise
+            raise _refused(error, settings.host, settings.smtp_port, "SMTP_PORT") from error
+        server = _Server(_config(desk, url))
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+        while not server.started and not serving.done():
+            await asyncio.sleep(STEP_SECONDS)
+        try:
+            yield Served(desk, url, desk.smtp_port, server, serving)
+        finally:
+            server.should_exit = True
+            await serving
 
 
 def _config(desk: StandaloneDesk, url: str) -> uvicorn.Config:
@@ -76,18 +89,24 @@ def _config(desk: StandaloneDesk, url: str) -> uvicorn.Config:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Without its protocol named, asyncio doesn't switch Nagle's algorithm off, and each answer waits for 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise PortTaken(_advice(port, "PORT")) from error
+        raise _refused(error, host, port, "PORT") from error
     return listening
 
 
-def _advice(port: int, name: str) -> str:
-    return f"Port {port} is in use by another program. Choose another one, such as: make up {name}={port + 1}"
+def _refused(error: OSError, host: str, port: int, name: str) -> CannotListen:
+    if error.errno == errno.EADDRINUSE:
+        return CannotListen(
+            f"Port {port} is in use by another program. Choose another one, such as: make up {name}={port + 1}"
+        )
+    return CannotListen(f"{host} port {port} can't be used: {error.strerror}. Change FIRSTLINE_HOST or {name}.")
 
 
 def _shown(host: str) -> str:

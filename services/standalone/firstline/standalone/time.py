@@ -1,5 +1,6 @@
 """Product time moved by hand (development only): it survives a restart and never goes back."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class HandMovedTime:
         self._path = path
         self._offload = offload
         self._settle = settle
+        self._turn = asyncio.Lock()
 
     async def move(self, instant: datetime) -> datetime:
         """Move product time and return once due work and events have settled.
@@ -53,12 +55,13 @@ class HandMovedTime:
 
         """
         instant = instant.astimezone(UTC)
-        if self._path.exists() and instant < self.clock.now():
-            raise TimeGoesForward(f"It is {self.clock.now().isoformat()} already; choose that or a later instant.")
-        await self._offload(lambda: self._keep(instant))
-        self.clock.move(instant)
-        await self._settle()
-        return self.clock.now()
+        async with self._turn:
+            if self._path.exists() and instant < self.clock.now():
+                raise TimeGoesForward(f"It is {self.clock.now().isoformat()} already; choose that or a later instant.")
+            await self._offload(lambda: self._keep(instant))
+            self.clock.move(instant)
+            await self._settle()
+        return instant
 
     def _keep(self, instant: datetime) -> None:
         draft = self._path.with_suffix(".draft")

@@ -11,7 +11,7 @@ from firstline.accounts.app import create_app as create_accounts
 from firstline.common.addresses import normal_address
 from firstline.common.files import LocalFiles
 from firstline.common.mail_out import CapturedMail, MailPort, SmtpMail
-from firstline.common.outbound import GuardedHttp, SystemResolver
+from firstline.common.outbound import GuardedHttp, Resolver
 from firstline.common.outbound_rules import OutboundRules
 from firstline.common.policy.model import Policy
 from firstline.common.ports import Clock, Ports
@@ -41,6 +41,7 @@ class Parts:
     keys: Keys
     signer: Signer
     policy: Policy
+    resolver: Resolver
 
     def key(self, purpose: str) -> bytes:
         """Return the key for a purpose, derived from the desk's secret."""
@@ -86,7 +87,7 @@ def _notify(parts: Parts, runtime: Runtime) -> FastAPI:
     return create_notify(
         runtime,
         mail_port=_mail_port(settings, ports),
-        http_port=GuardedHttp(rules, SystemResolver()),
+        http_port=GuardedHttp(rules, parts.resolver),
         outbound=rules,
         policy=parts.policy,
         wall=parts.wall,
@@ -106,7 +107,7 @@ def _mail_port(settings: Settings, ports: Ports) -> MailPort:
         return CapturedMail(folder, ports.offload)
     host, _, port = settings.mail_smtp.rpartition(":")
     return SmtpMail(
-        host,
+        host.strip("[]"),
         int(port),
         hello=settings.mail_from.rpartition("@")[2],
         security=settings.mail_smtp_security,

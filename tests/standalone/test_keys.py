@@ -1,0 +1,83 @@
+"""The desk's keys are made once and are the desk's alone."""
+
+from pathlib import Path
+
+import pytest
+from firstline.common.ports import SystemRandom
+from firstline.standalone.keys import SECRET_BYTES, Keys, desk_keys
+
+
+def same(one: Keys, other: Keys) -> bool:
+    """Say whether two sets of keys are the same."""
+    return one.secret == other.secret and one.signing.as_dict(private=True) == other.signing.as_dict(private=True)
+
+
+class Interrupted(SystemRandom):
+    """Randomness that ends a start after some questions."""
+
+    def __init__(self, questions: int) -> None:
+        self._left = questions
+
+    def bytes(self, count: int) -> bytes:
+        """Return random bytes as long as questions are left."""
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return super().bytes(count)
+
+
+class Overtaken(SystemRandom):
+    """Randomness during whose first answer another process makes its keys."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.others: Keys | None = None
+
+    def bytes(self, count: int) -> bytes:
+        """Return random bytes, after the other process has been quicker."""
+        if self.others is None:
+            self.others = desk_keys(self._data, SystemRandom())
+        return super().bytes(count)
+
+
+def test_keys_are_made_once(tmp_path: Path) -> None:
+    """The second start finds the keys of the first; another desk has its own."""
+    first = desk_keys(tmp_path / "a", SystemRandom())
+    assert same(first, desk_keys(tmp_path / "a", SystemRandom()))
+    assert len(first.secret) == SECRET_BYTES
+    other = desk_keys(tmp_path / "b", SystemRandom())
+    assert (other.secret != first.secret, other.signing.kid != first.signing.kid) == (True, True)
+
+
+def test_only_the_owner_may_read_them(tmp_path: Path) -> None:
+    """No file of the folder is readable for anybody but the desk, and nothing but the keys is left in it."""
+    desk_keys(tmp_path, SystemRandom())
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()}
+    assert modes == {"signing.json": 0o600, "secret": 0o600}
+
+
+@pytest.mark.parametrize("questions", range(4))
+def test_an_interrupted_start_leaves_whole_files_only(tmp_path: Path, questions: int) -> None:
+    """A start that ends anywhere leaves whole keys or none, and the next start keeps those that are there."""
+    with pytest.raises(KeyboardInterrupt):
+        desk_keys(tmp_path, Interrupted(questions))
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+    whole = desk_keys(tmp_path, SystemRandom())
+    assert {name: (tmp_path / "keys" / name).read_bytes() for name in kept} == kept
+    assert same(whole, desk_keys(tmp_path, SystemRandom()))
+
+
+def test_what_a_crash_left_half_written_is_not_taken(tmp_path: Path) -> None:
+    """A draft that a crash left behind is no key, whatever it holds."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "0123456789abcdef.draft").write_bytes(b'{"kty"')
+    keys = desk_keys(tmp_path, SystemRandom())
+    assert same(keys, desk_keys(tmp_path, SystemRandom()))
+
+
+def test_who_comes_second_takes_the_keys_of_the_first(tmp_path: Path) -> None:
+    """Two commands that make keys at the same time end up with the same ones."""
+    overtaken = Overtaken(tmp_path)
+    mine = desk_keys(tmp_path, overtaken)
+    assert overtaken.others is not None
+    assert same(mine, overtaken.others)
