@@ -209,6 +209,19 @@ async def test_life_ends_in_order_even_after_a_failure(world: World) -> None:
     assert world.events == ["started", "stopped"]
 
 
+async def test_a_start_that_fails_is_undone(world: World) -> None:
+    """When a service can't start, what it had begun is stopped, and the failure is heard."""
+
+    async def start() -> None:
+        raise OSError("the port is taken")
+
+    app = build_app(world.runtime, "Things", [things()], start=start, stop=world._stop)
+    with pytest.raises(OSError, match="the port is taken"):
+        async with app.router.lifespan_context(app):
+            pass
+    assert world.events == ["stopped"]
+
+
 async def test_health_and_readiness(world: World) -> None:
     """The process answers as long as it lives; it is ready as long as its store takes writes."""
     async with world.client() as client:

@@ -17,7 +17,7 @@ from firstline.common.inbox import Handler
 from firstline.common.ports import ManualClock, Ports, SystemClock
 from firstline.common.pull import LogPage, ReadLog
 from firstline.common.relay import HEAD, log_page
-from firstline.common.runtime import Runtime
+from firstline.common.runtime import RELAY_POLL_SECONDS, Runtime
 from firstline.common.store.port import Sql, Unit
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import Signer, Verifier, new_key
@@ -71,7 +71,7 @@ async def known(runtime: Runtime) -> list[str]:
 
 async def eventually(runtime: Runtime, names: list[str]) -> None:
     """Wait until the service has noted exactly these."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(RELAY_POLL_SECONDS / 2):
         while await known(runtime) != names:
             await asyncio.sleep(0.001)
 
