@@ -122,16 +122,17 @@ async def test_clients_without_organisation_have_their_own_references(world: Wor
     assert [item["id"] for item in found] == [mallory["id"]]
 
 
-async def test_a_reference_under_a_licence_counts_for_its_organisation(world: World) -> None:
-    """Who names a licence shares its organisation's references, and learns none of its numbers by that."""
+async def test_a_licence_key_entitles_and_opens_no_organisation(world: World) -> None:
+    """Who names a licence is entitled by it; the request, its reference and its readers stay the requester's."""
     licence = {"id": "l1", "last4": "1234", "organization_id": "acme", "product": "shop", "active_until": None}
     digest = hashlib.sha256(b"LICENCE-1234").hexdigest()
     await world.tell("account.licence_changed", "licence/l1", key_sha256=digest, edition=None, **licence)
-    first = await world.submit("partner:pia@acme", external_ref="A-1")
+    await world.submit("partner:pia@acme", external_ref="A-1")
     body = BODY | {"external_ref": "A-1", "licence_key": "LICENCE-1234"}
     answer = await world.post("/v1/tickets", body, "client:clara")
-    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/external-ref-taken")
-    assert first["number"] not in answer.text
+    assert (answer.status_code, answer.json()["entitlement"]) == (201, "active")
+    assert answer.json()["organization_id"] is None
+    assert (await world.get(f"/v1/tickets/{answer.json()['id']}", "partner:pia@acme")).status_code == 404
 
 
 async def test_one_file_goes_with_one_of_two_requests(world: World) -> None:

@@ -192,7 +192,7 @@ class World:
     def submitted(self, **changes: Any) -> TicketSubmitted:
         """Return a new request of Clara's, changed as wanted."""
         facts: dict[str, Any] = {
-            "actor": ACTOR,
+            "actor": Actor(id="clara", role="client"),
             "number": NUMBER,
             "status": "new",
             "organization_id": "shop",

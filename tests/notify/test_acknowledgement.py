@@ -165,3 +165,21 @@ async def test_an_unknown_policy_version_waits(world: Any, shipped_policy: Any) 
     await world.tell(published, stream="policy/bitrix24")
     await world.settle()
     assert "Another desk" in world.mails()[0].get_content()
+
+
+async def test_a_partner_sends_no_words_of_their_own_to_strangers(world: Any) -> None:
+    """A request for somebody whom nobody knows is acknowledged as a stranger's is: no word of it, and capped."""
+    cap = world.policy.mail.acknowledgements_per_hour.per_address
+    forged = {
+        "actor": Actor(id="pia", role="partner"),
+        "requester": RequesterRef(email="victim@v.example", name="Hello Bank"),
+        "subject": "Your account is locked http://evil.example",
+    }
+    for count in range(cap + 1):
+        await world.tell(world.submitted(**forged), stream=f"ticket/{count:036}")
+    await world.settle()
+    states = [(one["kind"], one["state"]) for one in await world.deliveries()]
+    assert states == [("acknowledgement_unknown_sender", "sent")] * cap + [
+        ("acknowledgement_unknown_sender", "suppressed")
+    ]
+    assert not any("evil" in mail.as_string() or "Bank" in mail.as_string() for mail in world.mails())

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from firstline.common.envelope import Envelope, prefix_of
+from firstline.common.permissions import STAFF
 
 PERSONAL = ("address", "name")
 """Members of an author or actor that stay inside."""
@@ -108,9 +109,19 @@ def public_event(event: Envelope, position: int, public_url: str) -> dict[str, A
         "number": number,
         "organization_id": data.get("organization_id"),
         "status": data.get("status"),
-        "data": {"actor": _impersonal(data["actor"]), **_picked(data, SHAPES[event.type].members)},
+        "data": _shown(event),
         "links": links if ticket_id and number else {},
     }
+
+
+def _shown(event: Envelope) -> dict[str, Any]:
+    """Return what the type shows; who of the staff did it is nothing that clients learn."""
+    shape, actor = SHAPES[event.type], _impersonal(event.data["actor"])
+    shown = {"actor": actor, **_picked(event.data, shape.members)}
+    for who in (actor, shown.get("author", {})):
+        if shape.public and who.get("role") in STAFF:
+            who.pop("id", None)
+    return shown
 
 
 def with_content(body: Mapping[str, Any], event: Envelope) -> dict[str, Any]:

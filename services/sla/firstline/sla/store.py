@@ -170,7 +170,10 @@ SAVE_CLOCK: Sql[None] = Sql(
     type(None),
 )
 SAVE_POLICY: Sql[None] = Sql(
-    "INSERT INTO policy (version, document) VALUES (:version, :document) ON CONFLICT (version) DO NOTHING", type(None)
+    "INSERT INTO policy (seq, version, document)"
+    " VALUES ((SELECT COALESCE(MAX(seq), 0) + 1 FROM policy), :version, :document)"
+    " ON CONFLICT (version) DO UPDATE SET seq = excluded.seq",
+    type(None),
 )
 POLICY: Sql[dict[str, Any]] = Sql("SELECT document FROM policy WHERE version = :version", dict)
 NEWEST_VERSION = Sql("SELECT version FROM policy ORDER BY seq DESC LIMIT 1", str)

@@ -23,11 +23,11 @@ class Policies:
     def __init__(self, current: Policy) -> None:
         self._current = current
         self._by_version: dict[str, tuple[Policy, Rulebook]] = {}
-        self.add(current)
+        self.add(current, current.version)
 
-    def add(self, policy: Policy) -> None:
-        """Keep a version at hand."""
-        self._by_version[policy.version] = (policy, rulebook(policy))
+    def add(self, policy: Policy, version: str) -> None:
+        """Keep a version at hand, under the name that it was published with."""
+        self._by_version[version] = (policy, rulebook(policy))
 
     @property
     def current(self) -> Policy:
@@ -70,12 +70,12 @@ class Desk:
 
 
 async def publish_policy(desk: Desk, unit: Unit) -> None:
-    """Store and publish the current policy if its version is new here; learn the versions stored before."""
+    """Store and publish the current policy unless it was the last one published; learn the versions stored before."""
     stored = await unit.all(POLICIES)
     for row in stored:
-        desk.policies.add(Policy.from_document(row.document))
+        desk.policies.add(Policy.from_document(row.document), row.version)
     policy = desk.policies.current
-    if policy.version in {row.version for row in stored}:
+    if stored and stored[-1].version == policy.version:
         return
     document = policy.document()
     await unit.run(SAVE_POLICY, version=policy.version, name=policy.name, document=document, published_at=desk.now())

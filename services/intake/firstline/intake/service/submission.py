@@ -175,7 +175,7 @@ async def submit(
             return known, None
         # On the same view of the store as the answer: between two views a retry's own request may appear.
         judged = await check(desk, unit, new)
-        await _check_reference(unit, access, new, judged.licence)
+        await _check_reference(unit, access, new)
         return None, judged
 
     known, judged = await desk.store.read(look)
@@ -199,9 +199,9 @@ def _lost() -> Answer:
     raise Unavailable("The answer given before can't be read now. Try again.", retry_after=1)
 
 
-async def _check_reference(unit: Unit, access: Access, new: NewTicket, licence: Licence | None) -> None:
+async def _check_reference(unit: Unit, access: Access, new: NewTicket) -> None:
     """Refuse a reference that is taken, and name the request that has it to whoever may see that one."""
-    taken = await _with_reference(unit, new, _organization(new, licence)) if new.external_ref else None
+    taken = await _with_reference(unit, new) if new.external_ref else None
     if taken is None:
         return
     people = frozenset(person.address for person in await unit.all(PARTICIPANTS, ticket_id=taken.id))
@@ -213,15 +213,10 @@ async def _check_reference(unit: Unit, access: Access, new: NewTicket, licence: 
     )
 
 
-async def _with_reference(unit: Unit, new: NewTicket, organization_id: str | None) -> Ticket | None:
-    if organization_id is not None:
-        return await unit.one(TICKET_BY_REF, organization_id=organization_id, external_ref=new.external_ref)
+async def _with_reference(unit: Unit, new: NewTicket) -> Ticket | None:
+    if new.organization_id is not None:
+        return await unit.one(TICKET_BY_REF, organization_id=new.organization_id, external_ref=new.external_ref)
     return await unit.one(TICKET_BY_OWN_REF, requester_email=new.requester.email, external_ref=new.external_ref)
-
-
-def _organization(new: NewTicket, licence: Licence | None) -> str | None:
-    """Return whose request it is among organisations: the requester's, else the licence's."""
-    return new.organization_id or (licence.organization_id if licence else None)
 
 
 def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
@@ -262,7 +257,7 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         requester_id=new.requester.id,
         requester_email=new.requester.email,
         requester_name=new.requester.name,
-        organization_id=_organization(new, licence),
+        organization_id=new.organization_id,
         product=new.product or (licence.product if licence else None),
         licence_last4=licence.last4 if licence else None,
         reopen_count=0,

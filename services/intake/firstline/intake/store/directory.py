@@ -68,6 +68,7 @@ SAVE_LICENCE: Sql[None] = Sql(
 )
 POLICIES = Sql("SELECT version, document FROM policy ORDER BY published_at, version", StoredPolicy)
 SAVE_POLICY: Sql[None] = Sql(
-    "INSERT INTO policy (version, name, document, published_at) VALUES (:version, :name, :document, :published_at)",
+    "INSERT INTO policy (version, name, document, published_at) VALUES (:version, :name, :document, :published_at)"
+    " ON CONFLICT (version) DO UPDATE SET published_at = excluded.published_at",
     type(None),
 )

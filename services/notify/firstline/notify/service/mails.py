@@ -112,9 +112,10 @@ async def _over_the_cap(desk: Desk, unit: Unit, book: Book, ticket: Ticket, addr
     """Bound what leaves without a person's doing: two machines could answer each other for ever (P14)."""
     if (await unit.one(ANSWERS_ON_TICKET, ticket_id=ticket.id, recipient=address) or 0) >= MOST_ANSWERS_ON_TICKET:
         return "loop_guard"
-    if not notice.by_mail:
+    stranger = notice.kind == STRANGERS
+    if not (notice.by_mail or stranger):
         return None
-    caps, since, stranger = book.policy.mail.acknowledgements_per_hour, desk.now() - HOUR, notice.kind == STRANGERS
+    caps, since = book.policy.mail.acknowledgements_per_hour, desk.now() - HOUR
     most = caps.per_address if stranger else MOST_ANSWERS_AN_HOUR
     if (await unit.one(ANSWERS_TO, recipient=address, since=since) or 0) >= most:
         return "rate_cap_address"

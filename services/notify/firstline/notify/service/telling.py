@@ -18,6 +18,7 @@ from firstline.common.events import (
     TicketTriaged,
     TicketWaiting,
 )
+from firstline.common.permissions import STAFF
 from firstline.common.policy.model import EntitlementState
 from firstline.common.policy.wording import TextKind
 from firstline.common.store.port import Unit
@@ -50,7 +51,7 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
     )
     ticket = heard(ticket, ids)
     book = await desk.books.of(unit, ticket.policy_version)
-    known = origin.channel != MAIL_CHANNEL or origin.verified or await _is_known(unit, ticket.requester_email)
+    known = _speaks_for(data) or await _is_known(unit, ticket.requester_email)
     notice = Notice(
         kind="acknowledgement" if known else STRANGERS,
         to=Recipient(address=data.requester.email, name=data.requester.name, language=data.requester.language),
@@ -61,6 +62,16 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
     )
     ticket = await write_mail(desk, unit, event, ticket, notice)
     await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
+
+
+def _speaks_for(data: TicketSubmitted) -> bool:
+    """Say whether the address is surely that of who sent the request: a checked mail, the caller's own, or by staff.
+
+    A partner may name anybody: the desk must not carry a partner's words to addresses that nobody here knows.
+    """
+    if data.origin.channel == MAIL_CHANNEL:
+        return data.origin.verified
+    return data.actor.role in STAFF or data.requester.id == data.actor.id
 
 
 async def _is_known(unit: Unit, address: str) -> bool:
