@@ -82,7 +82,8 @@ async def test_a_commit_reaches_the_others_by_itself(make_runtime: MakeRuntime) 
     queue.consume(HANDLERS)
     for runtime in (queue, intake):
         await runtime.start()
-    for version in (1, 2):
+    for version in (1, 2, 3):
+        await asyncio.sleep(0.02)  # the relay comes to rest
         await append(intake)
         await eventually(queue, [f"ticket/1-{n}" for n in range(1, version + 1)])
 
