@@ -1,11 +1,12 @@
 """Warnings and breaches: each exactly once, never before they are due, whatever the clock does (invariant P20)."""
 
+import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from firstline.sla.service import fire_due
-from firstline.sla.worker import CLOCKS_A_STEP, milestones
+from firstline.sla.worker import CLOCKS_A_STEP, POLL_SECONDS, milestones
 from sla_world import MONDAY, World, open_world
 
 HOUR, INSTANT = timedelta(hours=1), timedelta(microseconds=1)
@@ -160,3 +161,25 @@ async def test_each_new_question_is_warned_of_and_breached_anew(world: World) ->
         FIRST: False,
         NEXT: True,
     }
+
+
+async def test_a_longer_target_is_warned_of_anew(world: World) -> None:
+    """A warning under the shorter target says nothing of the longer one, which comes later."""
+    ticket = await world.submit(urgency="high")
+    await world.move(MONDAY + 2.5 * HOUR)
+    await world.tell(ticket, "ticket.triaged", urgency="normal")
+    await world.move(WARNING)
+    told = [event for event in await world.told(ticket, "elapsed_minutes") if event[1] == FIRST]
+    assert told == [("scheduled", FIRST, 0), ("warned", FIRST, 135), ("scheduled", FIRST, 150), ("warned", FIRST, 450)]
+
+
+async def test_the_worker_wakes_by_itself(world: World) -> None:
+    """New clocks wake it, and it sleeps until their instants: nobody has to call it, and no poll is waited for."""
+    await asyncio.sleep(0.05)
+    ticket = await world.submit()
+    await asyncio.sleep(0.05)
+    world.clock.move(WARNING)
+    async with asyncio.timeout(POLL_SECONDS / 2):
+        while len(await world.told(ticket)) < 4:
+            await asyncio.sleep(0.01)
+    assert (await world.told(ticket))[2:] == [("warned", FIRST), ("warned", NEXT)]

@@ -167,7 +167,7 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
     if fact.type == "targets_changed":
         clocks = (*_dropped(_fold(terms, facts, fact.at), clocks), *clocks)
     for after in clocks:
-        await _publish(sla, unit, ticket, after, stored.get(after.target), max(now, fact.at))
+        await _publish(sla, unit, ticket, after, stored.get(after.target), now)
     unit.announce(DUE_CHANNEL)
 
 
@@ -198,7 +198,6 @@ async def _publish(
 def _stands(stored: StoredClock, clock: rules.Clock, as_of: datetime) -> StoredClock:
     """Return how a clock is to be stored, without forgetting what was published of a run that goes on."""
     same = clock.due_at is not None and clock.due_at == stored.due_at
-    going = {stored.state, clock.state} <= {"running", "paused"}
     behind = clock.warn_at is None or clock.warn_at <= as_of
     return _timed(
         replace(
@@ -206,7 +205,7 @@ def _stands(stored: StoredClock, clock: rules.Clock, as_of: datetime) -> StoredC
             state=clock.state,
             due_at=clock.due_at,
             warn_at=clock.warn_at,
-            warned=stored.warned and going and (same or behind),
+            warned=stored.warned and (same or behind),
             breached=stored.breached and (same or clock.breached),
         )
     )
