@@ -1,9 +1,12 @@
 """What intake does on other services' events: each is applied once, whatever comes twice or in another order."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from intake_world import World
+from firstline.common.policy.model import Policy
+from intake_world import OpenWorld, World
 
 
 async def test_the_first_claim_opens_a_new_request_once(world: World) -> None:
@@ -71,3 +74,16 @@ async def test_licences_decide_the_entitlement(world: World) -> None:
     world.move(days=40)
     assert (await world.submit("client:kim@acme"))["entitlement"] == "expired"
     assert (await world.submit("client:clara"))["entitlement"] == "unknown"
+
+
+async def test_a_policy_is_published_when_it_comes_and_when_it_returns(
+    opened: OpenWorld, tmp_path: Path, policy: Policy
+) -> None:
+    """Each start under another policy than the last publishes it; a start under the same one publishes nothing."""
+    document = policy.document()
+    document["closing"]["reopen_window_days"] = 1
+    other = Policy.from_document(document)
+    for current in (policy, policy, other, policy):
+        async with opened(tmp_path, current=current) as world:
+            rows = world.rows("SELECT data FROM log_event WHERE type = 'policy.published' ORDER BY seq")
+    assert [json.loads(row[0])["version"] for row in rows] == [policy.version, other.version, policy.version]

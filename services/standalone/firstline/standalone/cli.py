@@ -1,6 +1,7 @@
 """The command line: `firstline up`, `token`, `demo`."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -35,6 +36,8 @@ app = typer.Typer(
 )
 Data = Annotated[Path | None, typer.Option(help="Folder of the desk; FIRSTLINE_DATA, or data.")]
 TOKEN_DAYS = 30
+PRIVATE = 0o077
+"""Takes all rights on new files from everybody else: they hold what clients wrote."""
 
 
 @app.command()
@@ -60,7 +63,8 @@ def up(
 
 @contextmanager
 def _at_work(folder: Path, level: str = "INFO") -> Iterator[None]:
-    """Hold the data folder and write the log into it."""
+    """Hold the data folder and write the log into it; what is made there is for this user's eyes only."""
+    os.umask(PRIVATE)
     with held_folder(folder), (folder / "firstline.log").open("a", encoding="utf-8") as log:
         telemetry.configure_logs(log, level)
         yield

@@ -14,6 +14,9 @@ from firstline.common.application import public
 from firstline.common.errors import Conflict, NotFound
 from firstline.common.ports import ManualClock, Offload
 
+END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+"""Deadlines are counted from what is set here, and years end at 9999."""
+
 Settle = Callable[[], Awaitable[int]]
 router = APIRouter(prefix="/v1/dev", tags=["development"], dependencies=[Depends(public)])
 
@@ -28,7 +31,7 @@ class ClockIn(BaseModel):
     """The instant to move to."""
 
     model_config = ConfigDict(extra="forbid")
-    now: AwareDatetime = Field(examples=["2026-11-23T06:00:00Z"])
+    now: AwareDatetime = Field(examples=["2026-11-23T06:00:00Z"], lt=END_OF_TIME)
 
 
 class ClockOut(BaseModel):
