@@ -59,3 +59,13 @@ async def test_figures_of_one_service_alone_are_among_them(desk: StandaloneDesk)
         shown = {family.name for family in text_string_to_metric_families((await http.get("/metrics")).text)}
     assert own - {"firstline_http_seconds", "firstline_http_answers"}
     assert own <= shown
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_each_event_type_has_its_schema_where_envelopes_point(desk: StandaloneDesk) -> None:
+    """`dataschema` of an event leads to the JSON Schema of its data; an unknown type is a problem."""
+    async with api(desk) as http:
+        schema = await http.get("/v1/schemas/ticket.submitted")
+        unknown = await http.get("/v1/schemas/ticket.nothing")
+    assert "received_at" in schema.json()["properties"]
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/not-found")

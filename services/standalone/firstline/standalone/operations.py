@@ -8,6 +8,8 @@ from prometheus_client.registry import Collector
 
 from firstline.common import problems
 from firstline.common.application import VERSION, public
+from firstline.common.errors import NotFound
+from firstline.common.events import CATALOGUE
 from firstline.common.runtime import Runtime
 from firstline.standalone import time
 from firstline.standalone.gateway import merged_openapi
@@ -79,3 +81,12 @@ async def openapi(request: Request) -> dict[str, object]:
     """Give the API of all services as one OpenAPI document."""
     services: Mapping[str, FastAPI] = request.app.state.services
     return merged_openapi({name: app.openapi() for name, app in services.items()}, VERSION)
+
+
+@router.get("/v1/schemas/{event_type}")
+async def read_event_schema(event_type: str) -> dict[str, object]:
+    """Give the JSON Schema of an event's data, to which `dataschema` in its envelope points."""
+    model = CATALOGUE.get(event_type)
+    if model is None:
+        raise NotFound("There is no such event type. docs/events.md lists them.")
+    return model.model_json_schema()
