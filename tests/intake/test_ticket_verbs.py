@@ -208,3 +208,44 @@ async def test_status_leaves_its_marks_and_takes_them_away(world: World) -> None
     opened = await world.must(ticket, "reopen", {"body": "Again."}, CLARA)
     assert [opened[name] for name in ("resolved_at", "closed_at", "close_reason", "circumstance")] == [None] * 4
     assert opened["reopen_count"] == 1
+
+
+LAST_WORDS: list[tuple[str, dict[str, Any]]] = [("resolve", {}), ("close", {"reason": "duplicate"})]
+
+
+@pytest.mark.parametrize(("verb", "given"), LAST_WORDS)
+async def test_last_words_carry_their_files(world: World, verb: str, given: dict[str, Any]) -> None:
+    """A text given to resolve or close goes out as one reply with its files, in the same change; a retry adds none."""
+    ticket = await world.submit(CLARA)
+    body = {**given, "body": "See the picture.", "attachment_ids": [await world.upload(ANNA, "how.png")]}
+    for _ in range(2):
+        answer = await world.verb(ticket, verb, body, Idempotency_Key="once")
+        assert (answer.status_code, answer.json()["version"]) == (200, 3)
+    told = await world.events(ticket["id"], after=1)
+    assert [event_type for event_type, _ in told] == ["ticket.replied", f"ticket.{verb}d"]
+    assert [file["name"] for file in told[0][1]["attachments"]] == ["how.png"]
+    shown = (await world.messages(ticket, CLARA))[-1]
+    assert (shown["body"], [file["name"] for file in shown["attachments"]]) == ("See the picture.", ["how.png"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "pointer"),
+    [
+        ({"attachment_ids": ["FILE"]}, 422, "/body"),
+        ({"attachment_ids": ["FILE"], "body": ""}, 422, "/body"),
+        ({"attachment_ids": ["FILE"], "body": " "}, 422, "/body"),
+        ({"attachment_ids": ["unheard-of"], "body": "See."}, 422, "/attachment_ids/0"),
+    ],
+)
+@pytest.mark.parametrize(("verb", "given"), LAST_WORDS)
+async def test_files_without_a_text_are_refused(
+    world: World, verb: str, given: dict[str, Any], sent: dict[str, Any], status: int, pointer: str
+) -> None:
+    """Files that no text goes with, or that nobody uploaded, leave the request as it was."""
+    ticket = await world.submit(CLARA)
+    file_id = await world.upload(ANNA)
+    files = [file_id if name == "FILE" else name for name in sent["attachment_ids"]]
+    before = world.stored()
+    answer = await world.verb(ticket, verb, {**given, **sent, "attachment_ids": files})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (status, pointer)
+    assert world.stored() == before

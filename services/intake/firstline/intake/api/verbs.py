@@ -125,7 +125,7 @@ async def resolve_request(body: ResolveIn, here: Annotated[Call, Depends(call("t
     """Say that the problem is solved, with a text for the client if there is one."""
 
     async def verb(change: Change) -> Ticket:
-        return await verbs.resolve(change, _text(here, change, body.body))
+        return await verbs.resolve(change, _last_words(here, change, body))
 
     return await here.change(verb)
 
@@ -136,7 +136,8 @@ async def close_request(body: CloseIn, here: Annotated[Call, Depends(call("ticke
 
     async def verb(change: Change) -> Ticket:
         side = side_of(here.access.principal)
-        return await verbs.close(change, side, body.reason, body.circumstance, _text(here, change, body.body))
+        message = _last_words(here, change, body)
+        return await verbs.close(change, side, body.reason, body.circumstance, message)
 
     return await here.change(verb)
 
@@ -152,5 +153,16 @@ async def reopen_request(body: ReopenIn, here: Annotated[Call, Depends(call("tic
     return await here.change(verb)
 
 
-def _text(here: Call, change: Change, body: str | None) -> NewMessage | None:
-    return here.message(change, MessageIn(body=body)) if body else None
+def _last_words(here: Call, change: Change, given: ResolveIn | CloseIn) -> NewMessage | None:
+    """Return the message that goes out with a verb, None where there is none.
+
+    Raises:
+        Invalid: files without a text.
+
+    """
+    if given.body is not None:
+        return here.message(change, MessageIn(body=given.body, attachment_ids=given.attachment_ids))
+    if given.attachment_ids:
+        fault = Fault("/body", "Write the text that the files go with, or leave the files out.")
+        raise Invalid("Files need a text.", faults=(fault,))
+    return None

@@ -156,9 +156,10 @@ class ResumeIn(Body):
 
 
 class ResolveIn(Body):
-    """The problem is solved; a text goes to the client as a reply."""
+    """The problem is solved; a text goes to the client as a reply, with its files."""
 
     body: Text | None = None
+    attachment_ids: AttachmentIds = []
 
 
 class CloseIn(Body):
@@ -167,6 +168,7 @@ class CloseIn(Body):
     reason: Literal["resolved", "out_of_scope", "no_reply", "no_licence", "duplicate", "spam", "aborted"]
     circumstance: Short | None = Field(None, description="A circumstance of the policy that aborts (clause 4.8).")
     body: Text | None = None
+    attachment_ids: AttachmentIds = []
 
 
 class ReopenIn(Body):
