@@ -196,14 +196,16 @@ async def test_bad_judgements_change_nothing(world: World, body: dict[str, Any],
 
 
 async def test_if_match_guards_every_verb(world: World) -> None:
-    """A verb with the ETag that was read is done once; with an older one it is refused and changes nothing."""
+    """A verb or a note with the ETag that was read is done once; with an older one it is refused, changing nothing."""
     ticket = await world.submit()
     read = await world.get(f"/v1/tickets/{ticket['number'].lower()}", CLARA)
     assert read.headers["ETag"] == '"1"'
     done = await world.verb(ticket, "wait", {"cause": "client"}, If_Match=read.headers["ETag"])
     assert done.headers["ETag"] == '"2"'
     before = world.stored()
-    for verb, body in (("resume", {}), ("messages", {"body": "x"}), ("resolve", {}), ("triage", {"tier": "helpdesk"})):
+    note = {"body": "x", "audience": "internal"}
+    replies: list[tuple[str, dict[str, str]]] = [("messages", {"body": "x"}), ("messages", note)]
+    for verb, body in (*replies, ("resume", {}), ("resolve", {}), ("triage", {"tier": "helpdesk"})):
         late = await world.verb(ticket, verb, body, If_Match='"1"')
         assert (late.status_code, late.json()["etag"]) == (412, '"2"')
     assert world.stored() == before

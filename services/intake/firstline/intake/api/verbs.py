@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from firstline.common.answers import Made
 from firstline.common.application import permit
 from firstline.common.errors import Fault, Forbidden, Invalid
-from firstline.common.paging import MAX_LIMIT, Page, etag_of
+from firstline.common.paging import MAX_LIMIT, Page, check_version, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.intake.api.context import Call, DeskHere, Reference, call
@@ -61,7 +61,9 @@ async def add_message(body: MessageIn, here: Annotated[Call, Depends(call("ticke
         return 201, f'{{"id":"{told.message_id}","ticket":{ticket},"follows":{follows}}}', etag_of(told.ticket.version)
 
     async def internal(unit: Unit) -> Made:
+        # A note needs no claim, so that others can add one while somebody is at work.
         change = await begin(here.desk, unit, here.access, here.reference)
+        check_version(here.if_match, change.ticket.version)
         told = await correspondence.note(change, here.message(change, body))
         ticket = here.document(change, told.ticket)
         return 201, f'{{"id":"{told.message_id}","ticket":{ticket},"follows":null}}', etag_of(told.ticket.version)
