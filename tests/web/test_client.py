@@ -127,7 +127,8 @@ async def test_verbs_carry_key_and_claim_where_there_are_any() -> None:
     desk = _desk(note)
     await desk.act("x", "messages", {}, key="k", claim="c")
     await desk.act("x", "wait", {})
-    assert seen == [("k", "c"), (None, None)]
+    await desk.claim(None, "k")
+    assert seen == [("k", "c"), (None, None), ("k", None)]
 
 
 async def test_no_clocks_are_asked_for_nothing() -> None:

@@ -1,9 +1,12 @@
 """The console on a whole desk: take, answer, judge, wait, close."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from firstline.standalone.desk import settle
 
 Visit = Callable[[str], Awaitable[Any]]
 
@@ -39,6 +42,34 @@ async def test_the_first_come_is_the_next_taken(visitor: Visit) -> None:
     for said in ("You took it, until today 12:30 UTC.", "Clara Client", "Shop Example", "10 h 00 min left"):
         assert said in page.text
     assert "Which steps lead to the problem?" in page.text
+
+
+async def test_take_next_sent_four_times_takes_one(visitor: Visit) -> None:
+    """Clicking again before the page has changed leads to the same request, and the others stay for others."""
+    numbers = await _ask(visitor, "First", "Second", "Third", "Fourth")
+    specialist = await visitor("specialist")
+    form = (await specialist.open("/console")).form("/console/next")
+    answers = await asyncio.gather(*(specialist.browser.post("/console/next", data=form) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.url.path for answer in answers}) == 1
+    await settle(specialist.desk.runtimes)
+    pages = [(await specialist.open(f"/console/{number}")).text for number in numbers]
+    assert ["You took it, until" in text for text in pages] == [True, False, False, False]
+    await specialist.send("/console/next")
+    assert "You took it, until" in (await specialist.open(f"/console/{numbers[1]}")).text
+
+
+async def test_taking_one_request_twice_is_taking_it_once(visitor: Visit) -> None:
+    """The form of one request carries its own key too, so that its claim is told again and not renewed."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    form = (await specialist.open(f"/console/{number}")).form(f"/console/{number}/claim")
+    for _ in range(2):
+        answer = await specialist.browser.post(f"/console/{number}/claim", data=form)
+        assert (answer.status_code, "You took it, until today 12:30 UTC." in answer.text) == (200, True)
+        specialist.desk.ports.clock.move(specialist.desk.ports.clock.now() + timedelta(minutes=5))
+    page = await specialist.send(f"/console/{number}/reply", body="We look at it.")
+    assert "Your reply was sent." in page.text
 
 
 async def test_a_claim_can_be_kept_and_given_back(visitor: Visit) -> None:

@@ -150,9 +150,10 @@ class Desk:
         """Return a request's place in the queue."""
         return await self._json("GET", f"/v1/queue/{ticket_id}")
 
-    async def claim(self, ticket_id: str | None = None) -> Json | None:
-        """Take the next request, or that one; None when nobody waits."""
-        answer = await self._send("POST", "/v1/queue/claims", json={"ticket_id": ticket_id} if ticket_id else {})
+    async def claim(self, ticket_id: str | None, key: str) -> Json | None:
+        """Take the next request, or that one; None when nobody waits. The same key again takes no second one."""
+        wish = {"ticket_id": ticket_id} if ticket_id else {}
+        answer = await self._send("POST", "/v1/queue/claims", json=wish, headers={"Idempotency-Key": key})
         content: Json | None = answer.json() if answer.content else None
         return content
 

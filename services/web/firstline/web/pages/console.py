@@ -41,7 +41,8 @@ async def _queue(
 ) -> Response:
     """Show the queue with nothing open beside it, and what was done or went wrong last."""
     pane = await _queue_pane(visit, await visit.desk.policy(), _reader(visit))
-    return await visit.page("console.html", status=status, work=None, queue=pane, notice=notice, problem=problem)
+    shown = {"work": None, "queue": pane, "draft": Draft(visit.new_key()), "notice": notice, "problem": problem}
+    return await visit.page("console.html", status=status, **shown)
 
 
 async def _queue_pane(visit: Visit, policy: Json, reader: board.Reader) -> board.Queue:
@@ -59,20 +60,21 @@ def _reader(visit: Visit, reading: str | None = None) -> board.Reader:
 @router.post("/next")
 async def take_next(posted: Posting) -> Response:
     """Take the next request."""
-    return await _claim(posted.visit, None)
+    return await _claim(posted, None)
 
 
 @router.post("/{reference}/claim")
 async def take(posted: Posting, reference: Reference) -> Response:
     """Take this request, whatever its place; one that is the visitor's is theirs for longer."""
     ticket = await posted.visit.desk.ticket(reference)
-    return await _claim(posted.visit, ticket["id"])
+    return await _claim(posted, ticket["id"])
 
 
-async def _claim(visit: Visit, ticket_id: str | None) -> Response:
+async def _claim(posted: Posted, ticket_id: str | None) -> Response:
     """Claim the next request, or that one, keep the claim's token and show the request; or say why not."""
+    visit = posted.visit
     try:
-        claim = await visit.desk.claim(ticket_id)
+        claim = await visit.desk.claim(ticket_id, forms.key_of(posted))
     except Refusal as refusal:
         return await _queue(visit, refusal.status, problem={"title": refusal.title, "text": refusal.detail})
     if claim is None:
