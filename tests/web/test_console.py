@@ -1,12 +1,15 @@
 """The console on a whole desk: take, answer, judge, wait, close."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from firstline.standalone.desk import settle
+from PIL import Image
 
 Visit = Callable[[str], Awaitable[Any]]
 
@@ -70,6 +73,38 @@ async def test_taking_one_request_twice_is_taking_it_once(visitor: Visit) -> Non
         specialist.desk.ports.clock.move(specialist.desk.ports.clock.now() + timedelta(minutes=5))
     page = await specialist.send(f"/console/{number}/reply", body="We look at it.")
     assert "Your reply was sent." in page.text
+
+
+async def test_the_answer_that_solves_is_one_act_and_one_mail(visitor: Visit, tmp_path: Path) -> None:
+    """Send as the solution replies with its files and solves at once: one message, one mail; sent twice, no more."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    await specialist.open("/console")
+    await specialist.send("/console/next")
+    mails = set((tmp_path / "data" / "mail").glob("*.eml"))
+    form = {**specialist.page.form(f"/console/{number}/reply"), "body": "Clear the cache.", "then": "resolve"}
+    for _ in range(2):
+        answer = await specialist.browser.post(f"/console/{number}/reply", data=form)
+        assert (answer.status_code, "It is solved; the client was told." in answer.text) == (200, True)
+    await settle(specialist.desk.runtimes)
+    (mail,) = set((tmp_path / "data" / "mail").glob("*.eml")) - mails
+    assert "Clear the cache." in mail.read_text()
+    client = await visitor("client")
+    assert (await client.open(f"/requests/{number}")).text.count("Clear the cache.") == 1
+
+
+async def test_the_solution_takes_its_files_along(visitor: Visit) -> None:
+    """Files chosen with the solution hang on the message that the client reads."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    await specialist.open(f"/console/{number}")
+    content = io.BytesIO()
+    Image.new("RGB", (40, 20), "white").save(content, "PNG")
+    files = {"files": ("steps.png", content.getvalue(), "image/png")}
+    await specialist.send(f"/console/{number}/reply", files=files, body="See the steps.", then="resolve")
+    assert "It is solved; the client was told." in specialist.page.text
+    client = await visitor("client")
+    assert "steps.png" in (await client.open(f"/requests/{number}")).text
 
 
 async def test_a_claim_can_be_kept_and_given_back(visitor: Visit) -> None:

@@ -29,6 +29,8 @@ NOTICES: Final = {
     "judged": "The urgency is set.",
 }
 
+ENDING_THE_CLAIM: Final = ("replied", "waiting", "resolved", "closed")
+
 
 @router.get("")
 async def show_queue(visit: Visiting, done: str = "") -> Response:
@@ -111,22 +113,13 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
 @router.post("/{reference}/reply")
 async def answer(posted: PostingFiles, reference: Reference) -> Response:
     """Answer the client; by the second button the answer is the solution."""
-    visit = posted.visit
-    kept, wrong = await forms.take_files(posted, await visit.desk.policy())
+    kept, wrong = await forms.take_files(posted, await posted.visit.desk.policy())
     wrong = {**forms.empty(posted, {"body": "Write what you want to say."}), **wrong}
     if wrong:
         return await _refused(posted, reference, forms.lacking(wrong), kept=kept)
     body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept]}
-    ticket = await visit.desk.ticket(reference)
-    claim = visit.claim(ticket["id"])
-    try:
-        await visit.desk.act(reference, "messages", body, key=forms.key_of(posted), claim=claim)
-    except Refusal as refusal:
-        return await _refused(posted, reference, refusal, kept=kept, act="messages")
-    if posted.text("then") != "resolve":
-        visit.keep_claim(ticket["id"], None)
-        return visit.go(f"/console/{reference}?done=replied")
-    return await _act(posted, reference, "resolve", {}, "resolved")
+    verb, done = ("resolve", "resolved") if posted.text("then") == "resolve" else ("messages", "replied")
+    return await _act(posted, reference, verb, body, done, kept=kept, act="messages")
 
 
 @router.post("/{reference}/note")
@@ -208,19 +201,18 @@ async def _act(
     body: Json,
     done: str,
     *,
+    kept: tuple[forms.Kept, ...] = (),
     act: str = "",
     fields: Mapping[str, str] | None = None,
 ) -> Response:
     """Use a verb and show the request; where it is refused, with what was typed."""
     visit = posted.visit
     ticket = await visit.desk.ticket(reference)
-    # Verbs that write no message do the same thing twice, or say that it is done.
-    key = forms.key_of(posted) if verb in ("messages", "reopen") else None
     try:
-        await visit.desk.act(reference, verb, body, key=key, claim=visit.claim(ticket["id"]))
+        await visit.desk.act(reference, verb, body, key=forms.key_of(posted), claim=visit.claim(ticket["id"]))
     except Refusal as refusal:
-        return await _refused(posted, reference, refusal, act=act, fields=fields)
-    if verb in ("wait", "resolve", "close"):
+        return await _refused(posted, reference, refusal, kept=kept, act=act, fields=fields)
+    if done in ENDING_THE_CLAIM:
         visit.keep_claim(ticket["id"], None)
     return visit.go(f"/console/{reference}?done={done}")
 
