@@ -155,7 +155,7 @@ async def test_without_a_policy_only_a_calendar_sent_along_will_do(bare: World) 
 
 async def test_the_newest_policy_gives_the_calendar(world: World) -> None:
     """A version that arrives later replaces the hours that calculations use, and so does one that returns."""
-    saturday = {"start": "2026-11-21T12:00:00Z", "minutes": 1}
+    saturday: dict[str, Any] = {"start": "2026-11-21T12:00:00Z", "minutes": 1}
     await world.deliver(world.policy("test-2", calendar=ALWAYS))
     assert await compute(world, "add", **saturday) == {"due": "2026-11-21T12:01:00Z"}
     await world.deliver(world.policy())
