@@ -100,7 +100,8 @@ _log = structlog.get_logger(__name__)
 class Inbox:
     """Applies other services' events to this one's store."""
 
-    def __init__(self, store: Store, handlers: Mapping[str, Handler], clock: Clock) -> None:
+    def __init__(self, store: Store, handlers: Mapping[str, Handler], clock: Clock, consumer: str = "") -> None:
+        self._consumer = consumer
         self._store = store
         self._handlers = handlers
         self._clock = clock
@@ -157,7 +158,8 @@ class Inbox:
             state = "waiting" if isinstance(error, NotYet) else "parked"
             await self._store.write(lambda unit: self._keep(unit, event, state, reason))
             if state == "parked":
-                _log.exception("an event was parked", type=event.type, stream=event.stream, version=event.version)
+                place = {"type": event.type, "stream": event.stream, "version": event.version}
+                _log.exception("an event was parked", consumer=self._consumer, **place)
             return None
 
     async def _take(self, unit: Unit, event: Envelope) -> Envelope | None:

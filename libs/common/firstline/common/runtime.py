@@ -46,7 +46,7 @@ class Runtime:
 
     def consume(self, handlers: Mapping[str, Handler]) -> None:
         """Take other services' events: pushed by the bus, and pulled from their logs."""
-        self.inbox = Inbox(self.store, handlers, self.ports.clock)
+        self.inbox = Inbox(self.store, handlers, self.ports.clock, self.name)
         self.bus.subscribe(self.name, self.inbox.receive)
         pull = Pull(self.store, self.inbox, BINDINGS[self.name], self._read_logs)
         self.workers.append(Worker(f"{self.name}: pull", pull.once, self.ports, poll_seconds=self._pull_seconds))

@@ -22,7 +22,8 @@ async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings) -> int
     for mail in pending:
         decision = await _judge(desk, parser, settings, mail)
         if decision is not None:
-            _log.info("mail judged", mail_id=mail.id, outcome=decision.outcome.value, reason=decision.reason)
+            what = {"outcome": decision.outcome.value, "reason": decision.reason, "ticket_id": decision.ticket_id}
+        _log.info("mail judged", mail_id=mail.id, **what)
     return len(pending)
 
 
