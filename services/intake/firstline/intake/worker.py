@@ -23,7 +23,7 @@ async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings) -> int
         decision = await _judge(desk, parser, settings, mail)
         if decision is not None:
             what = {"outcome": decision.outcome.value, "reason": decision.reason, "ticket_id": decision.ticket_id}
-        _log.info("mail judged", mail_id=mail.id, **what)
+            _log.info("mail judged", mail_id=mail.id, **what)
     return len(pending)
 
 
