@@ -46,14 +46,6 @@ class Files(Protocol):
 
         """
 
-    async def read_head(self, key: str, count: int) -> bytes:
-        """Return the first `count` bytes, or all there are.
-
-        Raises:
-            NotFound: there is no such file.
-
-        """
-
     async def delete(self, key: str) -> None:
         """Remove the file; one that is gone already is fine."""
 
@@ -107,14 +99,6 @@ class LocalFiles:
                 yield chunk
         finally:
             source.close()
-
-    async def read_head(self, key: str, count: int) -> bytes:
-        """Return the first `count` bytes; see `Files.read_head`."""
-        path = self._path(key)
-        try:
-            return await self._offload(partial(_head, path, count))
-        except FileNotFoundError:
-            raise _no_such_file() from None
 
     async def delete(self, key: str) -> None:
         """Remove the file; one that is gone already is fine."""
@@ -189,12 +173,6 @@ class _Incoming:
             if self._file is not None:
                 self._file.close()
                 self._path.unlink(missing_ok=True)
-
-
-def _head(path: Path, count: int) -> bytes:
-    """Read the first bytes of a file."""
-    with path.open("rb") as source:
-        return source.read(count)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -121,7 +121,6 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "licences.manage": _LEADERS,
         "api_keys.manage": {Role.PARTNER: Relation.ORGANIZATION, **_ADMIN},
         "me.read": _EVERYBODY,
-        "parked.manage": _ADMIN,
         "log.read": _SERVICE,
     }
 )

@@ -169,34 +169,28 @@ async def submit(
 
     """
 
-    async def look(unit: Unit) -> tuple[Answer | None, Judged | None]:
+    async def look(unit: Unit) -> Answer | Judged:
         known = await stored_answer(unit, retry) if retry else None
         if known is not None:
-            return known, None
+            return known
         # On the same view of the store as the answer: between two views a retry's own request may appear.
         judged = await check(desk, unit, new)
         await _check_reference(unit, access, new)
-        return None, judged
+        return judged
 
-    known, judged = await desk.store.read(look)
-    if known is not None or judged is None:
-        return known or _lost()
     for _ in range(NUMBER_TRIES):
-        composed = compose(desk, new, judged)
+        found = await desk.store.read(look)
+        if isinstance(found, Answer):
+            return found
+        composed = compose(desk, new, found)
         body, etag = render(composed.ticket), etag_of(composed.ticket.version)
         rows = composed.rows
         if retry is not None:
             rows = ((STORE, answer_row(retry, 201, body, etag, desk.now())), *rows)
         if await desk.store.insert(Insertion(rows, (CHANNEL,))):
             return Answer("", 201, body, etag)
-        known, judged = await desk.store.read(look)
-        if known is not None or judged is None:
-            return known or _lost()
+        # A key was taken meanwhile: the retry's, the reference's, a file's or the number's. Another look tells.
     raise Unavailable("No free number was found; nothing was stored. Try again.", retry_after=1)
-
-
-def _lost() -> Answer:
-    raise Unavailable("The answer given before can't be read now. Try again.", retry_after=1)
 
 
 async def _check_reference(unit: Unit, access: Access, new: NewTicket) -> None:
