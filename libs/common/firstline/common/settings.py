@@ -34,6 +34,31 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field("", description="where spans go by OTLP over HTTP; empty: nowhere")
     pull_seconds: float = Field(30.0, gt=0, description="how often each service reads on in the others' logs")
     lease_minutes: float = Field(30.0, gt=0, description="how long a claim holds without being renewed")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL of a separate service; {service} stands for its name"
+    )
+    database_pooler: bool = Field(False, description="database_url is a pooler in transaction mode, such as PgBouncer")
+    database_listen_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL itself, for notifications and migrations, where database_url is a pooler"
+    )
+    database_connections: int = Field(10, ge=2, description="how many connections a process opens at most")
+    amqp_url: SecretStr = Field(SecretStr(""), description="RabbitMQ that carries the events of separate services")
+    keys: Path | None = Field(None, description="folder of the desk's keys; empty: keys, in the data folder")
+    intake_url: str = Field("http://intake:8080", description="where a separate service reaches intake")
+    queue_url: str = Field("http://queue:8080", description="where a separate service reaches queue")
+    sla_url: str = Field("http://sla:8080", description="where a separate service reaches sla")
+    notify_url: str = Field("http://notify:8080", description="where a separate service reaches notify")
+    accounts_url: str = Field("http://accounts:8080", description="where a separate service reaches accounts")
+    api_url: str = Field("", description="where the separate website reaches the API; empty: public_url")
+
+    def service_url(self, service: str) -> str:
+        """Return where a service is reached."""
+        return str(getattr(self, f"{service}_url")).rstrip("/")
+
+    @property
+    def keys_folder(self) -> Path:
+        """The folder of the desk's keys."""
+        return self.keys or self.data / "keys"
 
     @field_validator("mail_smtp")
     @classmethod
