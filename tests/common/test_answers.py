@@ -19,8 +19,9 @@ from firstline.common.answers import (
 )
 from firstline.common.errors import Conflict, Invalid
 from firstline.common.ports import ManualClock
-from firstline.common.store.port import Sql, Unit
-from firstline.common.store.sqlite import SqliteStore
+from firstline.common.store.port import Sql, Store, Unit
+
+pytestmark = pytest.mark.both_stores
 
 ADD: Sql[None] = Sql("INSERT INTO fact (name) VALUES (:name)", type(None))
 EFFECTS = Sql("SELECT COUNT(*) FROM fact", int)
@@ -36,7 +37,7 @@ def retry(key: str = "k", body: bytes = b"{}", principal: str = "anna", operatio
 class Verb:
     """A verb with one effect each time that it runs, and an answer that tells which time it was."""
 
-    def __init__(self, store: SqliteStore, clock: ManualClock) -> None:
+    def __init__(self, store: Store, clock: ManualClock) -> None:
         self.store = store
         self.clock = clock
         self.runs = 0
@@ -57,7 +58,7 @@ class Verb:
 
 
 @pytest.fixture
-def verb(store: SqliteStore, clock: ManualClock) -> Verb:
+def verb(store: Store, clock: ManualClock) -> Verb:
     """Return a verb that was never used."""
     return Verb(store, clock)
 
@@ -96,15 +97,16 @@ async def test_a_key_counts_for_one_caller_and_operation(verb: Verb, other: Retr
 async def test_64_callers_have_one_effect(verb: Verb) -> None:
     """Of 64 concurrent requests with one key one has an effect, and all hear the same answer."""
     answers = await asyncio.gather(*(verb.once(retry()) for _ in range(64)))
-    assert {answer.body for answer in answers} == {'{"run":1}'}
+    assert len({answer.body for answer in answers}) == 1
     assert await verb.effects() == 1
 
 
 async def test_64_callers_of_two_bodies(verb: Verb) -> None:
-    """Where half of the callers send another body, one half hears the answer and the other is refused."""
+    """Where half of the callers send another body, one half hears the answer and the other half is refused."""
     jobs = [verb.once(retry(body=b"first" if number % 2 else b"second")) for number in range(64)]
     answers = await asyncio.gather(*jobs, return_exceptions=True)
-    assert [isinstance(answer, IdempotencyKeyReused) for answer in answers] == [False, True] * 32
+    refused = [isinstance(answer, IdempotencyKeyReused) for answer in answers]
+    assert refused in ([False, True] * 32, [True, False] * 32)
     assert await verb.effects() == 1
 
 

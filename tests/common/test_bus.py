@@ -12,11 +12,10 @@ from firstline.common.envelope import Envelope, bound_by, prefix_of
 from firstline.common.events import CATALOGUE
 from firstline.common.inbox import Inbox
 from firstline.common.ports import Ports
-from firstline.common.store.port import Sql, Unit
-from firstline.common.store.sqlite import SqliteStore
+from firstline.common.store.port import Sql, Store, Unit
 
 T = TypeVar("T")
-OpenStore = Callable[..., Awaitable[SqliteStore]]
+OpenStore = Callable[..., Awaitable[Store]]
 ADD: Sql[None] = Sql("INSERT INTO fact (name) VALUES (:name)", type(None))
 NAMES = Sql("SELECT name FROM fact ORDER BY name", str)
 PRODUCERS = {

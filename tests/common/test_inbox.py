@@ -11,12 +11,12 @@ from firstline.common.envelope import Envelope
 from firstline.common.errors import NotFound, Unavailable
 from firstline.common.inbox import Handler, Inbox, Kept, NotYet
 from firstline.common.ports import ManualClock, Ports
-from firstline.common.store.port import Sql, Unit
+from firstline.common.store.port import Sql, Store, Unit
 from firstline.common.store.sqlite import SqliteStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-OpenStore = Callable[..., Awaitable[SqliteStore]]
+OpenStore = Callable[..., Awaitable[Store]]
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ADD: Sql[None] = Sql(
     "INSERT INTO fact (name, number) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET number = fact.number + 1",
@@ -34,6 +34,8 @@ SAVE_TRACK: Sql[None] = Sql(
     " ON CONFLICT (name) DO UPDATE SET doc = excluded.doc",
     type(None),
 )
+
+pytestmark = pytest.mark.both_stores
 
 
 def event(stream: str, version: int, kind: str = "ticket.noted", **members: Any) -> Envelope:
@@ -53,7 +55,7 @@ def event(stream: str, version: int, kind: str = "ticket.noted", **members: Any)
 class Desk:
     """A service that notes each event which it applies; some events it refuses until it is mended."""
 
-    def __init__(self, store: SqliteStore, clock: ManualClock) -> None:
+    def __init__(self, store: Store, clock: ManualClock) -> None:
         self.store = store
         self.refuses: dict[str, Exception] = {}
         self.inbox = Inbox(store, self.handlers(), clock)
@@ -91,7 +93,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(store: SqliteStore, clock: ManualClock) -> Desk:
+def desk(store: Store, clock: ManualClock) -> Desk:
     """Return a service that has seen nothing."""
     return Desk(store, clock)
 
@@ -297,11 +299,12 @@ async def test_the_place_moves_only_without_a_gap(desk: Desk, positions: list[in
 
 
 async def test_the_place_belongs_to_one_log_of_one_source(desk: Desk) -> None:
-    """Events of another log or source don't continue a place."""
+    """Events of another log don't continue a place, and each source has a place of its own."""
     await desk.receive(event("a", 1))
     await desk.receive(event("b", 1, position=2, log="log-2"))
-    await desk.receive(event("c", 1, position=2), event("d", 1, position=3, source="queue"))
     assert await desk.read(PLACES) == ["intake@1@log-1"]
+    await desk.receive(event("c", 1, position=2), event("d", 1, position=3, source="queue"))
+    assert await desk.read(PLACES) == ["intake@2@log-1"]
     await desk.receive(event("e", 1, position=2))
     assert await desk.read(PLACES) == ["intake@2@log-1"]
 

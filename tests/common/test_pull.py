@@ -19,11 +19,12 @@ from firstline.common.ports import Ports, SystemClock
 from firstline.common.pull import PAGE_LIMIT, LogPage, Pull, ReadLog, RemoteLog
 from firstline.common.relay import log_page
 from firstline.common.runtime import Runtime
-from firstline.common.store.port import Sql, Unit
-from firstline.common.store.sqlite import SqliteStore
+from firstline.common.store.port import Sql, Store, Unit
 from firstline.common.tokens import Signer, Verifier, new_key
 
-OpenStore = Callable[..., Awaitable[SqliteStore]]
+pytestmark = pytest.mark.both_stores
+
+OpenStore = Callable[..., Awaitable[Store]]
 ADD: Sql[None] = Sql("INSERT INTO fact (name) VALUES (:name)", type(None))
 NAMES = Sql("SELECT name FROM fact ORDER BY name", str)
 ACTOR = Actor(id="anna", role="agent")
@@ -41,7 +42,7 @@ class LossyBus(LocalBus):
             await super().publish(envelopes)
 
 
-def runtime(name: str, store: SqliteStore, bus: LocalBus, ports: Ports, signer: Signer) -> Runtime:
+def runtime(name: str, store: Store, bus: LocalBus, ports: Ports, signer: Signer) -> Runtime:
     """Return a service at work."""
     verifier = Verifier(signer.public_keys(), SystemClock())
     return Runtime(name, ports=ports, store=store, bus=bus, verifier=verifier, read_logs={}, pull_seconds=3600)
@@ -53,7 +54,7 @@ class World:
 
     bus: LossyBus
     producers: Mapping[str, Runtime]
-    store: SqliteStore
+    store: Store
     pull: Pull
     reads: list[tuple[str, int, int]] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
@@ -110,7 +111,7 @@ async def world(open_store: OpenStore, ports: Ports) -> AsyncIterator[World]:
     inbox = Inbox(store, {"ticket.noted": _note, "queue.left": _note}, ports.clock)
     bus.subscribe("sla", inbox.receive)
     sources: dict[str, ReadLog] = {}
-    world = World(bus, producers, store, Pull(store, inbox, ("ticket", "queue"), sources))
+    world = World(bus, producers, store, Pull(store, inbox, ("ticket", "queue"), sources, ports.clock))
     sources |= {name: world.read_log(name) for name in producers}
     yield world
     for producer in producers.values():
@@ -168,7 +169,7 @@ async def test_what_is_not_bound_is_passed_over(world: World, ports: Ports, open
     """A consumer's place moves past events of prefixes that it doesn't bind, and nothing of them is recorded."""
     store = await open_store("intake-2")
     inbox = Inbox(store, {"ticket.noted": _note}, ports.clock)
-    pull = Pull(store, inbox, ("person",), {"intake": world.read_log("intake")})
+    pull = Pull(store, inbox, ("person",), {"intake": world.read_log("intake")}, SystemClock())
     await world.note("a", 2)
     assert await pull.once() == 2
     assert await store.read(lambda unit: unit.all(NAMES)) == []
@@ -186,7 +187,7 @@ async def test_waiting_events_are_tried_again(world: World) -> None:
         await _note(unit, event)
 
     inbox = Inbox(world.store, {"ticket.noted": judge}, world.producers["intake"].ports.clock)
-    pull = Pull(world.store, inbox, ("ticket",), {"intake": world.read_log("intake")})
+    pull = Pull(world.store, inbox, ("ticket",), {"intake": world.read_log("intake")}, SystemClock())
     world.bus.down = True
     await world.note("a")
     assert await pull.once() == 1

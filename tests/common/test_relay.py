@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from firstline.common.bus import Receive
+from firstline.common.bus import LocalBus
 from firstline.common.envelope import Envelope
 from firstline.common.events import Actor, TicketNoted
 from firstline.common.log import Log, LogRow, chained_hash, salted_hash
 from firstline.common.ports import Ports
 from firstline.common.relay import BATCH, HEAD, PAGE, Head, Relay, log_page
-from firstline.common.store.port import Sql, Unit
-from firstline.common.store.sqlite import SqliteStore
+from firstline.common.store.port import Sql, Store, Unit
+
+pytestmark = pytest.mark.both_stores
 
 SALTS = Sql("SELECT salt FROM log_event WHERE position > 0 ORDER BY position", str)
 
@@ -21,10 +22,11 @@ class Killed(BaseException):
     """The process ends here; nothing after it runs."""
 
 
-class RecordingBus:
+class RecordingBus(LocalBus):
     """A bus that keeps what was published, and fails when it is told to."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.batches: list[list[Envelope]] = []
         self.failure: BaseException | None = None
 
@@ -33,9 +35,6 @@ class RecordingBus:
         if self.failure is not None:
             raise self.failure
         self.batches.append([Envelope.model_validate_json(text) for text in envelopes])
-
-    def subscribe(self, service: str, receive: Receive) -> None:
-        """Nobody listens here."""
 
     @property
     def positions(self) -> list[int]:
@@ -47,7 +46,7 @@ class RecordingBus:
 class Producer:
     """A service that appends events and relays them."""
 
-    store: SqliteStore
+    store: Store
     ports: Ports
     bus: RecordingBus
 
@@ -73,7 +72,7 @@ class Producer:
 
 
 @pytest.fixture
-def producer(store: SqliteStore, ports: Ports) -> Producer:
+def producer(store: Store, ports: Ports) -> Producer:
     """Return a service that appends events."""
     return Producer(store, ports, RecordingBus())
 

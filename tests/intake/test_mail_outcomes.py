@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from firstline.common.addresses import message_id, reply_address
 from firstline.common.errors import Unavailable
+from firstline.common.lease import Alone
 from firstline.common.policy.model import Policy
 from firstline.intake import parsing
 from firstline.intake.inbound import MailRules
@@ -247,7 +248,7 @@ async def test_mails_wait_while_the_parser_is_away(opened: OpenWorld, tmp_path: 
     async with opened(tmp_path, parser=trap) as world:
         mail_id = await world.keep(raw_mail())
         with pytest.raises(Unavailable):
-            await judge_mails(world.desk, trap, _settings())
+            await judge_mails(world.desk, trap, _settings(), Alone())
         assert world.rows("SELECT count(*) FROM mail WHERE outcome IS NULL") == [(1,)]
         trap.down = False
         await world.runtime.settle()
@@ -266,7 +267,7 @@ async def test_a_mail_judged_twice_has_one_outcome(opened: OpenWorld, tmp_path: 
         await world.keep(raw_mail(files={"a.png": picture()}))  # without a Message-ID nothing else tells copies
         (pending,) = await world.desk.store.read(lambda unit: unit.all(PENDING, limit=9))
         trap.down = False
-        judges = [judge_mails(world.desk, InProcessParser(), _settings()) for _ in range(3)]
+        judges = [judge_mails(world.desk, InProcessParser(), _settings(), Alone()) for _ in range(3)]
         await asyncio.gather(*judges)
         assert world.rows("SELECT count(*) FROM ticket") == [(1,)]
         assert world.rows("SELECT count(*) FROM log_event WHERE type = 'ticket.submitted'") == [(1,)]

@@ -1,13 +1,38 @@
-"""One desk for all walks through the policy: they use the public API and mail only, and their own people."""
+"""The desks that are walked through: in one process, in six, and one that already runs where the environment says.
 
+The walks use the public API and mail only, and their own people.
+"""
+
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from live_desk import LiveDesk, live_desk
+from live_desk import AnyDesk, live_desk
+from split_desk import split_desk
+
+RUNNING = "FIRSTLINE_TEST_DESK_URL"
+DESKS = ["running"] if os.environ.get(RUNNING) else ["one process", "six processes"]
 
 
-@pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
-    """Run a desk in a process of its own."""
-    with live_desk(tmp_path_factory.mktemp("desk")) as running:
+@pytest.fixture(scope="session", params=DESKS)
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyDesk]:
+    """Give a desk: of one process on SQLite, of six on PostgreSQL and RabbitMQ, or the one that is named."""
+    if request.param == "running":
+        yield _running_desk()
+        return
+    data = tmp_path_factory.mktemp("desk")
+    if request.param == "one process":
+        with live_desk(data) as running:
+            yield running
+        return
+    servers = request.getfixturevalue("postgres"), request.getfixturevalue("rabbit")
+    with split_desk(data, *servers) as running:
         yield running
+
+
+def _running_desk() -> AnyDesk:
+    """Return the desk that somebody else runs: its address, mail port, and folders of keys and captured mail."""
+    named = {name: os.environ[f"FIRSTLINE_TEST_DESK_{name}"] for name in ("URL", "SMTP_PORT", "MAIL", "KEYS")}
+    mail = Path(named["MAIL"])
+    return AnyDesk(mail.parent, named["URL"], int(named["SMTP_PORT"]), {"FIRSTLINE_KEYS": named["KEYS"]})

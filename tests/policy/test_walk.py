@@ -6,20 +6,20 @@ from typing import Any
 
 import httpx
 import pytest
-from live_desk import LiveDesk, eventually, mail
+from live_desk import AnyDesk, eventually, mail
 
 CLARA = "clara.walk@shop.example"
 
 
 @pytest.fixture
-def client(desk: LiveDesk) -> Iterator[httpx.Client]:
+def client(desk: AnyDesk) -> Iterator[httpx.Client]:
     """Return the API as a client."""
     with desk.api("client", "clara-walk", email=CLARA) as http:
         yield http
 
 
 @pytest.fixture
-def agent(desk: LiveDesk) -> Iterator[httpx.Client]:
+def agent(desk: AnyDesk) -> Iterator[httpx.Client]:
     """Return the API as a specialist."""
     with desk.api("agent", "anna-walk") as http:
         yield http
@@ -46,9 +46,7 @@ def status(client: httpx.Client, ticket_id: str) -> str:
     return str(client.get(f"/v1/tickets/{ticket_id}").json()["status"])
 
 
-def test_a_request_walks_from_submission_to_reopening(
-    desk: LiveDesk, client: httpx.Client, agent: httpx.Client
-) -> None:
+def test_a_request_walks_from_submission_to_reopening(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
     """A request is created, acknowledged, claimed, answered, replied to by mail, resolved, closed and reopened."""
     ticket = submit(client, topic="updates", version="24.100")
     number, ticket_id = ticket["number"], ticket["id"]
@@ -116,7 +114,7 @@ def mails(agent: httpx.Client) -> list[dict[str, Any]]:
     return [item for item in items if item["outcome"]]
 
 
-def test_a_request_by_mail_is_numbered_and_acknowledged_once(desk: LiveDesk, agent: httpx.Client) -> None:
+def test_a_request_by_mail_is_numbered_and_acknowledged_once(desk: AnyDesk, agent: httpx.Client) -> None:
     """A mail without a number becomes a new request; the same mail again is a duplicate and gets no second answer."""
     sender = "mia.walk@shop.example"
     first = mail(sender, "The counter stands still", "Since this morning.", Message_ID="<m1@shop.example>")
@@ -131,7 +129,7 @@ def test_a_request_by_mail_is_numbered_and_acknowledged_once(desk: LiveDesk, age
     assert "counter" not in acknowledgement.as_string(), "an acknowledgement to a stranger carries none of their words"
 
 
-def test_automatic_mail_is_answered_by_nothing(desk: LiveDesk, agent: httpx.Client) -> None:
+def test_automatic_mail_is_answered_by_nothing(desk: AnyDesk, agent: httpx.Client) -> None:
     """A robot's mail opens no request and gets no mail back; its outcome says why."""
     robot = "robot.walk@shop.example"
     desk.send(mail(robot, "Out of office", "I am away.", Message_ID="<o1@shop.example>", Auto_Submitted="auto-replied"))
@@ -144,7 +142,7 @@ def _is_queued(client: httpx.Client, ticket_id: str) -> bool:
     return client.get(f"/v1/queue/{ticket_id}").status_code == 200
 
 
-def test_a_recovery_is_taken_out_of_turn(desk: LiveDesk, client: httpx.Client, agent: httpx.Client) -> None:
+def test_a_recovery_is_taken_out_of_turn(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
     """A recovery that came later is claimed before an ordinary request that came first."""
     ordinary = submit(client, subject="A question")
     recovery = submit(client, subject="The site is down", recovery="full")
@@ -174,7 +172,7 @@ def test_an_unofficial_channel_registers_nothing(client: httpx.Client) -> None:
 
 
 def test_waiting_for_the_client_ends_with_their_message(
-    desk: LiveDesk, client: httpx.Client, agent: httpx.Client
+    desk: AnyDesk, client: httpx.Client, agent: httpx.Client
 ) -> None:
     """While we wait for the client nobody queues and no clock is due; their message brings the request back."""
     ticket_id = submit(client, subject="Which version?")["id"]

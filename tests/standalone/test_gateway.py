@@ -7,8 +7,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from firstline.common.telemetry import App, Receive, Scope, Send
-from firstline.standalone.desk import SERVICES, StandaloneDesk
+from firstline.standalone.desk import StandaloneDesk
 from firstline.standalone.gateway import PATHS, Gateway
+from firstline.standalone.wiring import SERVICES
 from near_desk import api
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -4,12 +4,27 @@ from pathlib import Path
 
 import pytest
 from firstline.common.ports import SystemRandom
-from firstline.standalone.keys import SECRET_BYTES, Keys, desk_keys
+from firstline.standalone.keys import SECRET_BYTES, Keys, KeysMissing, desk_keys, service_keys
 
 
 def same(one: Keys, other: Keys) -> bool:
     """Say whether two sets of keys are the same."""
-    return one.secret == other.secret and one.signing.as_dict(private=True) == other.signing.as_dict(private=True)
+    assert one.signing is not None
+    assert other.signing is not None
+    private = one.signing.as_dict(private=True) == other.signing.as_dict(private=True)
+    return private and (one.secret, one.public) == (other.secret, other.public)
+
+
+def test_a_service_reads_what_it_needs(tmp_path: Path) -> None:
+    """A service other than accounts does without the signing key, and is told which file is missing, by its name."""
+    whole = desk_keys(tmp_path, SystemRandom())
+    (tmp_path / "signing.json").unlink()
+    keys = service_keys(tmp_path, signing=False)
+    assert (keys.secret, keys.public, keys.signing) == (whole.secret, whole.public, None)
+    for missing, signing in (("signing.json", True), ("secret", False)):
+        (tmp_path / missing).unlink(missing_ok=True)
+        with pytest.raises(KeysMissing, match=missing):
+            service_keys(tmp_path, signing=signing)
 
 
 class Interrupted(SystemRandom):
@@ -29,14 +44,14 @@ class Interrupted(SystemRandom):
 class Overtaken(SystemRandom):
     """Randomness during whose first answer another process makes its keys."""
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.others: Keys | None = None
 
     def bytes(self, count: int) -> bytes:
         """Return random bytes, after the other process has been quicker."""
         if self.others is None:
-            self.others = desk_keys(self._data, SystemRandom())
+            self.others = desk_keys(self._folder, SystemRandom())
         return super().bytes(count)
 
 
@@ -46,38 +61,38 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
     assert same(first, desk_keys(tmp_path / "a", SystemRandom()))
     assert len(first.secret) == SECRET_BYTES
     other = desk_keys(tmp_path / "b", SystemRandom())
-    assert (other.secret != first.secret, other.signing.kid != first.signing.kid) == (True, True)
+    assert (other.secret != first.secret, other.public != first.public) == (True, True)
 
 
 def test_only_the_owner_may_read_them(tmp_path: Path) -> None:
     """No file of the folder is readable for anybody but the desk, and nothing but the keys is left in it."""
-    desk_keys(tmp_path, SystemRandom())
+    desk_keys(tmp_path / "keys", SystemRandom())
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()}
-    assert modes == {"signing.json": 0o600, "secret": 0o600}
+    assert modes == {"signing.json": 0o600, "secret": 0o600, "verify.json": 0o600}
 
 
-@pytest.mark.parametrize("questions", range(4))
+@pytest.mark.parametrize("questions", range(5))
 def test_an_interrupted_start_leaves_whole_files_only(tmp_path: Path, questions: int) -> None:
     """A start that ends anywhere leaves whole keys or none, and the next start keeps those that are there."""
     with pytest.raises(KeyboardInterrupt):
-        desk_keys(tmp_path, Interrupted(questions))
+        desk_keys(tmp_path / "keys", Interrupted(questions))
     kept = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
-    whole = desk_keys(tmp_path, SystemRandom())
+    whole = desk_keys(tmp_path / "keys", SystemRandom())
     assert {name: (tmp_path / "keys" / name).read_bytes() for name in kept} == kept
-    assert same(whole, desk_keys(tmp_path, SystemRandom()))
+    assert same(whole, desk_keys(tmp_path / "keys", SystemRandom()))
 
 
 def test_what_a_crash_left_half_written_is_not_taken(tmp_path: Path) -> None:
     """A draft that a crash left behind is no key, whatever it holds."""
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "0123456789abcdef.draft").write_bytes(b'{"kty"')
-    keys = desk_keys(tmp_path, SystemRandom())
-    assert same(keys, desk_keys(tmp_path, SystemRandom()))
+    keys = desk_keys(tmp_path / "keys", SystemRandom())
+    assert same(keys, desk_keys(tmp_path / "keys", SystemRandom()))
 
 
 def test_who_comes_second_takes_the_keys_of_the_first(tmp_path: Path) -> None:
     """Two commands that make keys at the same time end up with the same ones."""
-    overtaken = Overtaken(tmp_path)
-    mine = desk_keys(tmp_path, overtaken)
+    overtaken = Overtaken(tmp_path / "keys")
+    mine = desk_keys(tmp_path / "keys", overtaken)
     assert overtaken.others is not None
     assert same(mine, overtaken.others)

@@ -4,7 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from firstline.standalone.desk import SERVICES, StandaloneDesk
+from firstline.standalone.desk import StandaloneDesk
+from firstline.standalone.wiring import SERVICES
 from near_desk import api, near_desk
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families

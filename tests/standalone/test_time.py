@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from firstline.standalone.operations import create_app
+from firstline.standalone.operations import LocalServices, create_app
 from near_desk import URL, api, near_desk
 
 MONDAY = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -122,7 +122,7 @@ async def test_clocks_warn_and_breach_before_the_answer(folder: Path) -> None:
 
 async def test_the_systems_time_can_not_be_moved() -> None:
     """Where time is the machine's, there is nothing to read or move, and the answer says how to have it otherwise."""
-    app: FastAPI = create_app({}, None)
+    app: FastAPI = create_app(LocalServices({}), [], None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL) as http:
         for answer in (await put(http, MONDAY), await http.get("/v1/dev/clock"), await put(http, "nonsense")):
             assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

@@ -22,21 +22,55 @@ DESK_ADDRESS = "support@firstline.example"
 
 
 @dataclass
-class LiveDesk:
-    """A running desk; `mails` reads what it sent."""
+class AnyDesk:
+    """A desk that runs somewhere, and what tests ask of it by HTTP, by mail and by the product's own command."""
 
     data: Path
     url: str = ""
     smtp_port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
-    process: "subprocess.Popen[str] | None" = None
     _tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def token(self, role: str, subject: str, **more: str) -> str:
+        """Return a token made by the product's own command."""
+        key = (role, subject, *(part for pair in sorted(more.items()) for part in pair))
+        if key not in self._tokens:
+            options = [part for name, value in more.items() for part in (f"--{name}", value)]
+            command = [*COMMAND, "token", "--role", role, "--subject", subject, *options, "--data", str(self.data)]
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=True, env={**os.environ, **self.environment}
+            )
+            self._tokens[key] = done.stdout.strip()
+        return self._tokens[key]
+
+    def api(self, role: str, subject: str, **more: str) -> httpx.Client:
+        """Return a client of the API as somebody."""
+        headers = {"Authorization": f"Bearer {self.token(role, subject, **more)}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def send(self, mail: EmailMessage) -> None:
+        """Send a mail to the desk by SMTP."""
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=30) as smtp:
+            smtp.send_message(mail)
+
+    def mails(self, to: str | None = None) -> list[Message]:
+        """Return the mails that the desk has sent, oldest first, to one address or to anybody."""
+        folder = self.data / "mail"
+        found = [email.message_from_bytes(path.read_bytes()) for path in sorted(folder.glob("*.eml"))]
+        return [mail for mail in found if to is None or to in str(mail["To"])]
+
+
+@dataclass
+class LiveDesk(AnyDesk):
+    """A desk in one process."""
+
+    process: "subprocess.Popen[str] | None" = None
 
     def start(self) -> None:
         """Start the process and wait until it is ready; the ports stay the same after a restart."""
         port = self.url.rpartition(":")[2] or "0"
         self.process = subprocess.Popen(
-            [*_COMMAND, "up", "--port", port, "--smtp-port", str(self.smtp_port), "--data", str(self.data)],
+            [*COMMAND, "up", "--port", port, "--smtp-port", str(self.smtp_port), "--data", str(self.data)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -83,34 +117,8 @@ class LiveDesk:
         finally:
             self._hang_up()
 
-    def token(self, role: str, subject: str, **more: str) -> str:
-        """Return a token made by the product's own command."""
-        key = (role, subject, *(part for pair in sorted(more.items()) for part in pair))
-        if key not in self._tokens:
-            options = [part for name, value in more.items() for part in (f"--{name}", value)]
-            command = [*_COMMAND, "token", "--role", role, "--subject", subject, *options, "--data", str(self.data)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            self._tokens[key] = done.stdout.strip()
-        return self._tokens[key]
 
-    def api(self, role: str, subject: str, **more: str) -> httpx.Client:
-        """Return a client of the API as somebody."""
-        headers = {"Authorization": f"Bearer {self.token(role, subject, **more)}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
-
-    def send(self, mail: EmailMessage) -> None:
-        """Send a mail to the desk by SMTP."""
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=30) as smtp:
-            smtp.send_message(mail)
-
-    def mails(self, to: str | None = None) -> list[Message]:
-        """Return the mails that the desk has sent, oldest first, to one address or to anybody."""
-        folder = self.data / "mail"
-        found = [email.message_from_bytes(path.read_bytes()) for path in sorted(folder.glob("*.eml"))]
-        return [mail for mail in found if to is None or to in str(mail["To"])]
-
-
-_COMMAND = (sys.executable, "-m", "firstline.standalone.cli")
+COMMAND = (sys.executable, "-m", "firstline.standalone.cli")
 
 
 @contextmanager

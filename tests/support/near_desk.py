@@ -10,7 +10,6 @@ import httpx
 from firstline.common.permissions import Principal, Role
 from firstline.common.ports import SystemClock
 from firstline.common.settings import Settings
-from firstline.common.tokens import Signer
 from firstline.standalone.desk import StandaloneDesk, running_desk
 
 URL = "http://desk.example"
@@ -28,7 +27,7 @@ def api(desk: StandaloneDesk, role: str | None = None, subject: str = "somebody"
     headers = {}
     if role is not None:
         principal = Principal(subject, Role(role), f"{subject}@firstline.example", name=subject)
-        token = Signer(desk.keys.signing, SystemClock()).token(principal, timedelta(hours=1))
+        token = desk.keys.signer(SystemClock()).token(principal, timedelta(hours=1))
         headers["Authorization"] = f"Bearer {token}"
     transport = httpx.ASGITransport(desk.gateway)
     return httpx.AsyncClient(transport=transport, base_url=URL, headers=headers)

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from firstline.common import problems
 from firstline.common.errors import Unauthenticated
+from firstline.common.figures import RuntimeFigures
 from firstline.common.permissions import PUBLIC, TABLE, Access, access
 from firstline.common.relay import log_page
 from firstline.common.runtime import Runtime
@@ -100,6 +101,7 @@ def build_app(
     )
     app.state.runtime = runtime
     app.state.registry = CollectorRegistry()
+    app.state.registry.register(RuntimeFigures(runtime))
     problems.install(app)
     for router in (*routers, _operations):
         app.include_router(router)

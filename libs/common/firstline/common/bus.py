@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from firstline.common.envelope import Envelope, bound_by
+from firstline.common.errors import Unavailable
 
 Receive = Callable[[Sequence[Envelope]], Awaitable[None]]
 """Takes events in the order of their log and returns when they are recorded: applied, waiting or parked."""
@@ -33,11 +34,32 @@ SOURCES: dict[str, tuple[str, ...]] = {
 _log = structlog.get_logger(__name__)
 
 
+class BusDown(Unavailable):
+    """The bus did not take the events, or not for sure; consumers find them in the producer's log."""
+
+    title = "The bus is out of reach"
+
+
 class Bus(Protocol):
     """Carries events from producers to consumers."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether the bus is within reach."""
+
+    async def start(self) -> None:
+        """Begin to carry; a bus that is out of reach is sought in the background."""
+
+    async def stop(self) -> None:
+        """Let deliveries at hand finish, then end."""
+
     async def publish(self, envelopes: Sequence[bytes]) -> None:
-        """Hand over events in the order given; return once the bus, or every consumer, has them durably."""
+        """Hand over events in the order given; return once the bus, or every consumer, has them durably.
+
+        Raises:
+            BusDown: not all of them may have arrived.
+
+        """
 
     def subscribe(self, service: str, receive: Receive) -> None:
         """Push events to a service, by its row in BINDINGS."""
@@ -46,8 +68,16 @@ class Bus(Protocol):
 class LocalBus:
     """The bus inside one process: `publish` returns after each subscriber's inbox has committed."""
 
+    connected = True
+
     def __init__(self) -> None:
         self._subscribers: dict[str, tuple[Callable[[str], bool], Receive]] = {}
+
+    async def start(self) -> None:
+        """Do nothing: there is nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Do nothing: `publish` has delivered."""
 
     def subscribe(self, service: str, receive: Receive) -> None:
         """Push events to a service."""

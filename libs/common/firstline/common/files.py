@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -64,10 +65,11 @@ class LocalFiles:
         self._ids = ids
         self._incoming.mkdir(parents=True, exist_ok=True)
 
-    def remove_left_overs(self) -> None:
-        """Remove what a killed process left half written; only at start, while nobody else writes to the folder."""
+    def remove_left_overs(self, before: datetime | None = None) -> None:
+        """Remove what killed processes left half written: all of it, or where others write here too what is old."""
         for left_over in self._incoming.iterdir():
-            left_over.unlink()
+            if before is None or left_over.stat().st_mtime < before.timestamp():
+                left_over.unlink(missing_ok=True)
 
     async def put(self, chunks: AsyncIterator[bytes], limit: int) -> Stored:
         """Keep what the chunks hold; see `Files.put`."""

@@ -4,6 +4,7 @@ An event ahead of its predecessor waits in the store; one whose handler fails is
 own stream waits behind it.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,23 +12,16 @@ import structlog
 
 from firstline.common.envelope import Envelope
 from firstline.common.errors import NotFound, Unavailable
+from firstline.common.heads import Heads, StreamHead
 from firstline.common.ports import Clock
 from firstline.common.store.port import Sql, Store, Unit
+from firstline.common.telemetry import continued
 
 Handler = Callable[[Unit, Envelope], Awaitable[None]]
 
 
 class NotYet(Exception):
     """Raised by a handler that lacks something which another stream will bring; the event waits and is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamHead:
-    """The last event applied of a stream."""
-
-    log: str
-    version: int
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +52,6 @@ MOVE_PLACE: Sql[None] = Sql(
     type(None),
 )
 
-STREAM_HEAD = Sql("SELECT log, version, hash FROM inbox_stream WHERE source = :source AND stream = :stream", StreamHead)
-MOVE_STREAM: Sql[None] = Sql(
-    "INSERT INTO inbox_stream (source, stream, log, version, hash) VALUES (:source, :stream, :log, :version, :hash)"
-    " ON CONFLICT (source, stream) DO UPDATE SET log = excluded.log, version = excluded.version, hash = excluded.hash",
-    type(None),
-)
 KEEP: Sql[None] = Sql(
     "INSERT INTO inbox_event (source, stream, version, log, state, reason, envelope, received_at)"
     " VALUES (:source, :stream, :version, :log, :state, :reason, :envelope, :received_at)"
@@ -105,6 +93,8 @@ class Inbox:
         self._store = store
         self._handlers = handlers
         self._clock = clock
+        self.fates: Counter[str] = Counter()
+        """How many events were applied, had been before (`repeated`), had to wait (`waiting`), or were parked."""
 
     async def receive(self, events: Sequence[Envelope]) -> None:
         """Record events: applied, waiting or parked; return once that is durable.
@@ -114,15 +104,19 @@ class Inbox:
 
         """
 
-        async def all_at_once(unit: Unit) -> None:
+        async def all_at_once(unit: Unit) -> Counter[str]:
+            heads, fates = Heads(), Counter[str]()
+            await heads.read(unit, events)
             for event in events:
                 following: Envelope | None = event
                 while following is not None:
-                    following = await self._take(unit, following)
+                    following = await self._take(unit, heads, following, fates)
+            await heads.save(unit)
             await self._read_on(unit, events)
+            return fates
 
         try:
-            await self._store.write(all_at_once)
+            self.fates += await self._store.write(all_at_once)
         except Unavailable:
             raise
         except Exception:
@@ -131,11 +125,11 @@ class Inbox:
 
     async def _read_on(self, unit: Unit, events: Sequence[Envelope]) -> None:
         """Move the pull's place where these events follow it without a gap, so that it needn't read them again."""
-        first = events[0]
-        place = await unit.one(PLACE, source=first.source) or Place(first.log, 0)
-        found = [(event.source, event.log, event.position) for event in events]
-        if found == [(first.source, place.log, place.position + 1 + i) for i in range(len(events))]:
-            await unit.run(MOVE_PLACE, source=first.source, log=first.log, position=events[-1].position)
+        for source in dict.fromkeys(event.source for event in events):
+            found = [(event.log, event.position) for event in events if event.source == source]
+            place = await unit.one(PLACE, source=source) or Place(found[0][0], 0)
+            if found == [(place.log, place.position + 1 + i) for i in range(len(found))]:
+                await unit.run(MOVE_PLACE, source=source, log=place.log, position=found[-1][1])
 
     async def _receive_alone(self, event: Envelope, *, kept: bool = False) -> None:
         """Take an event, then those that waited for it, each in its own transaction: one that fails stops no other."""
@@ -144,41 +138,59 @@ class Inbox:
             following = await self._take_alone(following)
 
     async def _take_alone(self, event: Envelope, *, kept: bool = False) -> Envelope | None:
-        async def take(unit: Unit) -> Envelope | None:
+        async def take(unit: Unit) -> tuple[Envelope | None, Counter[str]]:
             if kept:
                 await unit.run(DROP, **_place(event), version=event.version)
-            return await self._take(unit, event)
+            heads, fates = Heads(), Counter[str]()
+            await heads.read(unit, [event])
+            following = await self._take(unit, heads, event, fates)
+            await heads.save(unit)
+            return following, fates
 
         try:
-            return await self._store.write(take)
+            following, fates = await self._store.write(take)
         except Unavailable:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             state = "waiting" if isinstance(error, NotYet) else "parked"
             await self._store.write(lambda unit: self._keep(unit, event, state, reason))
+            self.fates[state] += 1
             if state == "parked":
                 place = {"type": event.type, "stream": event.stream, "version": event.version}
                 _log.exception("an event was parked", consumer=self._consumer, **place)
             return None
+        self.fates += fates
+        return following
 
-    async def _take(self, unit: Unit, event: Envelope) -> Envelope | None:
+    async def _take(self, unit: Unit, heads: Heads, event: Envelope, fates: Counter[str]) -> Envelope | None:
         """Apply an event if its turn has come; return the one that waited for it, if any."""
-        found = await unit.one(STREAM_HEAD, source=event.source, stream=event.stream)
-        head = found or StreamHead(event.log, 0, "")
+        head = heads.of(event)
         objection = _objection(head, event)
         if objection is not None:
             await self._keep(unit, event, *objection)
+            heads.keep(event)
+            fates[objection[0]] += 1
             return None
         if event.version <= head.version:
+            fates["repeated"] += 1
             if event.log != head.log:  # the hash proves that the logs are one up to here
-                await unit.run(MOVE_STREAM, **_place(event), version=event.version, hash=event.hash)
+                heads.move(event)
                 await unit.run(DROP_UP_TO, **_place(event), version=event.version)
             return None
+        await self._apply(unit, event)
+        heads.move(event)
+        fates["applied"] += 1
+        return await self._successor(unit, event) if heads.has_kept(event) else None
+
+    async def _apply(self, unit: Unit, event: Envelope) -> None:
         handler = self._handlers.get(event.type)
         if handler is not None:
-            await handler(unit, event)
-        await unit.run(MOVE_STREAM, **_place(event), version=event.version, hash=event.hash)
+            with continued(f"{self._consumer} {event.type}", event.traceparent):
+                await handler(unit, event)
+
+    async def _successor(self, unit: Unit, event: Envelope) -> Envelope | None:
+        """Drop an event that was kept and is applied now; return the one that waited for it."""
         await unit.run(DROP, **_place(event), version=event.version)
         kept = await unit.one(SUCCESSOR, **_place(event), version=event.version + 1)
         return Envelope.model_validate_json(kept.envelope) if kept else None

@@ -1,6 +1,7 @@
 """The pull behind the push: each consumer pages through its producers' logs and applies what its inbox lacks."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 
 import httpx
 import structlog
@@ -8,9 +9,12 @@ from pydantic import BaseModel
 
 from firstline.common.envelope import Envelope, bound_by
 from firstline.common.inbox import MOVE_PLACE, PLACE, Inbox
+from firstline.common.ports import Clock
 from firstline.common.store.port import Store, Unit
 
 PAGE_LIMIT = 500
+AGAIN = timedelta(seconds=3)
+"""After this a log is read again that could not be read."""
 
 
 class LogPage(BaseModel):
@@ -27,9 +31,10 @@ ReadLog = Callable[[int, int], Awaitable[LogPage]]
 class RemoteLog:
     """A producer's log, read through its `/internal/log`."""
 
-    def __init__(self, client: httpx.AsyncClient, token: Callable[[], str]) -> None:
+    def __init__(self, client: httpx.AsyncClient, token: Callable[[], str], url: str = "") -> None:
         self._client = client
         self._token = token
+        self._url = url
 
     async def __call__(self, after: int, limit: int) -> LogPage:
         """Return the page after a position.
@@ -39,7 +44,7 @@ class RemoteLog:
 
         """
         answer = await self._client.get(
-            "/internal/log",
+            f"{self._url}/internal/log",
             params={"after": after, "limit": limit},
             headers={"Authorization": f"Bearer {self._token()}"},
         )
@@ -53,21 +58,45 @@ _log = structlog.get_logger(__name__)
 class Pull:
     """Reads on in every producer's log."""
 
-    def __init__(self, store: Store, inbox: Inbox, prefixes: tuple[str, ...], sources: Mapping[str, ReadLog]) -> None:
+    def __init__(
+        self, store: Store, inbox: Inbox, prefixes: tuple[str, ...], sources: Mapping[str, ReadLog], clock: Clock
+    ) -> None:
         self._store = store
         self._inbox = inbox
         self._takes = bound_by(prefixes)
         self._sources = sources
+        self._clock = clock
+        self._away: set[str] = set()
 
     async def once(self) -> int:
         """Read every log to its end and try waiting events again; return how many events were new to the place."""
         count = 0
         for source, read_log in self._sources.items():
-            try:
-                count += await self._read(source, read_log)
-            except Exception:
-                _log.exception("a log can't be read now", source=source)
+            count += await self._try(source, read_log)
         await self._inbox.retry_waiting()
+        return count
+
+    async def next_due(self) -> datetime | None:
+        """Return when to read again before the next poll: soon, while a producer can't be reached."""
+        return self._clock.now() + AGAIN if self._away else None
+
+    async def _try(self, source: str, read_log: ReadLog) -> int:
+        """Read a log; where its producer is away, say so once."""
+        try:
+            count = await self._read(source, read_log)
+        except httpx.HTTPError as error:
+            if source not in self._away:
+                _log.warning(
+                    "a log can't be read for the moment", source=source, reason=f"{type(error).__name__}: {error}"
+                )
+            self._away.add(source)
+            return 0
+        except Exception:
+            _log.exception("a log can't be read now", source=source)
+            return 0
+        if source in self._away:
+            self._away.remove(source)
+            _log.info("a log can be read again", source=source)
         return count
 
     async def _read(self, source: str, read_log: ReadLog) -> int:

@@ -1,13 +1,15 @@
 """The relay of a service: gives the log's rows gap-free positions, chains their hashes and publishes them in batches.
 
-It never stops for the bus: what a publish did not reach, each consumer's pull fills in.
+It never stops for the bus: what a publish did not reach, each consumer's pull fills in. Of several replicas the one
+that holds the lease relays; its transactions lock the lease's row, so that two can never give one position twice.
 """
 
 from dataclasses import dataclass, replace
 
 import structlog
 
-from firstline.common.bus import Bus
+from firstline.common.bus import Bus, BusDown
+from firstline.common.lease import Alone, Lease
 from firstline.common.log import COLUMNS, LogRow, chained_hash, envelope_text
 from firstline.common.ports import Ports
 from firstline.common.store.port import Sql, Store, Unit
@@ -46,17 +48,24 @@ _log = structlog.get_logger(__name__)
 
 
 class Relay:
-    """Numbers and publishes one service's log. Only one relay of a log may run."""
+    """Numbers and publishes one service's log."""
 
-    def __init__(self, source: str, store: Store, bus: Bus, ports: Ports) -> None:
+    def __init__(self, source: str, store: Store, bus: Bus, ports: Ports, lease: Lease | None = None) -> None:
         self._source = source
         self._store = store
         self._bus = bus
         self._ports = ports
+        self._lease = lease or Alone()
         self._published: int | None = None
+        self._bus_is_down = False
 
     async def step(self) -> int:
-        """Number what is new, publish what is numbered; return how many events went out."""
+        """Number what is new, publish what is numbered; return how many events went out.
+
+        Raises:
+            LeaseLost: another replica relays now.
+
+        """
         head, rows = await self._store.write(self._number)
         if head.published < head.position - len(rows):  # a crash came between numbering and publishing
             rows = await self._store.read(lambda unit: unit.all(PAGE, after=head.published, limit=BATCH))
@@ -67,11 +76,20 @@ class Relay:
     async def _publish(self, head: Head, rows: list[LogRow]) -> None:
         try:
             await self._bus.publish([envelope_text(row, self._source, head.log).encode() for row in rows])
+        except BusDown as error:
+            if not self._bus_is_down:
+                _log.warning("events don't reach the bus; consumers pull them", source=self._source, reason=str(error))
+            self._bus_is_down = True
         except Exception:
             _log.exception("publishing failed; consumers will pull", source=self._source, events=len(rows))
+        else:
+            if self._bus_is_down:
+                _log.info("events reach the bus again", source=self._source)
+            self._bus_is_down = False
         self._published = rows[-1].position
 
     async def _number(self, unit: Unit) -> tuple[Head, list[LogRow]]:
+        await self._lease.guard(unit)
         head = await self._head(unit)
         published = max(head.published, self._published or 0)
         rows = await unit.all(UNNUMBERED, limit=BATCH)

@@ -6,6 +6,7 @@ from firstline.common import answers
 from firstline.common.bus import BINDINGS, Bus
 from firstline.common.errors import Unavailable
 from firstline.common.inbox import Handler, Inbox
+from firstline.common.lease import Alone, Lease, SharedLease
 from firstline.common.log import CHANNEL, Log
 from firstline.common.ports import Ports
 from firstline.common.pull import Pull, ReadLog
@@ -32,7 +33,21 @@ class Runtime:
         verifier: Verifier,
         read_logs: Mapping[str, ReadLog],
         pull_seconds: float = 30.0,
+        shared: bool = False,
     ) -> None:
+        """Describe the service.
+
+        Args:
+            name: of the service.
+            ports: time, chance, ids, tasks and threads.
+            store: its database.
+            bus: carries its events and brings it the others'.
+            verifier: tells whom a token speaks for.
+            read_logs: read the logs of the services whose events it takes.
+            pull_seconds: how often it reads on in them.
+            shared: whether other replicas may work on the same store.
+
+        """
         self.name = name
         self.ports = ports
         self.store = store
@@ -41,15 +56,32 @@ class Runtime:
         self.log = Log(ports)
         self.inbox: Inbox | None = None
         self.workers: list[Worker] = []
+        self.leases: dict[str, Lease] = {}
         self._read_logs = read_logs
         self._pull_seconds = pull_seconds
+        self._shared = shared
+
+    def lease(self, work: str) -> Lease:
+        """Return the lease of a kind of work that only one replica may do at a time."""
+        if work not in self.leases:
+            self.leases[work] = SharedLease(work, self.store, self.ports) if self._shared else Alone()
+        return self.leases[work]
 
     def consume(self, handlers: Mapping[str, Handler]) -> None:
         """Take other services' events: pushed by the bus, and pulled from their logs."""
         self.inbox = Inbox(self.store, handlers, self.ports.clock, self.name)
         self.bus.subscribe(self.name, self.inbox.receive)
-        pull = Pull(self.store, self.inbox, BINDINGS[self.name], self._read_logs)
-        self.workers.append(Worker(f"{self.name}: pull", pull.once, self.ports, poll_seconds=self._pull_seconds))
+        pull = Pull(self.store, self.inbox, BINDINGS[self.name], self._read_logs, self.ports.clock)
+        self.workers.append(
+            Worker(
+                f"{self.name}: pull",
+                pull.once,
+                self.ports,
+                next_due=pull.next_due,
+                poll_seconds=self._pull_seconds,
+                lease=self.lease("pull"),
+            )
+        )
 
     async def start(self, *, works: Sequence[Worker] = ()) -> None:
         """Open the store and start all work.
@@ -59,18 +91,23 @@ class Runtime:
 
         """
         await self.store.open()
-        relay = Relay(self.name, self.store, self.bus, self.ports)
-        wake = self.store.listen(CHANNEL)
-        self.workers[:0] = [
-            Worker(f"{self.name}: relay", relay.step, self.ports, wake=wake, poll_seconds=RELAY_POLL_SECONDS),
-            Worker(f"{self.name}: answers", self._forget, self.ports, poll_seconds=FORGET_SECONDS),
-        ]
+        await self.bus.start()
+        self.workers[:0] = [self._relay(), self._forgetting()]
         self.workers += works
         for worker in self.workers:
             worker.start()
 
+    def _relay(self) -> Worker:
+        name, lease, wake = f"{self.name}: relay", self.lease("relay"), self.store.listen(CHANNEL)
+        relay = Relay(self.name, self.store, self.bus, self.ports, lease)
+        return Worker(name, relay.step, self.ports, wake=wake, poll_seconds=RELAY_POLL_SECONDS, lease=lease)
+
+    def _forgetting(self) -> Worker:
+        return Worker(f"{self.name}: answers", self._forget, self.ports, poll_seconds=FORGET_SECONDS)
+
     async def stop(self) -> None:
         """Finish the steps at hand, commit what waits and close the store."""
+        await self.bus.stop()
         for worker in reversed(self.workers):
             await worker.stop()
         self.workers.clear()

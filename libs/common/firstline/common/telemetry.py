@@ -2,8 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import structlog
@@ -38,7 +38,7 @@ def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: b
 
     Tracebacks never show the values of variables, which may be what clients wrote, or secrets.
     """
-    plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=12)
     shape: list[Any] = [structlog.processors.ExceptionRenderer(plain), structlog.processors.JSONRenderer()]
     if human:
         shape = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
@@ -108,6 +108,17 @@ def _carrier(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         for name, value in headers
         if name in (b"traceparent", b"tracestate")
     }
+
+
+@contextmanager
+def continued(name: str, traceparent: str | None, kind: SpanKind = SpanKind.CONSUMER) -> Iterator[None]:
+    """Do a piece of work as part of the trace that caused it, so that what it writes and logs belongs to that trace."""
+    if traceparent is None:
+        yield
+        return
+    parent = _propagator.extract({"traceparent": traceparent})
+    with trace.get_tracer("firstline").start_as_current_span(name, parent, kind):
+        yield
 
 
 class Observed:

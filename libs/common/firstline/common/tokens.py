@@ -1,4 +1,8 @@
-"""Bearer tokens: short-lived JWTs signed with Ed25519 (RFC 9864), verified by every service without asking anyone."""
+"""Bearer tokens: short-lived JWTs signed with Ed25519 (RFC 9864), verified by every service without asking anyone.
+
+Services among themselves show tokens sealed with a key that only they derive, so that only accounts needs the key that
+signs for people.
+"""
 
 import json
 from collections import OrderedDict
@@ -14,11 +18,13 @@ from firstline.common.addresses import normal_address
 from firstline.common.errors import Unauthenticated
 from firstline.common.permissions import Principal, Role
 from firstline.common.ports import Clock
+from firstline.common.secrets import derive, seal, unseal
 
 ALGORITHM = "Ed25519"
 ISSUER = AUDIENCE = "firstline"
 LEEWAY_SECONDS = 30
 CACHED_TOKENS = 4096
+SERVICE_SECONDS = 300
 
 
 class Signer:
@@ -50,15 +56,41 @@ class Signer:
 
     def public_keys(self) -> dict[str, Any]:
         """Return the JSON Web Key Set that verifies these tokens."""
-        return {"keys": [self._key.as_dict(private=False)]}
+        return public_keys(self._key)
+
+
+def public_keys(key: OKPKey) -> dict[str, Any]:
+    """Return the JSON Web Key Set that verifies what a key signs."""
+    return {"keys": [key.as_dict(private=False)]}
+
+
+class ServiceTokens:
+    """The credentials by which services read one another's logs."""
+
+    def __init__(self, secret: bytes, wall: Clock) -> None:
+        self._key = derive(secret, "service credentials")
+        self._wall = wall
+
+    def token(self, service: str) -> str:
+        """Return a token that says which service calls, good for five minutes."""
+        return seal(self._key, {"sub": service, "exp": self._wall.now().timestamp() + SERVICE_SECONDS})
+
+    def verified(self, token: str) -> tuple[float, Principal] | None:
+        """Return when a service's token expires and which service it speaks for; None: it is no such token."""
+        claims = unseal(self._key, token)
+        if claims is None:
+            return None
+        name = str(claims["sub"])
+        return float(claims["exp"]), Principal(name, Role.SERVICE, f"{name}@service.invalid")
 
 
 class Verifier:
     """Verifies tokens against a set of public keys; a token once verified is remembered until it expires."""
 
-    def __init__(self, public_keys: dict[str, Any], wall: Clock) -> None:
+    def __init__(self, public_keys: dict[str, Any], wall: Clock, services: ServiceTokens | None = None) -> None:
         self._keys = KeySet.import_key_set(public_keys)  # type: ignore[arg-type]
         self._wall = wall
+        self._services = services
         self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
 
     def principal(self, token: str) -> Principal:
@@ -82,6 +114,10 @@ class Verifier:
         return principal
 
     def _verified(self, token: str) -> tuple[float, Principal]:
+        service = self._services.verified(token) if self._services else None
+        return service or self._person(token)
+
+    def _person(self, token: str) -> tuple[float, Principal]:
         try:
             claims = jwt.decode(token, self._keys, algorithms=[ALGORITHM]).claims
             ours = claims["iss"] == ISSUER and claims["aud"] == AUDIENCE

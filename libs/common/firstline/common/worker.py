@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from firstline.common.lease import Alone, Lease, LeaseLost
 from firstline.common.ports import Ports
 
 Step = Callable[[], Awaitable[int]]
@@ -30,6 +31,7 @@ class Worker:
         wake: asyncio.Event | None = None,
         next_due: Callable[[], Awaitable[datetime | None]] | None = None,
         poll_seconds: float,
+        lease: Lease | None = None,
     ) -> None:
         """Describe the work.
 
@@ -40,6 +42,7 @@ class Worker:
             wake: set by whoever makes new work.
             next_due: tells the product time at which work falls due by itself.
             poll_seconds: the safety net when nobody wakes it.
+            lease: without it nothing is done; None where every replica may work at once.
 
         """
         self.name = name
@@ -48,12 +51,14 @@ class Worker:
         self._wake = wake or asyncio.Event()
         self._next_due = next_due
         self._poll_seconds = poll_seconds
+        self._lease = lease or Alone()
         self._turn = asyncio.Lock()
         self._done = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to work."""
+        self._lease.start(self._wake)
         self._task = self._ports.spawn(self._run(), name=self.name)
 
     async def stop(self) -> None:
@@ -64,6 +69,7 @@ class Worker:
             self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        await self._lease.stop()
 
     async def drain(self) -> int:
         """Do all that is due now; return how much was done since the last call, by itself or for this one."""
@@ -88,13 +94,16 @@ class Worker:
 
     async def _take_turn(self) -> int:
         async with self._turn:
-            count = await self._step()
+            try:
+                count = await self._step() if self._lease.held else 0
+            except LeaseLost:
+                return 0
             self._done += count
             return count
 
     async def _rest(self) -> None:
         """Wait until somebody wakes us, something falls due, or the polling interval is over."""
-        due = await self._next_due() if self._next_due else None
+        due = await self._next_due() if self._next_due and self._lease.held else None
         waiting = [self._ports.spawn(_until_set(self._wake), name=f"{self.name}: woken")]
         if due is not None:
             clock = self._ports.clock

@@ -7,16 +7,14 @@ from firstline.common.files import Files
 from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
-from firstline.common.worker import Worker
 from firstline.intake import handlers
 from firstline.intake.api import attachments, mails, policy, tickets, verbs
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
-from firstline.intake.service.inbound import MAIL_CHANNEL, MailSettings, keep_mail
+from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.smtp import InboundSmtp
-from firstline.intake.worker import judge_mails
+from firstline.intake.worker import mail_worker, policy_worker
 
-MAIL_POLL_SECONDS = 30.0
 ROUTERS = (tickets.router, verbs.router, attachments.router, mails.router, policy.router)
 
 
@@ -52,7 +50,7 @@ def create_app(
         await runtime.store.open()
         # Before any work begins: an open request is changed under the policy that it was taken under.
         await runtime.store.write(lambda unit: publish_policy(desk, unit))
-        await runtime.start(works=[_mail_worker(desk, parser, mail)])
+        await runtime.start(works=[mail_worker(desk, parser, mail, runtime.lease("mails")), policy_worker(desk)])
         if smtp is not None:
             await smtp.start()
 
@@ -67,17 +65,6 @@ def create_app(
     app.state.intake = desk
     app.state.smtp = smtp
     return app
-
-
-def _mail_worker(desk: Desk, parser: Parser, mail: MailSettings) -> Worker:
-    """Return the worker that judges mails as they come."""
-    return Worker(
-        "intake: mail",
-        lambda: judge_mails(desk, parser, mail),
-        desk.ports,
-        wake=desk.store.listen(MAIL_CHANNEL),
-        poll_seconds=MAIL_POLL_SECONDS,
-    )
 
 
 def _smtp(desk: Desk, mail: MailSettings, host: str, port: int) -> InboundSmtp:

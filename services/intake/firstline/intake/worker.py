@@ -1,39 +1,81 @@
-"""Timed work of intake: judging the mails that came in."""
+"""Timed work of intake: judging the mails that came in, and learning the policies that other replicas publish."""
 
 import structlog
 
 from firstline.common.errors import Unavailable
+from firstline.common.lease import Lease, LeaseLost
+from firstline.common.store.port import Unit
+from firstline.common.worker import Worker
 from firstline.intake.inbound import Decision, Outcome, Reason, fingerprint
 from firstline.intake.mail import ParsedMail
 from firstline.intake.parser import Parser
 from firstline.intake.scope import ChannelNotOfficial, LicenceNotActive
-from firstline.intake.service.desk import Desk
-from firstline.intake.service.inbound import MailSettings, Read, discard_files, read_mail, record, settle_mail
+from firstline.intake.service.desk import POLICY_CHANNEL, Desk, learn_policies
+from firstline.intake.service.inbound import (
+    MAIL_CHANNEL,
+    MailSettings,
+    Read,
+    discard_files,
+    read_mail,
+    record,
+    settle_mail,
+)
 from firstline.intake.store.mails import PENDING, PendingMail
 
 MAILS_A_STEP = 10
+POLL_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
 
 
-async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings) -> int:
-    """Judge mails in the order of their receipt; return how many. One that fails is held and blocks no other."""
+def mail_worker(desk: Desk, parser: Parser, mail: MailSettings, lease: Lease) -> Worker:
+    """Return the worker that judges mails as they come: one replica at a time, or two copies would be two requests."""
+    return Worker(
+        "intake: mail",
+        lambda: judge_mails(desk, parser, mail, lease),
+        desk.ports,
+        wake=desk.store.listen(MAIL_CHANNEL),
+        poll_seconds=POLL_SECONDS,
+        lease=lease,
+    )
+
+
+def policy_worker(desk: Desk) -> Worker:
+    """Return the worker that learns policy versions."""
+
+    async def step() -> int:
+        await desk.store.read(lambda unit: learn_policies(desk, unit))
+        return 0
+
+    wake = desk.store.listen(POLICY_CHANNEL)
+    return Worker("intake: policies", step, desk.ports, wake=wake, poll_seconds=POLL_SECONDS)
+
+
+async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings, lease: Lease) -> int:
+    """Judge mails in the order of their receipt; return how many. One that fails is held and blocks no other.
+
+    Raises:
+        LeaseLost: another replica judges now; the mail at hand is left to it.
+
+    """
     pending = await desk.store.read(lambda unit: unit.all(PENDING, limit=MAILS_A_STEP))
     for mail in pending:
-        decision = await _judge(desk, parser, settings, mail)
+        decision = await _judge(desk, parser, settings, mail, lease)
         if decision is not None:
             what = {"outcome": decision.outcome.value, "reason": decision.reason, "ticket_id": decision.ticket_id}
             _log.info("mail judged", mail_id=mail.id, **what)
     return len(pending)
 
 
-async def _judge(desk: Desk, parser: Parser, settings: MailSettings, pending: PendingMail) -> Decision | None:
+async def _judge(
+    desk: Desk, parser: Parser, settings: MailSettings, pending: PendingMail, lease: Lease
+) -> Decision | None:
     """Judge one mail; None if somebody else has done so meanwhile."""
     try:
         raw = b"".join([chunk async for chunk in await desk.files.open(pending.file_key)])
         read = await read_mail(desk, pending, *await parser.parse(raw))
-        decision = await _settle(desk, settings, read)
-    except Unavailable:
+        decision = await _settle(desk, settings, read, lease)
+    except (Unavailable, LeaseLost):
         raise
     except Exception:
         _log.exception("a mail could not be judged and is held", mail_id=pending.id)
@@ -43,10 +85,15 @@ async def _judge(desk: Desk, parser: Parser, settings: MailSettings, pending: Pe
     return decision
 
 
-async def _settle(desk: Desk, settings: MailSettings, read: Read) -> Decision | None:
+async def _settle(desk: Desk, settings: MailSettings, read: Read, lease: Lease) -> Decision | None:
     """Settle a mail that was read, and keep its files only where they came into a request."""
+
+    async def settle(unit: Unit) -> Decision | None:
+        await lease.guard(unit)
+        return await settle_mail(desk, unit, settings, read)
+
     try:
-        decision = await desk.store.write(lambda unit: settle_mail(desk, unit, settings, read))
+        decision = await desk.store.write(settle)
     except (ChannelNotOfficial, LicenceNotActive) as refusal:
         reason: Reason = "channel_not_official" if isinstance(refusal, ChannelNotOfficial) else "licence_not_active"
         decision = Decision(Outcome.REFUSED, reason)

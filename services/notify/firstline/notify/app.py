@@ -70,7 +70,7 @@ def _application(runtime: Runtime, desk: Desk) -> FastAPI:
     lanes = Lanes(desk)
 
     async def start() -> None:
-        await runtime.start(works=[mail_worker(desk), lanes.worker()])
+        await runtime.start(works=[mail_worker(desk, runtime.lease("mail")), lanes.worker(runtime.lease("webhooks"))])
 
     async def stop() -> None:
         await lanes.stop()

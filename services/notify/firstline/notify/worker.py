@@ -4,11 +4,14 @@ import asyncio
 from datetime import datetime
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from firstline.common.errors import Invalid
+from firstline.common.lease import Lease
 from firstline.common.mail import BadAddress
 from firstline.common.mail_out import MailRefused, MailUnreachable
 from firstline.common.outbound import PeerUnreachable
+from firstline.common.telemetry import continued
 from firstline.common.worker import Worker
 from firstline.notify.delivery import Judgement, judge_answer, judge_refusal
 from firstline.notify.service.desk import MAIL, WEBHOOKS, Desk
@@ -27,8 +30,8 @@ OUR_FAULT = "It could not be sent for a reason on our side; the logs say more."
 _log = structlog.get_logger(__name__)
 
 
-def mail_worker(desk: Desk) -> Worker:
-    """Return the worker that sends mails."""
+def mail_worker(desk: Desk, lease: Lease) -> Worker:
+    """Return the worker that sends mails: one replica at a time, so that each mail is sent once."""
 
     async def step() -> int:
         now = desk.now()
@@ -38,7 +41,13 @@ def mail_worker(desk: Desk) -> Worker:
 
     wake = desk.store.listen(MAIL)
     return Worker(
-        "notify: mail", step, desk.ports, wake=wake, next_due=lambda: next_due(desk, MAIL), poll_seconds=POLL_SECONDS
+        "notify: mail",
+        step,
+        desk.ports,
+        wake=wake,
+        next_due=lambda: next_due(desk, MAIL),
+        poll_seconds=POLL_SECONDS,
+        lease=lease,
     )
 
 
@@ -49,7 +58,16 @@ async def next_due(desk: Desk, channel: str) -> datetime | None:
 
 
 async def _send(desk: Desk, mail: Outgoing) -> None:
-    """Send one mail and record how it went; a crash in between sends it again with the same Message-ID."""
+    """Send one mail and record how it went, as part of the trace of what it tells of."""
+    with continued("send mail", mail.traceparent, SpanKind.CLIENT):
+        tried = await _try(desk, mail)
+        await desk.store.write(lambda unit: record(desk, unit, mail.id, tried))
+    # Without the address: whom the desk writes to is in its store, not in its log.
+    _log.info("mail tried", delivery_id=mail.id, verdict=tried.judgement.verdict, milliseconds=tried.took_ms)
+
+
+async def _try(desk: Desk, mail: Outgoing) -> Tried:
+    """Send one mail; after a crash before this is recorded it goes out again with the same Message-ID."""
     at, begun, status = desk.now(), desk.ports.clock.monotonic(), None
     try:
         await desk.mail.send(mail.payload, mail.mail_from, (mail.recipient,))
@@ -64,8 +82,7 @@ async def _send(desk: Desk, mail: Outgoing) -> None:
         # Whatever is wrong with one mail (or our disk) must not stand at the head of the line for ever.
         _log.exception("a mail could not be sent and is tried again", delivery_id=mail.id)
         judgement = Judgement("retry", OUR_FAULT)
-    tried = Tried(at, _since(desk, begun), judgement, status)
-    await desk.store.write(lambda unit: record(desk, unit, mail.id, tried))
+    return Tried(at, _since(desk, begun), judgement, status)
 
 
 def _since(desk: Desk, begun: float) -> int:
@@ -81,8 +98,8 @@ class Lanes:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
-    def worker(self) -> Worker:
-        """Return the worker that fills the lanes."""
+    def worker(self, lease: Lease) -> Worker:
+        """Return the worker that fills the lanes, on one replica at a time."""
         return Worker(
             "notify: webhooks",
             self.step,
@@ -90,6 +107,7 @@ class Lanes:
             wake=self._wake,
             next_due=lambda: next_due(self._desk, WEBHOOKS),
             poll_seconds=POLL_SECONDS,
+            lease=lease,
         )
 
     async def stop(self) -> None:
@@ -130,8 +148,9 @@ class Lanes:
 
     async def _lane(self, push: Push) -> None:
         try:
-            tried = await _post(self._desk, push)
-            await self._desk.store.write(lambda unit: record(self._desk, unit, push.id, tried))
+            with continued("push event", push.traceparent, SpanKind.CLIENT):
+                tried = await _post(self._desk, push)
+                await self._desk.store.write(lambda unit: record(self._desk, unit, push.id, tried))
         except Exception:
             # The store is out of reach; without the pause the same event would be sent again at once, and again.
             _log.exception("a webhook delivery could not be recorded and is tried again", delivery_id=push.id)

@@ -46,7 +46,7 @@ class EntryTable(QueueTable, table=True):
     """
 
     __tablename__ = "queue_entry"
-    ticket_id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(unique=True, sa_type=sa.Text)
     subject: str = Field(sa_type=sa.Text)
     organization_id: str | None = Field(sa_type=sa.Text)
@@ -70,7 +70,7 @@ class ParticipantTable(QueueTable, table=True):
     """Who takes part in a ticket on the client's side and may ask for its place: addresses as compared."""
 
     __tablename__ = "queue_participant"
-    ticket_id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
     address: str = Field(primary_key=True, index=True, sa_type=sa.Text)
 
 
@@ -78,7 +78,7 @@ class PersonTable(QueueTable, table=True):
     """A person, as accounts last said."""
 
     __tablename__ = "queue_person"
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     address: str = Field(sa_type=sa.Text)
     serves: bool
 

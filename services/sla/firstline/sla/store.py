@@ -33,7 +33,7 @@ class TicketTable(SlaTable, table=True):
     """What clocks need to know of a ticket."""
 
     __tablename__ = "ticket"
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(unique=True, sa_type=sa.Text)
     organization_id: str | None = Field(sa_type=sa.Text)
     policy_version: str = Field(sa_type=sa.Text)
@@ -46,8 +46,8 @@ class FactTable(SlaTable, table=True):
     __tablename__ = "fact"
     __table_args__ = (sa.UniqueConstraint("ticket_id", "id"),)
     seq: int | None = Field(primary_key=True, sa_type=Serial)
-    ticket_id: str = Field(sa_type=sa.CHAR(36))
-    id: str = Field(sa_type=sa.CHAR(36))
+    ticket_id: str = Field(sa_type=sa.Text)
+    id: str = Field(sa_type=sa.Text)
     type: str = Field(sa_type=sa.Text)
     at: datetime = Field(sa_type=UtcTime)
     cause: str | None = Field(sa_type=sa.Text)
@@ -74,8 +74,8 @@ class ClockTable(SlaTable, table=True):
             postgresql_where=sa.text("due_at IS NOT NULL"),
         ),
     )
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
-    ticket_id: str = Field(sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    ticket_id: str = Field(sa_type=sa.Text)
     target: str = Field(sa_type=sa.Text)
     state: str = Field(sa_type=sa.Text)
     due_at: datetime | None = Field(sa_type=UtcTime)

@@ -1,8 +1,7 @@
-"""The command line: `firstline up`, `token`, `demo`."""
+"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `demo`."""
 
 import asyncio
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,21 +11,25 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from asyncpg import PostgresError
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from firstline.common import telemetry
 from firstline.common.application import VERSION
-from firstline.common.errors import FirstlineError
+from firstline.common.errors import FirstlineError, Unavailable
 from firstline.common.permissions import Principal, Role
 from firstline.common.policy.loader import PolicyNotValid
 from firstline.common.ports import SystemClock, SystemRandom
 from firstline.common.settings import Settings
-from firstline.common.tokens import Signer
+from firstline.common.store.migrate import migrate_postgres
 from firstline.standalone.demo import play
 from firstline.standalone.folder import held_folder, unusable
 from firstline.standalone.keys import desk_keys
+from firstline.standalone.role import ROLES, database_url, serve_role
 from firstline.standalone.seed import Seeded, seed
-from firstline.standalone.server import Served, served_desk
+from firstline.standalone.server import Served, served_desk, stop_on_signals
+from firstline.standalone.wiring import SERVICES
 
 app = typer.Typer(
     add_completion=False,
@@ -36,6 +39,7 @@ app = typer.Typer(
 )
 Data = Annotated[Path | None, typer.Option(help="Folder of the desk; FIRSTLINE_DATA, or data.")]
 TOKEN_DAYS = 30
+MIGRATE_PAUSE = 2.0
 PRIVATE = 0o077
 """Takes all rights on new files from everybody else: they hold what clients wrote."""
 
@@ -78,8 +82,7 @@ def _refuse(text: str, error: Exception, code: int = 1) -> NoReturn:
 
 async def _serve(settings: Settings) -> None:
     async with served_desk(settings) as served:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, served.server.handle_exit, number, None)
+        stop_on_signals(served.server)
         people = await seed(served.desk.services["accounts"].state.accounts) if settings.mode == "development" else []
         _announce(served, settings, people)
         await served.serving
@@ -114,6 +117,81 @@ def _run(work: Any) -> None:
 
 
 @app.command()
+def serve(
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.")],
+    port: Annotated[int | None, typer.Option(help="HTTP port.")] = None,
+) -> None:
+    """Run one service in this process, on PostgreSQL and RabbitMQ, until Ctrl-C or SIGTERM."""
+    if role not in ROLES:
+        print(f"There is no service {role}. Choose one of: {', '.join(ROLES)}.", file=sys.stderr)
+        raise typer.Exit(2)
+    settings = _settings(port=port)
+    os.umask(PRIVATE)
+    telemetry.configure_logs(sys.stderr, settings.log_level, human=sys.stderr.isatty())
+    telemetry.configure_traces(f"firstline-{role}", settings.trace_share, settings.otlp_endpoint or None)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        with suppress(KeyboardInterrupt):
+            _run(serve_role(role, settings))
+    except PolicyNotValid as error:
+        _refuse(f"{role} can't start. The policy file {settings.policy} has mistakes:\n{error}", error)
+    except FirstlineError as error:
+        _refuse(f"{role} can't start. {error}", error)
+    except OSError as error:
+        _refuse(f"{role} can't start. {unusable(settings.data, error)}", error)
+
+
+@app.command()
+def migrate(
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Which services; all of them unless some are named.")
+    ] = None,
+    wait_seconds: Annotated[int, typer.Option(help="How long to wait for the database.")] = 300,
+) -> None:
+    """Bring the PostgreSQL databases of separate services to the newest schema."""
+    settings = _settings()
+    for service in services or SERVICES:
+        if service not in SERVICES:
+            print(f"There is no service {service} with a database: {', '.join(SERVICES)}.", file=sys.stderr)
+            raise typer.Exit(2)
+        try:
+            _migrate(service, database_url(service, settings, direct=True), wait_seconds)
+        except FirstlineError as error:
+            _refuse(f"{service} can't be migrated. {error}", error)
+        print(f"{service}: the schema is up to date", flush=True)
+
+
+def _migrate(service: str, url: str, wait_seconds: int) -> None:
+    """Migrate a database as soon as it can be reached.
+
+    Raises:
+        Unavailable: it couldn't for that long.
+
+    """
+    clock = SystemClock()
+    end = clock.monotonic() + wait_seconds
+    while True:
+        try:
+            return migrate_postgres(service, url)
+        except (OSError, PostgresError, DBAPIError) as error:
+            if clock.monotonic() > end:
+                raise Unavailable(f"The database did not answer for {wait_seconds} s: {error}") from error
+            print(f"{service}: waiting for the database ({type(error).__name__})", flush=True)
+            asyncio.run(clock.sleep(MIGRATE_PAUSE))
+
+
+@app.command()
+def keys(folder: Annotated[Path | None, typer.Option(help="Default: FIRSTLINE_KEYS.")] = None) -> None:
+    """Make the keys of separate services, unless they are there."""
+    where = folder or _settings().keys_folder
+    try:
+        desk_keys(where, SystemRandom())
+    except OSError as error:
+        _refuse(f"The folder {where} can't be used: {error.strerror}. Make it writable or name another one.", error)
+    print(f"The keys are in {where}. Keep them secret; only accounts needs signing.json.")
+
+
+@app.command()
 def token(
     role: Annotated[Role, typer.Option(help="client, partner, agent, supervisor or admin.")],
     subject: Annotated[str, typer.Option(help="Who it speaks for.")],
@@ -125,7 +203,7 @@ def token(
     """Print a bearer token for this desk, and nothing else."""
     settings = _settings(data=data)
     try:
-        keys = desk_keys(settings.data, SystemRandom())
+        keys = desk_keys(settings.keys_folder, SystemRandom())
     except OSError as error:
         _refuse(str(unusable(settings.data, error)), error)
     principal = Principal(
@@ -136,7 +214,7 @@ def token(
         tier=tier,
         name=subject,
     )
-    print(Signer(keys.signing, SystemClock()).token(principal, timedelta(days=TOKEN_DAYS)))
+    print(keys.signer(SystemClock()).token(principal, timedelta(days=TOKEN_DAYS)))
 
 
 @app.command()

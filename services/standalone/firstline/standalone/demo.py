@@ -17,7 +17,6 @@ import httpx
 from firstline.common.permissions import Principal, Role
 from firstline.common.ports import SystemClock
 from firstline.common.settings import Settings
-from firstline.common.tokens import Signer
 from firstline.standalone.server import Served, served_desk
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -125,7 +124,7 @@ async def play(data: Path, tell: Callable[[str], None]) -> None:
 
 
 def _tokens(served: Served) -> dict[str, str]:
-    signer = Signer(served.desk.keys.signing, SystemClock())
+    signer = served.desk.keys.signer(SystemClock())
     people = [Principal(name, Role.AGENT, f"{name}@firstline.example", name=name.title()) for name in SPECIALISTS]
     people += [Principal(f"client-{i}", Role.CLIENT, _address(i), name=f"Client {i}") for i in range(REQUESTS)]
     return {person.id: signer.token(person, TOKEN_LIFE) for person in people}

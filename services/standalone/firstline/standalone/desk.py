@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from firstline.common.bus import SOURCES, LocalBus
 from firstline.common.errors import Unavailable
 from firstline.common.outbound import Resolver, SystemResolver
-from firstline.common.permissions import Principal, Role
 from firstline.common.policy.loader import load_policy
 from firstline.common.policy.model import Policy
 from firstline.common.ports import ManualClock, Ports, SystemClock, offload, system_ports
@@ -21,17 +20,14 @@ from firstline.common.runtime import Runtime
 from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_sqlite
 from firstline.common.store.sqlite import SqliteStore
-from firstline.common.tokens import Signer, Verifier
+from firstline.common.tokens import ServiceTokens, Verifier
 from firstline.standalone.gateway import Gateway
 from firstline.standalone.keys import Keys, desk_keys
+from firstline.standalone.operations import LocalServices, registries
 from firstline.standalone.operations import create_app as create_operations
 from firstline.standalone.time import HandMovedTime, kept_time
-from firstline.standalone.wiring import Parts, create_services, create_website
+from firstline.standalone.wiring import SERVICES, Parts, create_service, create_website
 
-SERVICES = ("accounts", "intake", "queue", "sla", "notify")
-"""The services that have a store, in the order in which they start."""
-
-SERVICE_TOKEN_LIFE = timedelta(minutes=5)
 INTERNAL_URL = "http://desk.internal"
 
 
@@ -100,15 +96,15 @@ def _build(settings: Settings, public_url: str, resolver: Resolver) -> Standalon
     time_file = settings.data / "clock.json"
     manual = ManualClock(kept_time(time_file) or wall.now()) if settings.clock == "manual" else None
     ports = system_ports(manual)
-    keys = desk_keys(settings.data, ports.random)
-    signer = Signer(keys.signing, wall)
-    verifier = Verifier(signer.public_keys(), wall)
+    keys = desk_keys(settings.keys_folder, ports.random)
+    credentials = ServiceTokens(keys.secret, wall)
+    verifier = Verifier(keys.public, wall, credentials)
     services: dict[str, FastAPI] = {}
-    runtimes = _runtimes(settings, ports, verifier, _service_token(signer), services)
-    parts = Parts(settings, public_url, ports, wall, keys, signer, policy, resolver)
-    services.update(create_services(parts, runtimes))
+    runtimes = _runtimes(settings, ports, verifier, credentials, services)
+    parts = Parts(settings, public_url, ports, wall, keys, policy, resolver)
+    services.update({name: create_service(parts, runtime) for name, runtime in runtimes.items()})
     moved = HandMovedTime(manual, time_file, offload, lambda: settle(runtimes)) if manual else None
-    apps = {**services, "desk": create_operations(services, moved)}
+    apps = {**services, "desk": create_operations(LocalServices(services), registries(services), moved)}
     public = httpx.ASGITransport(Gateway({**apps, "web": apps["desk"]}), raise_app_exceptions=False)
     client = httpx.AsyncClient(transport=public, base_url=public_url)
     gateway = Gateway({**apps, "web": create_website(parts, client)})
@@ -116,12 +112,13 @@ def _build(settings: Settings, public_url: str, resolver: Resolver) -> Standalon
 
 
 def _runtimes(
-    settings: Settings, ports: Ports, verifier: Verifier, token: Callable[[], str], services: Mapping[str, FastAPI]
+    settings: Settings, ports: Ports, verifier: Verifier, credentials: ServiceTokens, services: Mapping[str, FastAPI]
 ) -> dict[str, Runtime]:
     """Return each service's runtime; it reads the others' logs through their applications once those exist."""
     bus = LocalBus()
     runtimes = {}
     for name in SERVICES:
+        token = partial(credentials.token, name)
         path = settings.data / "stores" / f"{name}.db"
         migrate_sqlite(name, path)
         runtimes[name] = Runtime(
@@ -143,11 +140,6 @@ def _log_reader(services: Mapping[str, FastAPI], source: str, token: Callable[[]
             return await RemoteLog(client, token)(after, limit)
 
     return read
-
-
-def _service_token(signer: Signer) -> Callable[[], str]:
-    principal = Principal("desk", Role.SERVICE, "desk@service.invalid")
-    return lambda: signer.token(principal, SERVICE_TOKEN_LIFE)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -1,41 +1,83 @@
-"""The desk's own keys, made on the first start and kept in its data folder: one to sign tokens, one secret."""
+"""The desk's own keys, made once: a secret, a key that signs tokens, and its public half, by which all verify them."""
 
+import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from joserfc.jwk import OKPKey
 
-from firstline.common.ports import Random
-from firstline.common.tokens import key_text, load_key, new_key
+from firstline.common.errors import Unavailable
+from firstline.common.ports import Clock, Random
+from firstline.common.tokens import Signer, key_text, load_key, new_key, public_keys
 
 SECRET_BYTES = 32
+SECRET, SIGNING, PUBLIC = "secret", "signing.json", "verify.json"
+"""The files: the first and the last are every service's, the signing key is for accounts alone."""
+
+
+class KeysMissing(Unavailable):
+    """A file of the keys is not there (yet)."""
+
+    title = "The desk's keys are missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The key that signs tokens, and the secret from which every other key is derived."""
+    """The secret that other keys are derived from, the keys that verify tokens, and for accounts the one that signs."""
 
-    signing: OKPKey
     secret: bytes
+    public: dict[str, Any]
+    signing: OKPKey | None = None
+
+    def signer(self, wall: Clock) -> Signer:
+        """Return what signs tokens.
+
+        Raises:
+            KeysMissing: these are the keys of a service that doesn't.
+
+        """
+        if self.signing is None:
+            raise KeysMissing(f"The signing key is not here. Look for {SIGNING} where accounts runs.")
+        return Signer(self.signing, wall)
 
 
-def desk_keys(data: Path, random: Random) -> Keys:
+def desk_keys(folder: Path, random: Random) -> Keys:
     """Return the desk's keys, making those that are missing.
 
     Raises:
         OSError: the folder can't be read or written.
 
     """
-    folder = data / "keys"
     folder.mkdir(parents=True, exist_ok=True)
-    signing, secret = folder / "signing.json", folder / "secret"
+    signing, secret, public = folder / SIGNING, folder / SECRET, folder / PUBLIC
     if not signing.exists():
         _make_private(signing, key_text(new_key(f"desk-{random.bytes(4).hex()}")).encode(), random)
     if not secret.exists():
         _make_private(secret, random.bytes(SECRET_BYTES).hex().encode(), random)
-    return Keys(load_key(signing), bytes.fromhex(secret.read_text("ascii")))
+    if not public.exists():
+        _make_private(public, json.dumps(public_keys(load_key(signing))).encode(), random)
+    return service_keys(folder, signing=True)
+
+
+def service_keys(folder: Path, *, signing: bool) -> Keys:
+    """Return the keys that a service needs, as somebody else has made them.
+
+    Raises:
+        KeysMissing: a file is not there.
+        OSError: one can't be read.
+
+    """
+    try:
+        return Keys(
+            bytes.fromhex((folder / SECRET).read_text("ascii")),
+            json.loads((folder / PUBLIC).read_text("utf-8")),
+            load_key(folder / SIGNING) if signing else None,
+        )
+    except FileNotFoundError as error:
+        raise KeysMissing(f"{error.filename} is not there. `firstline keys` makes it.") from error
 
 
 def _make_private(path: Path, content: bytes, random: Random) -> None:

@@ -1,7 +1,8 @@
-"""Serving the desk on real sockets: HTTP by uvicorn, mail by SMTP, until somebody says stop."""
+"""Serving on real sockets: HTTP by uvicorn, mail by SMTP, until somebody says stop."""
 
 import asyncio
 import errno
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -12,6 +13,7 @@ import uvicorn
 
 from firstline.common.errors import Unavailable
 from firstline.common.settings import Settings
+from firstline.common.telemetry import App
 from firstline.standalone.desk import StandaloneDesk, running_desk
 
 BACKLOG = 1024
@@ -55,7 +57,7 @@ async def served_desk(settings: Settings) -> AsyncIterator[Served]:
 
     """
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(_listen(settings.host, settings.port))
+        listening = stack.enter_context(listen(settings.host, settings.port))
         port = listening.getsockname()[1]
         url = settings.public_url.rstrip("/") or f"http://{_shown(settings.host)}:{port}"
         try:
@@ -64,20 +66,35 @@ async def served_desk(settings: Settings) -> AsyncIterator[Served]:
             if error.errno not in LISTEN_ERRORS or error.filename is not None:
                 raise
             raise _refused(error, settings.host, settings.smtp_port, "SMTP_PORT") from error
-        server = _Server(_config(desk, url))
-        serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-        while not server.started and not serving.done():
-            await asyncio.sleep(STEP_SECONDS)
-        try:
+        async with served(desk.gateway, listening, url) as (server, serving):
             yield Served(desk, url, desk.smtp_port, server, serving)
-        finally:
-            server.should_exit = True
-            await serving
 
 
-def _config(desk: StandaloneDesk, url: str) -> uvicorn.Config:
+@asynccontextmanager
+async def served(
+    app: App, listening: socket.socket, url: str
+) -> AsyncIterator[tuple[uvicorn.Server, "asyncio.Task[None]"]]:
+    """Answer HTTP on a socket; at the end answer what has begun, then stop."""
+    server = _Server(_config(app, url))
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    while not server.started and not serving.done():
+        await asyncio.sleep(STEP_SECONDS)
+    try:
+        yield server, serving
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def stop_on_signals(server: uvicorn.Server) -> None:
+    """Let Ctrl-C and SIGTERM end the server."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+
+
+def _config(app: App, url: str) -> uvicorn.Config:
     return uvicorn.Config(
-        desk.gateway,
+        app,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -88,7 +105,13 @@ def _config(desk: StandaloneDesk, url: str) -> uvicorn.Config:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket for HTTP.
+
+    Raises:
+        CannotListen: the port is in use, or can't be had.
+
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without its protocol named, asyncio doesn't switch Nagle's algorithm off, and each answer waits for 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -1,6 +1,6 @@
 """Which settings go to which service."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,7 +18,6 @@ from firstline.common.ports import Clock, Ports
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import derive
 from firstline.common.settings import Settings
-from firstline.common.tokens import Signer
 from firstline.intake.app import create_app as create_intake
 from firstline.intake.inbound import MailRules
 from firstline.intake.parser import MailParser
@@ -28,6 +27,9 @@ from firstline.queue.app import create_app as create_queue
 from firstline.sla.app import create_app as create_sla
 from firstline.standalone.keys import Keys
 from firstline.web.app import create_app as create_web
+
+LEFT_OVER = timedelta(days=1)
+"""Older than this, a half-written file in a folder that several processes share is nobody's any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +41,42 @@ class Parts:
     ports: Ports
     wall: Clock
     keys: Keys
-    signer: Signer
     policy: Policy
     resolver: Resolver
+    shared: bool = False
+    """Whether other processes write to the same folder."""
 
     def key(self, purpose: str) -> bytes:
         """Return the key for a purpose, derived from the desk's secret."""
         return derive(self.keys.secret, purpose)
 
 
-def create_services(parts: Parts, runtimes: Mapping[str, Runtime]) -> dict[str, FastAPI]:
-    """Return the applications of the services that have a store, by name."""
-    return {
-        "accounts": create_accounts(runtimes["accounts"], parts.signer, parts.wall, secret=parts.keys.secret),
-        "intake": _intake(parts, runtimes["intake"]),
-        "queue": create_queue(
-            runtimes["queue"],
-            claim_key=parts.key("claim-token"),
-            cursor_key=parts.key("queue cursors"),
-            lease=timedelta(minutes=parts.settings.lease_minutes),
-        ),
-        "notify": _notify(parts, runtimes["notify"]),
-        "sla": create_sla(runtimes["sla"], cursor_key=parts.key("sla cursors")),
-    }
+def create_service(parts: Parts, runtime: Runtime) -> FastAPI:
+    """Return the application of the service whose runtime it is."""
+    return CREATE[runtime.name](parts, runtime)
+
+
+def _accounts(parts: Parts, runtime: Runtime) -> FastAPI:
+    return create_accounts(runtime, parts.keys.signer(parts.wall), parts.wall, secret=parts.keys.secret)
+
+
+def _queue(parts: Parts, runtime: Runtime) -> FastAPI:
+    return create_queue(
+        runtime,
+        claim_key=parts.key("claim-token"),
+        cursor_key=parts.key("queue cursors"),
+        lease=timedelta(minutes=parts.settings.lease_minutes),
+    )
+
+
+def _sla(parts: Parts, runtime: Runtime) -> FastAPI:
+    return create_sla(runtime, cursor_key=parts.key("sla cursors"))
 
 
 def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
     settings, ports = parts.settings, parts.ports
     kept = LocalFiles(settings.data / "files", ports.offload, ports.ids)
-    kept.remove_left_overs()
+    kept.remove_left_overs(parts.wall.now() - LEFT_OVER if parts.shared else None)
     rules = MailRules(frozenset({normal_address(settings.mail_from)}), settings.mail_auth_server or None)
     return create_intake(
         runtime,
@@ -114,6 +123,17 @@ def _mail_port(settings: Settings, ports: Ports) -> MailPort:
         username=settings.mail_smtp_user or None,
         password=settings.mail_smtp_password.get_secret_value() or None,
     )
+
+
+CREATE: Mapping[str, Callable[[Parts, Runtime], FastAPI]] = {
+    "accounts": _accounts,
+    "intake": _intake,
+    "queue": _queue,
+    "sla": _sla,
+    "notify": _notify,
+}
+SERVICES = tuple(CREATE)
+"""The services that have a store, in the order in which they start."""
 
 
 def create_website(parts: Parts, api: httpx.AsyncClient) -> FastAPI:

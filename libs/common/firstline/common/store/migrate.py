@@ -1,5 +1,10 @@
-"""Migrations: one Alembic history per service, run at start and by hand, for SQLite and PostgreSQL."""
+"""Migrations: one Alembic history per service, for SQLite and PostgreSQL.
 
+The desk in one process brings its files up to date at each start; separate services wait until somebody has run
+`firstline migrate`, so that of many replicas none changes the schema under the others by surprise.
+"""
+
+import asyncio
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -8,8 +13,14 @@ import sqlalchemy as sa
 from alembic import command, context
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from firstline.common.store.port import Sql, Store
 from firstline.common.store.tables import JsonText, UtcTime
+
+LOCK = 0x46697273746C696E
+"""Of PostgreSQL's advisory locks the one under which schemas are changed: two who migrate at once take turns."""
 
 
 def configuration(service: str, url: str) -> Config:
@@ -28,23 +39,69 @@ def migrate_sqlite(service: str, path: Path) -> None:
     command.upgrade(configuration(service, f"sqlite:///{path}"), "head")
 
 
+def migrate_postgres(service: str, url: str) -> None:
+    """Bring a service's PostgreSQL database (postgresql://...) to the newest schema, all of it or nothing.
+
+    Raises:
+        OSError: the server can't be reached.
+        sqlalchemy.exc.DBAPIError: it refuses.
+
+    """
+    command.upgrade(configuration(service, f"postgresql+asyncpg://{url.partition('://')[2]}"), "head")
+
+
+async def is_migrated(service: str, store: Store) -> bool:
+    """Say whether a service's schema is the one that this code knows, or a later one.
+
+    Raises:
+        Unavailable: the database can't be reached.
+
+    """
+    found = Sql(f"SELECT version_num FROM alembic_version_{service}", str)  # noqa: S608 (the service's own name)
+    there = Sql("SELECT COUNT(*) FROM information_schema.tables WHERE table_name = :name", int)
+    name = f"alembic_version_{service}"
+    if not await store.read(lambda unit: unit.one(there, name=name)):
+        return False
+    revision = await store.read(lambda unit: unit.one(found))
+    script = ScriptDirectory.from_config(configuration(service, ""))
+    known = {one.revision for one in script.walk_revisions()}
+    return revision is not None and (revision == script.get_current_head() or revision not in known)
+
+
 def run_environment(metadata: sa.MetaData) -> None:
     """Do what Alembic's env.py of a service is for: connect and run the revisions."""
-    attributes = context.config.attributes
-    engine = sa.create_engine(attributes["url"], poolclass=sa.pool.NullPool)
+    url = str(context.config.attributes["url"])
+    if url.startswith("postgresql"):
+        asyncio.run(_run_on_postgres(url, metadata))
+        return
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            version_table=attributes["version_table"],
-            render_as_batch=True,
-            render_item=_render,
-            compare_type=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+        _run_revisions(connection, metadata)
     engine.dispose()
+
+
+async def _run_on_postgres(url: str, metadata: sa.MetaData) -> None:
+    engine = create_async_engine(url, poolclass=sa.pool.NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+            await connection.run_sync(_run_revisions, metadata)
+    finally:
+        await engine.dispose()
+
+
+def _run_revisions(connection: sa.Connection, metadata: sa.MetaData) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table=context.config.attributes["version_table"],
+        render_as_batch=True,
+        render_item=_render,
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
 
 
 def _render(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -32,14 +31,10 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """An object or array: jsonb on PostgreSQL, text on SQLite."""
+    """An object or array as text: a policy's order of members has a meaning, which jsonb would not keep."""
 
     impl = sa.Text
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the column type of the database at hand."""
-        return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else JSONB())
 
 
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -47,12 +42,20 @@ Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def add_log_tables(metadata: sa.MetaData) -> None:
-    """Define the log and its relay's state."""
+    """Define the log, its relay's state, and the leases by which replicas share work such as the relay's."""
+    sa.Table(
+        "lease",
+        metadata,
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("fence", sa.BigInteger, nullable=False),
+        sa.Column("until", UtcTime, nullable=False),
+    )
     sa.Table(
         "log_event",
         metadata,
         sa.Column("seq", Serial, primary_key=True, autoincrement=True),
-        sa.Column("id", sa.CHAR(36), nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
         sa.Column("stream", sa.Text, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("type", sa.Text, nullable=False),
@@ -74,7 +77,7 @@ def add_log_tables(metadata: sa.MetaData) -> None:
         "log_relay",
         metadata,
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("log", sa.CHAR(36), nullable=False),
+        sa.Column("log", sa.Text, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("hash", sa.Text, nullable=False),
         sa.Column("published", sa.BigInteger, nullable=False),
@@ -92,7 +95,7 @@ def add_inbox_tables(metadata: sa.MetaData) -> None:
         metadata,
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("stream", sa.Text, primary_key=True),
-        sa.Column("log", sa.CHAR(36), nullable=False),
+        sa.Column("log", sa.Text, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("hash", sa.Text, nullable=False),
     )
@@ -102,7 +105,7 @@ def add_inbox_tables(metadata: sa.MetaData) -> None:
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("stream", sa.Text, primary_key=True),
         sa.Column("version", sa.BigInteger, primary_key=True),
-        sa.Column("log", sa.CHAR(36), primary_key=True),
+        sa.Column("log", sa.Text, primary_key=True),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("envelope", sa.Text, nullable=False),
@@ -113,7 +116,7 @@ def add_inbox_tables(metadata: sa.MetaData) -> None:
         "inbox_source",
         metadata,
         sa.Column("source", sa.Text, primary_key=True),
-        sa.Column("log", sa.CHAR(36), nullable=False),
+        sa.Column("log", sa.Text, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
     )
 

@@ -1,4 +1,7 @@
-"""Conversion between Python values and what SQLite keeps: text for times (fixed width, UTC) and for JSON."""
+"""Conversion between Python values and what the databases keep.
+
+JSON is text on both; times are text of fixed width in UTC on SQLite, and the database's own on PostgreSQL.
+"""
 
 import dataclasses
 import json
@@ -34,6 +37,20 @@ def to_sqlite(value: Value) -> Kept:
     """
     adapt: Callable[[Any], Kept] = _ADAPTERS.get(type(value), _by_kind)
     return adapt(value)
+
+
+def to_postgres(value: Value) -> Any:
+    """Return the parameter as the driver of PostgreSQL takes it, under the same rules as for SQLite.
+
+    Raises:
+        ValueError: a naive datetime.
+        Invalid: what no store can keep.
+
+    """
+    if isinstance(value, datetime):
+        time_text(value)
+        return value
+    return to_sqlite(value)
 
 
 def _by_kind(value: Any) -> Kept:
@@ -114,13 +131,19 @@ _ADAPTERS: Mapping[type, Callable[[Any], Kept]] = types.MappingProxyType(
 )
 
 
-def reader_for(into: type[Any]) -> Reader:
-    """Return a function that makes a row of the class from a database tuple."""
+def reader_for(into: type[Any], *, native: bool = False) -> Reader:
+    """Return a function that makes a row of the class from a database tuple.
+
+    Args:
+        into: the class of a row, or the type of a single column.
+        native: whether the database knows times and truth values itself.
+
+    """
     if not dataclasses.is_dataclass(into):
-        convert = _converter(into)
+        convert = _converter(into, native=native)
         return (lambda row: row[0]) if convert is None else (lambda row: _maybe(convert, row[0]))
     hints = typing.get_type_hints(into)
-    found = [(i, _converter(hints[f.name])) for i, f in enumerate(dataclasses.fields(into))]
+    found = [(i, _converter(hints[f.name], native=native)) for i, f in enumerate(dataclasses.fields(into))]
     converters = [(i, convert) for i, convert in found if convert is not None]
     return _row_reader(into, converters)
 
@@ -140,15 +163,14 @@ def _maybe(convert: Callable[[Any], Any], value: Any) -> Any:
     return None if value is None else convert(value)
 
 
-def _converter(annotation: Any) -> Callable[[Any], Any] | None:
+def _converter(annotation: Any, *, native: bool) -> Callable[[Any], Any] | None:
     """Return what turns the stored value into the annotated type, or None when it is that already."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         (annotation,) = [a for a in typing.get_args(annotation) if a is not type(None)]
     origin = typing.get_origin(annotation) or annotation
-    if origin is datetime:
-        return datetime.fromisoformat
-    if origin is bool:
-        return bool
+    if origin in (datetime, bool):
+        convert: Callable[[Any], Any] = datetime.fromisoformat if origin is datetime else bool
+        return None if native else convert
     if origin is tuple:
         return lambda text: tuple(json.loads(text))
     if origin in (dict, list, Mapping, Sequence):

@@ -22,7 +22,7 @@ class OrganizationTable(AccountsTable, table=True):
 
     __tablename__ = "organization"
     __table_args__ = (sa.Index("ix_organization_name", "name", "kind", "id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     name: str = Field(sa_type=sa.Text)
     kind: str = Field(sa_type=sa.Text)
 
@@ -32,12 +32,12 @@ class PersonTable(AccountsTable, table=True):
 
     __tablename__ = "person"
     __table_args__ = (sa.Index("ix_person_organization", "organization_id", "id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     email: str = Field(unique=True, sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
     role: str = Field(sa_type=sa.Text)
-    organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.CHAR(36))
+    organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.Text)
     tier: str | None = Field(sa_type=sa.Text)
     skills: str = Field(sa_type=JsonText)
     active: bool
@@ -49,10 +49,10 @@ class LicenceTable(AccountsTable, table=True):
 
     __tablename__ = "licence"
     __table_args__ = (sa.Index("ix_licence_organization", "organization_id", "id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     key_sha256: str = Field(unique=True, sa_type=sa.Text)
     last4: str = Field(sa_type=sa.Text)
-    organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.CHAR(36))
+    organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.Text)
     product: str = Field(sa_type=sa.Text)
     edition: str | None = Field(sa_type=sa.Text)
     active_until: datetime | None = Field(sa_type=UtcTime)
@@ -64,12 +64,12 @@ class ApiKeyTable(AccountsTable, table=True):
 
     __tablename__ = "api_key"
     __table_args__ = (sa.Index("ix_api_key_organization", "organization_id", "id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     sha256: str = Field(unique=True, sa_type=sa.Text)
     last4: str = Field(sa_type=sa.Text)
     name: str = Field(sa_type=sa.Text)
-    person_id: str | None = Field(foreign_key="person.id", sa_type=sa.CHAR(36))
-    organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.CHAR(36))
+    person_id: str | None = Field(foreign_key="person.id", sa_type=sa.Text)
+    organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.Text)
     role: str = Field(sa_type=sa.Text)  # as it was when the key was made: a later promotion lifts no old key
     created_at: datetime = Field(sa_type=UtcTime)
     revoked_at: datetime | None = Field(sa_type=UtcTime)
@@ -80,7 +80,7 @@ class SignInLinkTable(AccountsTable, table=True):
 
     __tablename__ = "sign_in_link"
     sha256: str = Field(primary_key=True, sa_type=sa.Text)
-    person_id: str = Field(foreign_key="person.id", sa_type=sa.CHAR(36))
+    person_id: str = Field(foreign_key="person.id", sa_type=sa.Text)
     expires_at: datetime = Field(index=True, sa_type=UtcTime)
     uses_left: int | None
 
@@ -90,8 +90,8 @@ class RefreshTokenTable(AccountsTable, table=True):
 
     __tablename__ = "refresh_token"
     sha256: str = Field(primary_key=True, sa_type=sa.Text)
-    person_id: str = Field(foreign_key="person.id", index=True, sa_type=sa.CHAR(36))
+    person_id: str = Field(foreign_key="person.id", index=True, sa_type=sa.Text)
     # old tokens stay until they expire, because only a known one can be recognised when it comes back
-    family: str = Field(index=True, sa_type=sa.CHAR(36))
+    family: str = Field(index=True, sa_type=sa.Text)
     expires_at: datetime = Field(index=True, sa_type=UtcTime)
     rotated_at: datetime | None = Field(sa_type=UtcTime)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from firstline.common.errors import NotFound
+from firstline.common.errors import Unavailable
 from firstline.common.events import Actor, PolicyPublished
 from firstline.common.files import Files
 from firstline.common.log import Log
@@ -12,9 +12,18 @@ from firstline.common.policy.model import Policy
 from firstline.common.ports import Ports
 from firstline.common.store.port import Store, Unit
 from firstline.intake.scope import Rulebook, rulebook
-from firstline.intake.store.directory import POLICIES, SAVE_POLICY
+from firstline.intake.store.directory import FURTHER_POLICIES, POLICIES, SAVE_POLICY
 
 SYSTEM = Actor(id="intake", role="service")
+POLICY_CHANNEL = "policies"
+"""Announced when a version is published, so that the other replicas learn it."""
+
+
+class PolicyNotHere(Unavailable):
+    """Another replica took the request under a policy version that this one is about to learn."""
+
+    title = "The policy version is not known here yet"
+    retry_after = 1
 
 
 class Policies:
@@ -43,13 +52,18 @@ class Policies:
         """Return the version that a request was taken under.
 
         Raises:
-            NotFound: it was never published here.
+            PolicyNotHere: it has not been learnt so far.
 
         """
         known = self._by_version.get(version)
         if known is None:
-            raise NotFound(f"The policy version {version} is not known here.")
+            raise PolicyNotHere(f"The policy version {version} is not known here yet. Try again in a moment.")
         return known
+
+    @property
+    def versions(self) -> list[str]:
+        """The names of all versions at hand."""
+        return sorted(self._by_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,15 @@ async def publish_policy(desk: Desk, unit: Unit) -> None:
         return
     document = policy.document()
     await unit.run(SAVE_POLICY, version=policy.version, name=policy.name, document=document, published_at=desk.now())
+    unit.announce(POLICY_CHANNEL)
     await desk.log.append(
         unit,
         f"policy/{policy.name}",
         PolicyPublished(actor=SYSTEM, version=policy.version, document=document, effective_from=policy.effective_from),
     )
+
+
+async def learn_policies(desk: Desk, unit: Unit) -> None:
+    """Learn the versions that other replicas have published."""
+    for row in await unit.all(FURTHER_POLICIES, known=desk.policies.versions):
+        desk.policies.add(Policy.from_document(row.document), row.version)

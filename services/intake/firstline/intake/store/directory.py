@@ -67,6 +67,7 @@ SAVE_LICENCE: Sql[None] = Sql(
     type(None),
 )
 POLICIES = Sql("SELECT version, document FROM policy ORDER BY published_at, version", StoredPolicy)
+FURTHER_POLICIES = Sql("SELECT version, document FROM policy WHERE NOT (version = ANY(:known))", StoredPolicy)
 SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (version, name, document, published_at) VALUES (:version, :name, :document, :published_at)"
     " ON CONFLICT (version) DO UPDATE SET published_at = excluded.published_at",

@@ -40,7 +40,7 @@ class TicketTable(IntakeTable, table=True):
         sa.Index("ix_ticket_status", "status", "id"),
         sa.Index("ix_ticket_updated_at", "updated_at"),
     )
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(unique=True, sa_type=sa.Text)
     version: int
     status: str = Field(sa_type=sa.Text)
@@ -88,7 +88,7 @@ class ParticipantTable(IntakeTable, table=True):
 
     __tablename__ = "participant"
     __table_args__ = (sa.Index("ix_participant_address", "address", "ticket_id"),)
-    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.CHAR(36))
+    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
     address: str = Field(primary_key=True, sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
@@ -99,8 +99,8 @@ class MessageTable(IntakeTable, table=True):
 
     __tablename__ = "message"
     __table_args__ = (sa.Index("ix_message_ticket", "ticket_id", "id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
-    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.Text)
     audience: str = Field(sa_type=sa.Text)
     side: str = Field(sa_type=sa.Text)
     author_id: str | None = Field(sa_type=sa.Text)
@@ -110,7 +110,7 @@ class MessageTable(IntakeTable, table=True):
     channel: str = Field(sa_type=sa.Text)
     automatic: bool
     verified: bool
-    mail_id: str | None = Field(sa_type=sa.CHAR(36))
+    mail_id: str | None = Field(sa_type=sa.Text)
     received_at: datetime = Field(sa_type=UtcTime)
     created_at: datetime = Field(sa_type=UtcTime)
 
@@ -119,7 +119,7 @@ class AttachmentTable(IntakeTable, table=True):
     """An uploaded file and the verdict on it."""
 
     __tablename__ = "attachment"
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     uploader: str = Field(sa_type=sa.Text)
     name: str = Field(sa_type=sa.Text)
     declared_type: str = Field(sa_type=sa.Text)
@@ -137,9 +137,9 @@ class MessageAttachmentTable(IntakeTable, table=True):
 
     __tablename__ = "message_attachment"
     __table_args__ = (sa.Index("ix_message_attachment_ticket", "ticket_id", "message_id"),)
-    attachment_id: str = Field(primary_key=True, foreign_key="attachment.id", sa_type=sa.CHAR(36))
-    message_id: str = Field(foreign_key="message.id", sa_type=sa.CHAR(36))
-    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.CHAR(36))
+    attachment_id: str = Field(primary_key=True, foreign_key="attachment.id", sa_type=sa.Text)
+    message_id: str = Field(foreign_key="message.id", sa_type=sa.Text)
+    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.Text)
 
 
 class MailTable(IntakeTable, table=True):
@@ -151,7 +151,7 @@ class MailTable(IntakeTable, table=True):
         sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
     )
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     sha256: str = Field(sa_type=sa.Text)
     size: int = Field(sa_type=sa.BigInteger)
     file_key: str = Field(sa_type=sa.Text)
@@ -160,8 +160,8 @@ class MailTable(IntakeTable, table=True):
     received_at: datetime = Field(sa_type=UtcTime)
     outcome: str | None = Field(sa_type=sa.Text)
     reason: str | None = Field(sa_type=sa.Text)
-    ticket_id: str | None = Field(sa_type=sa.CHAR(36))
-    duplicate_of: str | None = Field(sa_type=sa.CHAR(36))
+    ticket_id: str | None = Field(sa_type=sa.Text)
+    duplicate_of: str | None = Field(sa_type=sa.Text)
     message_id: str | None = Field(sa_type=sa.Text)
     fingerprint: str | None = Field(sa_type=sa.Text)
     from_address: str | None = Field(sa_type=sa.Text)
@@ -185,7 +185,7 @@ class ClaimTable(IntakeTable, table=True):
     """The highest fence seen of a ticket's claims, and whether that claim lives."""
 
     __tablename__ = "claim"
-    ticket_id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
     fence: int = Field(sa_type=sa.BigInteger)
     agent: str = Field(sa_type=sa.Text)
     expires_at: datetime = Field(sa_type=UtcTime)
@@ -197,7 +197,7 @@ class PersonTable(IntakeTable, table=True):
 
     __tablename__ = "person"
     __table_args__ = (sa.Index("ix_person_email", "email"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     email: str = Field(sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
@@ -211,7 +211,7 @@ class LicenceTable(IntakeTable, table=True):
 
     __tablename__ = "licence"
     __table_args__ = (sa.Index("ix_licence_organization", "organization_id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     key_sha256: str = Field(unique=True, sa_type=sa.Text)
     last4: str = Field(sa_type=sa.Text)
     organization_id: str | None = Field(sa_type=sa.Text)

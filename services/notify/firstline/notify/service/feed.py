@@ -5,6 +5,7 @@ from typing import Any
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
+from firstline.common.log import current_traceparent
 from firstline.common.permissions import Access, Relation
 from firstline.common.store.port import Unit
 from firstline.notify.public import is_pushed, public_event, readers_of, with_content
@@ -53,6 +54,7 @@ async def _push(desk: Desk, unit: Unit, event: Envelope, endpoint: Endpoint, bod
         created_at=now,
         next_at=now,
         finished_at=None,
+        traceparent=current_traceparent(),
     )
     unit.announce(WEBHOOKS)
 

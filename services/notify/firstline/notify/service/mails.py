@@ -11,6 +11,7 @@ from firstline.common.addresses import message_id, normal_address, read_reply_ad
 from firstline.common.envelope import Envelope
 from firstline.common.errors import FirstlineError
 from firstline.common.events import DeliveryFailed, Recipient
+from firstline.common.log import current_traceparent
 from firstline.common.mail import BadAddress, Mailbox, OutgoingMail, compose
 from firstline.common.policy.wording import TextKind
 from firstline.common.store.port import Unit
@@ -189,6 +190,7 @@ async def _put_down(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, not
         "reason": "",
         "payload": None,
         "created_at": now,
+        "traceparent": current_traceparent(),
     }
     row |= values
     waiting = row["state"] == "pending"

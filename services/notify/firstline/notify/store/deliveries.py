@@ -37,6 +37,7 @@ class Outgoing:
     recipient: str
     mail_from: str
     payload: bytes
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Push:
     endpoint_id: str
     url: str
     secrets: str
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ class Attempt:
 INSERT_DELIVERY: Sql[None] = Sql(
     "INSERT INTO delivery (id, channel, kind, event_id, ticket_id, number, endpoint_id, recipient,"
     " mail_from, message_id, automatic, state, reason, payload, attempts, attempts_before, created_at, first_at,"
-    " next_at, finished_at) VALUES (:id, :channel, :kind, :event_id, :ticket_id, :number,"
+    " next_at, finished_at, traceparent) VALUES (:id, :channel, :kind, :event_id, :ticket_id, :number,"
     " :endpoint_id, :recipient, :mail_from, :message_id, :automatic, :state, :reason, :payload, 0, 0, :created_at,"
-    " NULL, :next_at, :finished_at)",
+    " NULL, :next_at, :finished_at, :traceparent)",
     type(None),
 )
 _DELIVERY = (
@@ -90,13 +92,14 @@ ANSWERS_TO_STRANGERS = Sql(
     int,
 )
 DUE_MAIL = Sql(
-    "SELECT id, recipient, mail_from, payload FROM delivery WHERE state = 'pending' AND channel = 'mail'"
+    "SELECT id, recipient, mail_from, payload, traceparent FROM delivery WHERE state = 'pending' AND channel = 'mail'"
     " AND next_at <= :now ORDER BY next_at, id LIMIT :limit",
     Outgoing,
 )
 # One seek for each idle endpoint finds its first delivery: a long line behind one costs the others nothing.
 DUE_PUSHES = Sql(
-    "SELECT d.id, d.event_id, d.payload, d.endpoint_id, e.url, e.secrets FROM endpoint e JOIN delivery d ON d.id ="
+    "SELECT d.id, d.event_id, d.payload, d.endpoint_id, e.url, e.secrets, d.traceparent"
+    " FROM endpoint e JOIN delivery d ON d.id ="
     " (SELECT x.id FROM delivery x WHERE x.endpoint_id = e.id AND x.state = 'pending' AND x.next_at <= :now"
     " ORDER BY x.next_at, x.id LIMIT 1)"
     " WHERE e.state = 'enabled' AND NOT (e.id = ANY(:busy)) ORDER BY e.organization_id, e.id LIMIT :limit",

@@ -37,7 +37,7 @@ class PersonTable(NotifyTable, table=True):
 
     __tablename__ = "person"
     __table_args__ = (sa.Index("ix_person_email", "email", "id"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     email: str = Field(sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
@@ -48,7 +48,7 @@ class TicketTable(NotifyTable, table=True):
 
     __tablename__ = "ticket"
     __table_args__ = (sa.Index("ix_ticket_requester_email", "requester_email"),)
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(sa_type=sa.Text)
     status: str = Field(sa_type=sa.Text)
     subject: str = Field(sa_type=sa.Text)
@@ -73,13 +73,13 @@ class DeliveryTable(NotifyTable, table=True):
         sa.Index("ix_delivery_state", "state", "id"),
         sa.Index("ix_delivery_channel", "channel", "id"),
     )
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     channel: str = Field(sa_type=sa.Text)
     kind: str = Field(sa_type=sa.Text)
-    event_id: str = Field(sa_type=sa.CHAR(36))
-    ticket_id: str | None = Field(sa_type=sa.CHAR(36))
+    event_id: str = Field(sa_type=sa.Text)
+    ticket_id: str | None = Field(sa_type=sa.Text)
     number: str | None = Field(sa_type=sa.Text)
-    endpoint_id: str | None = Field(sa_type=sa.CHAR(36))
+    endpoint_id: str | None = Field(sa_type=sa.Text)
     recipient: str | None = Field(sa_type=sa.Text)
     mail_from: str = Field(sa_type=sa.Text)
     message_id: str | None = Field(sa_type=sa.Text)
@@ -93,13 +93,14 @@ class DeliveryTable(NotifyTable, table=True):
     first_at: datetime | None = Field(sa_type=UtcTime)
     next_at: datetime | None = Field(sa_type=UtcTime)
     finished_at: datetime | None = Field(sa_type=UtcTime)
+    traceparent: str | None = Field(sa_type=sa.Text)
 
 
 class AttemptTable(NotifyTable, table=True):
     """One try to deliver; `status` is the HTTP status or SMTP code, where there was an answer."""
 
     __tablename__ = "attempt"
-    delivery_id: str = Field(primary_key=True, foreign_key="delivery.id", sa_type=sa.CHAR(36))
+    delivery_id: str = Field(primary_key=True, foreign_key="delivery.id", sa_type=sa.Text)
     number: int = Field(primary_key=True)
     at: datetime = Field(sa_type=UtcTime)
     took_ms: int
@@ -117,7 +118,7 @@ class EndpointTable(NotifyTable, table=True):
         _partial("ix_endpoint_enabled", ("organization_id", "id"), "state = 'enabled'"),
         sa.Index("ix_endpoint_organization", "organization_id", "id"),
     )
-    id: str = Field(primary_key=True, sa_type=sa.CHAR(36))
+    id: str = Field(primary_key=True, sa_type=sa.Text)
     organization_id: str | None = Field(sa_type=sa.Text)
     url: str = Field(sa_type=sa.Text)
     types: str = Field(sa_type=JsonText)

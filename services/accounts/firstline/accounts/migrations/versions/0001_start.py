@@ -57,7 +57,7 @@ def _log() -> None:
     op.create_table(
         "log_event",
         sa.Column("seq", Serial, autoincrement=True, nullable=False),
-        sa.Column("id", sa.CHAR(36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -88,7 +88,7 @@ def _log() -> None:
     op.create_table(
         "log_relay",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("log", sa.CHAR(36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
@@ -99,7 +99,7 @@ def _log() -> None:
 def _organizations() -> None:
     op.create_table(
         "organization",
-        sa.Column("id", sa.CHAR(36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_organization"),
@@ -110,12 +110,12 @@ def _organizations() -> None:
 def _people() -> None:
     op.create_table(
         "person",
-        sa.Column("id", sa.CHAR(36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("name", sa.Text()),
         sa.Column("language", sa.Text()),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("organization_id", sa.CHAR(36)),
+        sa.Column("organization_id", sa.Text()),
         sa.Column("tier", sa.Text()),
         sa.Column("skills", JsonText(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
@@ -130,10 +130,10 @@ def _people() -> None:
 def _licences() -> None:
     op.create_table(
         "licence",
-        sa.Column("id", sa.CHAR(36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("key_sha256", sa.Text(), nullable=False),
         sa.Column("last4", sa.Text(), nullable=False),
-        sa.Column("organization_id", sa.CHAR(36)),
+        sa.Column("organization_id", sa.Text()),
         sa.Column("product", sa.Text(), nullable=False),
         sa.Column("edition", sa.Text()),
         sa.Column("active_until", UtcTime()),
@@ -148,12 +148,12 @@ def _licences() -> None:
 def _keys() -> None:
     op.create_table(
         "api_key",
-        sa.Column("id", sa.CHAR(36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("last4", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.CHAR(36)),
-        sa.Column("organization_id", sa.CHAR(36)),
+        sa.Column("person_id", sa.Text()),
+        sa.Column("organization_id", sa.Text()),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("revoked_at", UtcTime()),
@@ -169,7 +169,7 @@ def _sessions() -> None:
     op.create_table(
         "sign_in_link",
         sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.CHAR(36), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=False),
         sa.Column("uses_left", sa.Integer()),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_sign_in_link_person_id"),
@@ -179,8 +179,8 @@ def _sessions() -> None:
     op.create_table(
         "refresh_token",
         sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.CHAR(36), nullable=False),
-        sa.Column("family", sa.CHAR(36), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("family", sa.Text(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=False),
         sa.Column("rotated_at", UtcTime()),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_refresh_token_person_id"),

@@ -29,7 +29,7 @@ def upgrade() -> None:
 
     op.create_table(
         "attachment",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("uploader", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("declared_type", sa.Text(), nullable=False),
@@ -44,7 +44,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "claim",
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=False),
@@ -56,7 +56,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
@@ -69,7 +69,7 @@ def upgrade() -> None:
     op.create_table(
         "inbox_source",
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_inbox_source")),
     )
@@ -77,14 +77,14 @@ def upgrade() -> None:
         "inbox_stream",
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "stream", name=op.f("pk_inbox_stream")),
     )
     op.create_table(
         "licence",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("key_sha256", sa.Text(), nullable=False),
         sa.Column("last4", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=True),
@@ -99,7 +99,7 @@ def upgrade() -> None:
     op.create_table(
         "log_event",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -134,7 +134,7 @@ def upgrade() -> None:
     op.create_table(
         "log_relay",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
@@ -142,7 +142,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "mail",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("file_key", sa.Text(), nullable=False),
@@ -151,8 +151,8 @@ def upgrade() -> None:
         sa.Column("received_at", UtcTime(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=True),
-        sa.Column("duplicate_of", sa.CHAR(length=36), nullable=True),
+        sa.Column("ticket_id", sa.Text(), nullable=True),
+        sa.Column("duplicate_of", sa.Text(), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("from_address", sa.Text(), nullable=True),
@@ -175,7 +175,7 @@ def upgrade() -> None:
 
     op.create_table(
         "person",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
@@ -197,7 +197,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "ticket",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
@@ -256,8 +256,8 @@ def upgrade() -> None:
 
     op.create_table(
         "message",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.Column("audience", sa.Text(), nullable=False),
         sa.Column("side", sa.Text(), nullable=False),
         sa.Column("author_id", sa.Text(), nullable=True),
@@ -267,7 +267,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("automatic", sa.Boolean(), nullable=False),
         sa.Column("verified", sa.Boolean(), nullable=False),
-        sa.Column("mail_id", sa.CHAR(length=36), nullable=True),
+        sa.Column("mail_id", sa.Text(), nullable=True),
         sa.Column("received_at", UtcTime(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_message_ticket_id")),
@@ -278,7 +278,7 @@ def upgrade() -> None:
 
     op.create_table(
         "participant",
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
@@ -290,9 +290,9 @@ def upgrade() -> None:
 
     op.create_table(
         "message_attachment",
-        sa.Column("attachment_id", sa.CHAR(length=36), nullable=False),
-        sa.Column("message_id", sa.CHAR(length=36), nullable=False),
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("attachment_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["attachment_id"], ["attachment.id"], name=op.f("fk_message_attachment_attachment_id")),
         sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_message_attachment_message_id")),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_message_attachment_ticket_id")),

@@ -45,13 +45,13 @@ def upgrade() -> None:
 
     op.create_table(
         "delivery",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("event_id", sa.CHAR(length=36), nullable=False),
-        sa.Column("ticket_id", sa.CHAR(length=36)),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.Text()),
         sa.Column("number", sa.Text()),
-        sa.Column("endpoint_id", sa.CHAR(length=36)),
+        sa.Column("endpoint_id", sa.Text()),
         sa.Column("recipient", sa.Text()),
         sa.Column("mail_from", sa.Text(), nullable=False),
         sa.Column("message_id", sa.Text()),
@@ -102,7 +102,7 @@ def upgrade() -> None:
 
     op.create_table(
         "endpoint",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text()),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("types", JsonText(), nullable=False),
@@ -144,7 +144,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
@@ -156,7 +156,7 @@ def upgrade() -> None:
     op.create_table(
         "inbox_source",
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", name="pk_inbox_source"),
     )
@@ -164,7 +164,7 @@ def upgrade() -> None:
         "inbox_stream",
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "stream", name="pk_inbox_stream"),
@@ -172,7 +172,7 @@ def upgrade() -> None:
     op.create_table(
         "log_event",
         sa.Column("seq", Serial, autoincrement=True, nullable=False),
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -207,7 +207,7 @@ def upgrade() -> None:
     op.create_table(
         "log_relay",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
@@ -215,7 +215,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "person",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("name", sa.Text()),
         sa.Column("language", sa.Text()),
@@ -231,7 +231,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "ticket",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
@@ -246,7 +246,7 @@ def upgrade() -> None:
 
     op.create_table(
         "attempt",
-        sa.Column("delivery_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("took_ms", sa.Integer(), nullable=False),

@@ -65,7 +65,7 @@ def _inbox() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
@@ -77,7 +77,7 @@ def _inbox() -> None:
     op.create_table(
         "inbox_source",
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_inbox_source")),
     )
@@ -85,7 +85,7 @@ def _inbox() -> None:
         "inbox_stream",
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "stream", name=op.f("pk_inbox_stream")),
@@ -96,7 +96,7 @@ def _log() -> None:
     op.create_table(
         "log_event",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -118,7 +118,7 @@ def _log() -> None:
     op.create_table(
         "log_relay",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
@@ -129,7 +129,7 @@ def _log() -> None:
 def _entries() -> None:
     op.create_table(
         "queue_entry",
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=True),
@@ -175,7 +175,7 @@ def _entries() -> None:
 
     op.create_table(
         "queue_participant",
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("ticket_id", "address", name=op.f("pk_queue_participant")),
     )
@@ -185,7 +185,7 @@ def _entries() -> None:
 def _order() -> None:
     op.create_table(
         "queue_person",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("serves", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_queue_person")),

@@ -29,8 +29,8 @@ def upgrade() -> None:
 
     op.create_table(
         "clock",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", UtcTime(), nullable=True),
@@ -60,8 +60,8 @@ def upgrade() -> None:
     op.create_table(
         "fact",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("ticket_id", sa.CHAR(length=36), nullable=False),
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=True),
@@ -74,7 +74,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
@@ -87,7 +87,7 @@ def upgrade() -> None:
     op.create_table(
         "inbox_source",
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_inbox_source")),
     )
@@ -95,7 +95,7 @@ def upgrade() -> None:
         "inbox_stream",
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "stream", name=op.f("pk_inbox_stream")),
@@ -103,7 +103,7 @@ def upgrade() -> None:
     op.create_table(
         "log_event",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -138,7 +138,7 @@ def upgrade() -> None:
     op.create_table(
         "log_relay",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("log", sa.CHAR(length=36), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
@@ -154,7 +154,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "ticket",
-        sa.Column("id", sa.CHAR(length=36), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=True),
         sa.Column("policy_version", sa.Text(), nullable=False),

@@ -1,0 +1,147 @@
+"""Publishes events to the broker, in batches, and is done with a batch when the broker has confirmed all of it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from firstline.common.amqp_line import Drop, reason_of, within
+from firstline.common.amqp_topology import EXCHANGE, declare
+from firstline.common.bus import BINDINGS, BusDown
+from firstline.common.envelope import prefix_of
+from firstline.common.ports import Ports
+
+PUBLISH_SECONDS = 10.0
+"""For a whole batch, until the broker has confirmed the last of its events."""
+
+RETURNS = 3
+"""How often events are published that find no queue; then the pull brings them."""
+
+BOUND = frozenset(prefix for prefixes in BINDINGS.values() for prefix in prefixes)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event as the broker takes it; `bound` says that some queue must get it."""
+
+    type: str
+    bound: bool
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A connection at hand, and its channel that confirms."""
+
+    connection: AbstractConnection
+    channel: AbstractChannel
+    drop: Drop
+
+
+class Publisher:
+    """Publishes on one connection after the other."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        deadline: float = PUBLISH_SECONDS,
+        redeclare: Callable[[AbstractConnection], Awaitable[None]] = declare,
+    ) -> None:
+        """Take the ports, how many seconds a batch may take, and what brings a missing queue back."""
+        self.published = 0
+        self.returned = 0
+        self._ports = ports
+        self._deadline = deadline
+        self._redeclare = redeclare
+        self._use: _Use | None = None
+
+    async def begin(self, connection: AbstractConnection, drop: Drop) -> None:
+        """Publish on a new connection from now on; `drop` it when it fails."""
+        channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+        await channel.initialize()
+        channel.close_callbacks.add(lambda _, error: drop(reason_of(error) if error else "a channel was closed"))
+        self._use = _Use(connection, channel, drop)
+
+    async def end(self) -> None:
+        """Refuse what is published from now on."""
+        self._use = None
+
+    async def publish(self, envelopes: Sequence[bytes]) -> None:
+        """Publish events in order; return when each is confirmed, or has found no queue too often.
+
+        Raises:
+            BusDown: there is no connection, or not all events were confirmed in time.
+
+        """
+        use = self._use
+        if use is None:
+            raise BusDown("There is no connection to the broker.")
+        batch = [outgoing for text in envelopes if (outgoing := _outgoing(text))]
+        try:
+            await within(self._deadline, self._publish(use, batch), self._ports, "publishing")
+        except DeliveryError as error:
+            raise BusDown("The broker refused events.") from error
+        except Exception as error:
+            use.drop(reason_of(error))
+            raise BusDown(f"The broker did not confirm: {reason_of(error)}") from error
+
+    async def _publish(self, use: _Use, batch: Sequence[Outgoing]) -> None:
+        left = await self._send(use.channel, batch)
+        for _ in range(RETURNS - 1):
+            if not left:
+                return
+            await self._redeclare(use.connection)
+            left = await self._send(use.channel, left)
+        if left:
+            _log.warning("events found no queue; consumers pull them", events=len(left), first_type=left[0].type)
+
+    async def _send(self, channel: AbstractChannel, batch: Sequence[Outgoing]) -> list[Outgoing]:
+        """Publish events and return those that found no queue."""
+        results = await asyncio.gather(*(_send_one(channel, outgoing) for outgoing in batch), return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
+        returned = [one for one, result in zip(batch, results, strict=True) if isinstance(result, PublishError)]
+        self.published += len(batch) - len(failed)
+        self.returned += len(returned)
+        for error in failed:
+            if not isinstance(error, PublishError):
+                raise error
+        return returned
+
+
+async def _send_one(channel: AbstractChannel, outgoing: Outgoing) -> None:
+    """Publish an event and wait for its confirmation; the driver keeps the order of these calls."""
+    driver = await channel.get_underlay_channel()
+    await driver.basic_publish(  # type: ignore[call-arg]  # `wait` is not in the driver's interface; it saves a quarter
+        outgoing.message.body,
+        exchange=EXCHANGE,
+        routing_key=outgoing.type,
+        properties=outgoing.message.properties,
+        mandatory=outgoing.bound,
+        wait=False,
+    )
+
+
+def _outgoing(text: bytes) -> Outgoing | None:
+    """Return an event as a message; None, and a line in the log, for what is no event."""
+    try:
+        event = json.loads(text)
+        event_type, traceparent = str(event["type"]), event.get("traceparent")
+        message = Message(
+            text,
+            content_type="application/cloudevents+json",
+            delivery_mode=DeliveryMode.PERSISTENT,
+            message_id=str(event["id"]),
+            headers={"traceparent": str(traceparent)} if traceparent else None,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        _log.error("not an event; it is not published", reason=reason_of(error))
+        return None
+    return Outgoing(event_type, prefix_of(event_type) in BOUND, message)

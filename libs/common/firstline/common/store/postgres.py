@@ -1,0 +1,284 @@
+"""The store on PostgreSQL: one transaction a unit, run again where others got in its way; inserts go in by groups."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+import asyncpg
+
+from firstline.common.errors import Unavailable
+from firstline.common.ports import Ports
+from firstline.common.store.grouping import Groups
+from firstline.common.store.notices import Notices
+from firstline.common.store.port import Insertion, Sql, Value, Work
+from firstline.common.store.values import Reader, reader_for, to_postgres
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+STATEMENT_SECONDS = 30.0
+ACQUIRE_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+"""How long a statement, a free connection and a new connection are waited for."""
+
+TRIES = 12
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.25
+"""How often a unit is run that others get in the way of, and the seconds of rest in between, each time doubled."""
+
+AGAIN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,
+    # Somebody stored meanwhile what the unit had looked for in vain; when it looks again, it finds that.
+    asyncpg.UniqueViolationError,
+)
+"""Nothing of the unit was stored, and it will find another state when it is run again."""
+
+_OUT_OF_REACH = (
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+_NAME = re.compile(r"(?<!:):([a-z_]\w*)")
+_ANY = re.compile(r"= ANY\(:(\w+)\)")
+
+
+class Prepared(NamedTuple):
+    """A statement in the driver's form: parameters are $1, $2 ... by the order of `names`; some of them are lists."""
+
+    text: str
+    names: tuple[str, ...]
+    lists: frozenset[str]
+    read: Reader
+
+    def arguments(self, given: Mapping[str, Value]) -> list[Any]:
+        """Return the parameters as the driver takes them."""
+        return [_list(given[name]) if name in self.lists else to_postgres(given[name]) for name in self.names]
+
+
+def _list(value: Any) -> list[Any]:
+    return [to_postgres(item) for item in value]
+
+
+@lru_cache(maxsize=1024)
+def prepare(sql: Sql[Any]) -> Prepared:
+    """Return a statement in the driver's form."""
+    names = tuple(dict.fromkeys(_NAME.findall(sql.text)))
+    numbers = {name: f"${number}" for number, name in enumerate(names, start=1)}
+    text = _NAME.sub(lambda found: numbers[found[1]], sql.text)
+    return Prepared(text, names, frozenset(_ANY.findall(sql.text)), reader_for(sql.into, native=True))
+
+
+class Statements:
+    """The unit of work on one connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.channels: list[str] = []
+
+    async def one(self, sql: Sql[R], **given: Value) -> R | None:
+        """Return the first row, or None."""
+        prepared = prepare(sql)
+        row = await self._connection.fetchrow(prepared.text, *prepared.arguments(given))
+        return None if row is None else prepared.read(row)
+
+    async def all(self, sql: Sql[R], **given: Value) -> list[R]:
+        """Return every row."""
+        prepared = prepare(sql)
+        rows = await self._connection.fetch(prepared.text, *prepared.arguments(given))
+        return [prepared.read(row) for row in rows]
+
+    async def run(self, sql: Sql[None], **given: Value) -> int:
+        """Execute a statement; return the number of rows it touched."""
+        prepared = prepare(sql)
+        status: str = await self._connection.execute(prepared.text, *prepared.arguments(given))
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
+
+    async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Execute a statement once for each row of parameters, all in one exchange with the database."""
+        if rows:
+            prepared = prepare(sql)
+            await self._connection.executemany(prepared.text, [prepared.arguments(row) for row in rows])
+
+    def announce(self, channel: str) -> None:
+        """Wake the channel's listeners after the commit."""
+        self.channels.append(channel)
+
+
+class PostgresStore:
+    """One service's database."""
+
+    def __init__(
+        self, url: str, ports: Ports, *, pooler: bool = False, listen_url: str | None = None, connections: int = 10
+    ) -> None:
+        """Describe the database; nothing is connected yet.
+
+        Args:
+            url: postgresql://user:password@host:port/database.
+            ports: time, tasks and ids.
+            pooler: whether `url` leads to a pooler in transaction mode, where nothing stays on a connection.
+            listen_url: where notifications are heard; None: at `url`, or nowhere behind a pooler.
+            connections: how many are opened at most.
+
+        """
+        self._url = url
+        self._ports = ports
+        self._pooler = pooler
+        self._connections = connections
+        direct = listen_url or (None if pooler else url)
+        self._notices = Notices(direct, ports)
+        self._groups = Groups(self._insert_group, self._insert_one, ports)
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Make ready to connect; the database is sought when it is first needed, and again whenever it was away."""
+        if self._pool is not None:
+            return
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._connections,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            statement_cache_size=0 if self._pooler else 512,
+            max_cached_statement_lifetime=0,
+            reset=_leave,
+        )
+        self._notices.start()
+
+    async def close(self) -> None:
+        """Commit what waits, then disconnect."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        await self._groups.finish()
+        await self._notices.stop()
+        try:
+            await asyncio.wait_for(pool.close(), STATEMENT_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction and return its result once that is durable."""
+        result, channels = await self._again(lambda: self._write_once(work))
+        self._notices.announce(channels)
+        return result
+
+    async def _again(self, attempt: Callable[[], Awaitable[R]]) -> R:
+        """Return what `attempt` returns, trying again while others get in the way."""
+        pause, clock = FIRST_PAUSE, self._ports.clock
+        for left in reversed(range(TRIES)):
+            try:
+                return await attempt()
+            except AGAIN as error:
+                if not left and isinstance(error, asyncpg.UniqueViolationError):
+                    raise  # a mistake and not a race: it stays, however often one looks
+                if not left:
+                    raise Unavailable("Too many changes at once; nothing was stored. Try again.") from error
+            chance = self._ports.random.bytes(1)[0] / 255
+            await clock.sleep(pause * (0.5 + chance))
+            pause = min(pause * 2, LONGEST_PAUSE)
+        raise AssertionError("the last try returns or raises")
+
+    async def _write_once(self, work: Work[T]) -> tuple[T, list[str]]:
+        async with self._connection() as connection, connection.transaction():
+            unit = Statements(connection)
+            result = await work(unit)
+        return result, unit.channels
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one consistent view."""
+        try:
+            return await self._read(work)
+        except Unavailable as error:
+            if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
+                raise error.__cause__ from None  # not the server's state, but a unit that writes in here
+            raise
+
+    async def _read(self, work: Work[T]) -> T:
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await work(Statements(connection))
+
+    async def insert(self, insertion: Insertion) -> bool:
+        """Insert rows, in one commit with other callers'; False when a unique key is taken."""
+        stored = await self._groups.add(insertion)
+        if stored:
+            self._notices.announce(insertion.channels)
+        return stored
+
+    async def _insert_group(self, insertions: Sequence[Insertion]) -> None:
+        """Insert the rows of all in one transaction, those of one statement together.
+
+        Raises:
+            asyncpg.IntegrityConstraintViolationError: one of them can't go in, so none did.
+
+        """
+        rows: dict[Sql[None], list[Mapping[str, Value]]] = {}
+        for insertion in insertions:
+            for sql, given in insertion.rows:
+                rows.setdefault(sql, []).append(given)
+        async with self._connection() as connection, connection.transaction():
+            unit = Statements(connection)
+            for sql, given_rows in rows.items():
+                await unit.many(sql, given_rows)
+
+    async def _insert_one(self, insertion: Insertion) -> bool:
+        try:
+            await self._insert_group([insertion])
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
+
+    def listen(self, channel: str) -> asyncio.Event:
+        """Return an event that is set after each commit that announced the channel, here or in another process."""
+        return self._notices.listen(channel)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        pool = self._pool
+        if pool is None:
+            raise Unavailable("The store is closed. Try again in a moment.", retry_after=2)
+        with _reaching():
+            connection = await pool.acquire(timeout=ACQUIRE_SECONDS)
+        try:
+            with _reaching(connection):
+                yield connection
+        finally:
+            with _reaching(connection):
+                await pool.release(connection)
+
+
+async def _leave(_connection: Any) -> None:
+    """Do nothing to a connection that comes back: units leave nothing on it but their transaction, which has ended."""
+
+
+@contextmanager
+def _reaching(connection: Any = None) -> Iterator[None]:
+    """Turn the ways in which a database is out of reach into the one that callers know."""
+    try:
+        yield
+    except _OUT_OF_REACH as error:
+        raise _out_of_reach(error) from error
+    except (OSError, asyncpg.InterfaceError) as error:
+        if connection is not None and not connection.is_closed():
+            raise  # the unit's own, or a mistake of ours such as a missing parameter
+        raise _out_of_reach(error) from error
+
+
+def _out_of_reach(error: Exception) -> Unavailable:
+    reason = Unavailable("The store can't be reached. Try again in a moment.", retry_after=2)
+    reason.__cause__ = error
+    return reason

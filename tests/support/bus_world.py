@@ -1,0 +1,72 @@
+"""What tests of a bus need: events, services that take them, and patience."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from firstline.common.envelope import Envelope, prefix_of
+
+PATIENCE_SECONDS = 30.0
+QUIET_SECONDS = 0.3
+
+
+def event(event_type: str, position: int = 1) -> bytes:
+    """Return the JSON of an event, each on a stream of its own."""
+    envelope = Envelope(
+        id=f"id-{position}",
+        type=event_type,
+        source="intake",
+        time=datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
+        stream=f"{prefix_of(event_type)}/{position}",
+        version=1,
+        log="log-1",
+        position=position,
+        hash="h",
+        data={"list": []},
+    )
+    return envelope.model_dump_json().encode()
+
+
+def notes(positions: range) -> list[bytes]:
+    """Return events of one type that the services queue, sla and notify take."""
+    return [event("ticket.noted", position) for position in positions]
+
+
+class Service:
+    """A consumer that remembers what it took; `failure` is raised instead while it is set."""
+
+    def __init__(self, failure: Exception | None = None, seconds: float = 0) -> None:
+        self.batches: list[list[Envelope]] = []
+        self.attempts = 0
+        self.failure = failure
+        self._seconds = seconds
+
+    async def __call__(self, events: Sequence[Envelope]) -> None:
+        """Take events, in as long as it takes."""
+        self.attempts += 1
+        if self.failure is not None:
+            raise self.failure
+        await asyncio.sleep(self._seconds)
+        self.batches.append(list(events))
+
+    @property
+    def taken(self) -> list[Envelope]:
+        """Every event taken, in order."""
+        return [event for batch in self.batches for event in batch]
+
+    @property
+    def types(self) -> list[str]:
+        """The types of the events taken, in order."""
+        return [event.type for event in self.taken]
+
+    @property
+    def positions(self) -> list[int]:
+        """The positions of the events taken, in order."""
+        return [event.position for event in self.taken]
+
+
+async def until(met: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until a condition is met, and fail when it is not in time."""
+    async with asyncio.timeout(seconds):
+        while not met():
+            await asyncio.sleep(0.01)
