@@ -16,7 +16,7 @@ from firstline.common.figures import RuntimeFigures
 from firstline.common.permissions import PUBLIC, TABLE, Access, access
 from firstline.common.relay import log_page
 from firstline.common.runtime import Runtime
-from firstline.common.telemetry import Observed
+from firstline.common.telemetry import NO_TELEMETRY, Observed
 
 VERSION = "0.1.0"
 JSON_LIMIT = 1024 * 1024
@@ -96,8 +96,7 @@ def build_app(
         redoc_url=None,
         responses=problems.PROBLEM_RESPONSES,
         generate_unique_id_function=_operation_id,
-        # Observed makes one span a request; the framework's own would cost a fifth of a submission.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=NO_TELEMETRY,
     )
     app.state.runtime = runtime
     app.state.registry = CollectorRegistry()

@@ -26,6 +26,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/internal/log"})
 """Asked for every few seconds by machines: neither logged nor traced."""
 
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
+"""For applications of the framework: `Observed` makes one span a request, and the framework's own would cost a fifth of
+a submission.
+"""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Named in figures; others are counted together, because anybody may invent some."""
 

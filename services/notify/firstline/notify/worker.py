@@ -62,8 +62,8 @@ async def _send(desk: Desk, mail: Outgoing) -> None:
     with continued("send mail", mail.traceparent, SpanKind.CLIENT):
         tried = await _try(desk, mail)
         await desk.store.write(lambda unit: record(desk, unit, mail.id, tried))
-    # Without the address: whom the desk writes to is in its store, not in its log.
-    _log.info("mail tried", delivery_id=mail.id, verdict=tried.judgement.verdict, milliseconds=tried.took_ms)
+        # Without the address: whom the desk writes to is in its store, not in its log.
+        _log.info("mail tried", delivery_id=mail.id, verdict=tried.judgement.verdict, milliseconds=tried.took_ms)
 
 
 async def _try(desk: Desk, mail: Outgoing) -> Tried:

@@ -14,6 +14,7 @@ from firstline.common.application import VERSION, public
 from firstline.common.errors import NotFound, Unavailable
 from firstline.common.events import CATALOGUE
 from firstline.common.runtime import Runtime
+from firstline.common.telemetry import NO_TELEMETRY
 from firstline.standalone import time
 from firstline.standalone.gateway import merged_openapi
 from firstline.standalone.time import HandMovedTime
@@ -102,7 +103,9 @@ def create_app(services: Services, figures: Iterable[CollectorRegistry], moved: 
         moved: the clock that is moved by hand, None where time is the machine's.
 
     """
-    app = FastAPI(title="Firstline", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Firstline", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY
+    )
     app.state.services = services
     app.state.figures = CollectorRegistry()
     app.state.figures.register(_Figures(figures))
