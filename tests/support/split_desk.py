@@ -69,7 +69,14 @@ class Replica:
         return self.process is not None and self.process.poll() is None
 
     def ready(self) -> bool:
-        """Say whether it takes work; web is ready when it answers, whatever the others do."""
+        """Say whether it takes work; web is ready when it answers, whatever the others do.
+
+        Raises:
+            RuntimeError: it does not run (any more).
+
+        """
+        if not self.running:
+            raise RuntimeError(f"{self.role} does not run:\n{self.log.read_text()[-2000:]}")
         path = "/healthz" if self.role == "web" else "/readyz"
         try:
             return httpx.get(self.url + path, timeout=5).status_code == httpx.codes.OK
