@@ -192,3 +192,12 @@ def test_an_envelope_is_a_cloud_event() -> None:
 def test_an_erased_row_is_an_envelope_without_data() -> None:
     """After its data was erased a row still travels, empty."""
     assert Envelope.model_validate_json(envelope_text(replace(ROW, data=None), "intake", "log-1")).data == {}
+
+
+async def test_appending_nothing_tells_where_the_stream_is(store: Store, ports: Ports) -> None:
+    """An append without events changes nothing and returns the stream's version."""
+    log = Log(ports)
+    assert await store.write(lambda unit: log.append(unit, "ticket/1")) == 0
+    await store.write(appending(log, "ticket/1", "a", "b"))
+    assert await store.write(lambda unit: log.append(unit, "ticket/1")) == 2
+    assert len(await events_of(store, "ticket/1")) == 2

@@ -7,7 +7,7 @@ its calls may ignore being cancelled while the broker does not read. So each cal
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aio_pika
 import structlog
@@ -145,13 +145,12 @@ class Line:
 
     async def _one_connection(self) -> str:
         """Connect, and stay connected for as long as it goes; return why it did not."""
-        try:
-            connection = await self._within(CONNECT_SECONDS, aio_pika.connect(self._url), "connecting")
-        except Exception as error:
-            return reason_of(error)
-        loss = _Loss()
+        wire, loss = _Wire(), _Loss()
+        connection = aio_pika.Connection(self._url)
+        connection.kwargs["transport_factory"] = wire
         connection.close_callbacks.add(loss.closed)
         try:
+            await self._within(CONNECT_SECONDS, connection.connect(), "connecting")
             await self._within(PREPARE_SECONDS, self._begin(connection, loss.drop), "preparing")
             self._outages.back(self._name)
             self.is_up = True
@@ -163,9 +162,30 @@ class Line:
             await self._end()
             with suppress(Exception):
                 await self._within(CLOSE_SECONDS, connection.close(), "closing")
+            wire.cut()
 
     async def _within(self, seconds: float, work: Awaitable[T], what: str) -> T:
         return await within(seconds, work, self._ports, f"{self._name}: {what}")
+
+
+class _Wire:
+    """The socket of one connection. The driver itself waits for ever until a broker has read what was sent before."""
+
+    def __init__(self) -> None:
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def create(
+        self, url: Any, *, ssl_context_provider: Any, **options: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open the socket; the driver calls this, with its own kinds of address and TLS settings."""
+        tls = await ssl_context_provider.get_context() if url.scheme == "amqps" else None
+        reader, self._writer = await asyncio.open_connection(url.host, url.port, ssl=tls, **options)
+        return reader, self._writer
+
+    def cut(self) -> None:
+        """End the connection at once, whatever has not been sent."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
 
 class _Loss:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractConnection, AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from firstline.common.amqp_line import Drop, reason_of, within
@@ -38,10 +38,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """A connection at hand, and its channel that confirms."""
+    """A connection at hand, and the exchange on a channel that confirms."""
 
     connection: AbstractConnection
-    channel: AbstractChannel
+    exchange: AbstractExchange
     drop: Drop
 
 
@@ -68,7 +68,7 @@ class Publisher:
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         await channel.initialize()
         channel.close_callbacks.add(lambda _, error: drop(reason_of(error) if error else "a channel was closed"))
-        self._use = _Use(connection, channel, drop)
+        self._use = _Use(connection, await channel.get_exchange(EXCHANGE, ensure=False), drop)
 
     async def end(self) -> None:
         """Refuse what is published from now on."""
@@ -90,22 +90,29 @@ class Publisher:
         except DeliveryError as error:
             raise BusDown("The broker refused events.") from error
         except Exception as error:
-            use.drop(reason_of(error))
+            self._give_up(use, reason_of(error))
             raise BusDown(f"The broker did not confirm: {reason_of(error)}") from error
 
+    def _give_up(self, use: _Use, reason: str) -> None:
+        """Use a connection no more, from this very moment, so that nobody else waits for it."""
+        if self._use is use:
+            self._use = None
+        use.drop(reason)
+
     async def _publish(self, use: _Use, batch: Sequence[Outgoing]) -> None:
-        left = await self._send(use.channel, batch)
+        left = await self._send(use.exchange, batch)
         for _ in range(RETURNS - 1):
             if not left:
                 return
             await self._redeclare(use.connection)
-            left = await self._send(use.channel, left)
+            left = await self._send(use.exchange, left)
         if left:
             _log.warning("events found no queue; consumers pull them", events=len(left), first_type=left[0].type)
 
-    async def _send(self, channel: AbstractChannel, batch: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish events and return those that found no queue."""
-        results = await asyncio.gather(*(_send_one(channel, outgoing) for outgoing in batch), return_exceptions=True)
+    async def _send(self, exchange: AbstractExchange, batch: Sequence[Outgoing]) -> list[Outgoing]:
+        """Publish events, in an order that the driver keeps, and return those that found no queue."""
+        sent = [exchange.publish(one.message, one.type, mandatory=one.bound) for one in batch]
+        results = await asyncio.gather(*sent, return_exceptions=True)
         failed = [result for result in results if isinstance(result, BaseException)]
         returned = [one for one, result in zip(batch, results, strict=True) if isinstance(result, PublishError)]
         self.published += len(batch) - len(failed)
@@ -114,19 +121,6 @@ class Publisher:
             if not isinstance(error, PublishError):
                 raise error
         return returned
-
-
-async def _send_one(channel: AbstractChannel, outgoing: Outgoing) -> None:
-    """Publish an event and wait for its confirmation; the driver keeps the order of these calls."""
-    driver = await channel.get_underlay_channel()
-    await driver.basic_publish(  # type: ignore[call-arg]  # `wait` is not in the driver's interface; it saves a quarter
-        outgoing.message.body,
-        exchange=EXCHANGE,
-        routing_key=outgoing.type,
-        properties=outgoing.message.properties,
-        mandatory=outgoing.bound,
-        wait=False,
-    )
 
 
 def _outgoing(text: bytes) -> Outgoing | None:

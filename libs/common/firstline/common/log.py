@@ -24,6 +24,12 @@ APPEND: Sql[None] = Sql(
     type(None),
 )
 STREAM_VERSION = Sql("SELECT COALESCE(MAX(version), 0) FROM log_event WHERE stream = :stream", int)
+APPEND_NEXT = Sql(
+    "INSERT INTO log_event (id, stream, version, type, time, subject, data, salt, data_hash, traceparent) VALUES"
+    " (:id, :stream, (SELECT COALESCE(MAX(version), 0) + 1 FROM log_event WHERE stream = :stream), :type, :time,"
+    " :subject, :data, :salt, :data_hash, :traceparent) RETURNING version",
+    int,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,13 @@ class Log:
 
         `subject` is the ticket's ID where the stream's name does not hold it.
         """
-        version = await unit.one(STREAM_VERSION, stream=stream) or 0
-        for row in self.rows(stream, version + 1, *events, subject=subject):
-            await unit.run(APPEND, **row)
+        if not events:
+            return await unit.one(STREAM_VERSION, stream=stream) or 0
+        version = 0
+        for row in self.rows(stream, 0, *events, subject=subject):
+            version = await unit.one(APPEND_NEXT, **row) or 0
         unit.announce(CHANNEL)
-        return version + len(events)
+        return version
 
     def rows(
         self, stream: str, version: int, *events: EventData, subject: str | None = None

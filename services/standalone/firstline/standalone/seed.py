@@ -8,6 +8,7 @@ from firstline.accounts.service.licences import ensure_licence
 from firstline.accounts.service.organizations import ensure_organization
 from firstline.accounts.service.people import ensure_person
 from firstline.accounts.service.sessions import new_sign_in_link
+from firstline.common.errors import Conflict
 from firstline.common.permissions import Role
 from firstline.common.store.port import Unit
 
@@ -27,7 +28,10 @@ class Seeded:
 
 async def seed(accounts: Accounts) -> list[Seeded]:
     """Make sure that the people exist; return a new sign-in link for each who has a page to see."""
-    return await accounts.store.write(lambda unit: _seed(accounts, unit))
+    try:
+        return await accounts.store.write(lambda unit: _seed(accounts, unit))
+    except Conflict:  # another replica has just done the same; now it is found
+        return await accounts.store.write(lambda unit: _seed(accounts, unit))
 
 
 async def _seed(accounts: Accounts, unit: Unit) -> list[Seeded]:

@@ -19,7 +19,7 @@ from firstline.intake.schemas.shown import HistoryOut, TicketOut, Verdict, ticke
 from firstline.intake.service.change import side_of
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.requester import Named, new_ticket
-from firstline.intake.service.submission import NewTicket, check, submit
+from firstline.intake.service.submission import Judged, NewTicket, check, submit
 from firstline.intake.store.tickets import Participant, Wanted, list_tickets
 from firstline.intake.ticket import Ticket, allowed
 
@@ -40,10 +40,13 @@ async def submit_request(
     It is stored durably, numbered and queued before the answer comes; the acknowledgement follows by mail. What the
     policy finds missing is asked for, not refused.
     """
-    new = await _new(desk, access, body)
     retry = await retry_here(request, access, idempotency_key)
-    people = sorted({new.requester.email, *(person.email for person in new.copied)})
-    answer = await submit(desk, access, new, retry, lambda ticket: document(desk, access, ticket, people))
+
+    def render(new: NewTicket, ticket: Ticket) -> str:
+        people = sorted({new.requester.email, *(person.email for person in new.copied)})
+        return document(desk, access, ticket, people)
+
+    answer = await submit(desk, access, lambda unit: _new(desk, unit, access, body), retry, render)
     return json_answer(answer.body, answer.status, answer.etag)
 
 
@@ -52,12 +55,16 @@ async def check_request(
     body: TicketIn, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.check"))]
 ) -> Verdict:
     """Ask what the policy says of a request; nothing is stored."""
-    new = await _new(desk, access, body)
-    judged = await desk.store.read(lambda unit: check(desk, unit, new))
+
+    async def judge(unit: Unit) -> tuple[NewTicket, Judged]:
+        new = await _new(desk, unit, access, body)
+        return new, await check(desk, unit, new)
+
+    new, judged = await desk.store.read(judge)
     return verdict_out(judged.judgement, new.topic, desk.policies.current.version)
 
 
-async def _new(desk: Desk, access: Access, body: TicketIn) -> NewTicket:
+async def _new(desk: Desk, unit: Unit, access: Access, body: TicketIn) -> NewTicket:
     """Return the body as a new request of whoever it is for.
 
     Raises:
@@ -66,9 +73,7 @@ async def _new(desk: Desk, access: Access, body: TicketIn) -> NewTicket:
     """
     values: dict[str, Any] = body.model_dump(exclude={"requester", "channel", "attachment_ids"})
     named = Named(**body.requester.model_dump()) if body.requester else None
-    return await desk.store.read(
-        lambda unit: new_ticket(desk, unit, access.principal, named, body.channel, tuple(body.attachment_ids), values)
-    )
+    return await new_ticket(desk, unit, access.principal, named, body.channel, tuple(body.attachment_ids), values)
 
 
 @router.get("")

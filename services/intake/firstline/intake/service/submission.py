@@ -1,7 +1,7 @@
 """Taking a request: judged under the policy, numbered and stored with its first message and event (clauses 4.1-4.5)."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -157,9 +157,14 @@ def _entitlement(licence: Licence | None, now: datetime) -> EntitlementState:
     return "active" if licence.active_until is None or licence.active_until > now else "expired"
 
 
-async def submit(
-    desk: Desk, access: Access, new: NewTicket, retry: Retry | None, render: Callable[[Ticket], str]
-) -> Answer:
+Describe = Callable[[Unit], Awaitable[NewTicket]]
+"""Says what comes in, with what it has to look up for that."""
+
+Render = Callable[[NewTicket, Ticket], str]
+"""Makes the answer's text."""
+
+
+async def submit(desk: Desk, access: Access, describe: Describe, retry: Retry | None, render: Render) -> Answer:
     """Store a request durably; return the answer made by `render`, or the one given before to the same retry.
 
     Raises:
@@ -169,21 +174,23 @@ async def submit(
 
     """
 
-    async def look(unit: Unit) -> Answer | Judged:
+    async def look(unit: Unit) -> Answer | tuple[NewTicket, Judged]:
         known = await stored_answer(unit, retry) if retry else None
         if known is not None:
             return known
         # On the same view of the store as the answer: between two views a retry's own request may appear.
+        new = await describe(unit)
         judged = await check(desk, unit, new)
         await _check_reference(unit, access, new)
-        return judged
+        return new, judged
 
     for _ in range(NUMBER_TRIES):
         found = await desk.store.read(look)
         if isinstance(found, Answer):
             return found
-        composed = compose(desk, new, found)
-        body, etag = render(composed.ticket), etag_of(composed.ticket.version)
+        new, judged = found
+        composed = compose(desk, new, judged)
+        body, etag = render(new, composed.ticket), etag_of(composed.ticket.version)
         rows = composed.rows
         if retry is not None:
             rows = ((STORE, answer_row(retry, 201, body, etag, desk.now())), *rows)

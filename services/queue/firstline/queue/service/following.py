@@ -24,7 +24,7 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
     after = fold(before, ticket_id, event, envelope.time, envelope.position, rules)
     if after != before:
         await unit.run(SAVE_ENTRY, **entry_row(after))
-    await _keep_addresses(unit, ticket_id, event)
+    await _keep_addresses(unit, ticket_id, event, await unit.all(ADDRESSES, ticket_id=ticket_id) if before else [])
     told = _told(before, after, event)
     if told is not None:
         await log.append(unit, stream_of(ticket_id), told)
@@ -44,12 +44,12 @@ def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent 
     return event_of(QueueMoved if was else QueueEntered, after, event.actor, event.TYPE.partition(".")[2])
 
 
-async def _keep_addresses(unit: Unit, ticket_id: str, event: TicketEvent) -> None:
+async def _keep_addresses(unit: Unit, ticket_id: str, event: TicketEvent, known: list[str]) -> None:
     """Keep who may ask for the ticket's place: whoever takes part in it now."""
     addresses = {normal_address(recipient.address) for recipient in event.recipients}
     if isinstance(event, TicketSubmitted):
         addresses.add(normal_address(event.requester.email))  # also a requester who wants no mail
-    known = await unit.all(ADDRESSES, ticket_id=ticket_id)
     if addresses != set(known):
-        await unit.run(DROP_ADDRESSES, ticket_id=ticket_id)
+        if known:
+            await unit.run(DROP_ADDRESSES, ticket_id=ticket_id)
         await unit.many(ADD_ADDRESS, [{"ticket_id": ticket_id, "address": address} for address in sorted(addresses)])
