@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from firstline.common.errors import Unavailable
 from firstline.common.lease import Alone, Lease, LeaseLost
 from firstline.common.ports import Ports
 
@@ -87,10 +88,17 @@ class Worker:
                 if await self._take_turn() == 0:
                     await self._rest()
                 pause = 1.0
-            except Exception:
-                _log.exception("work failed and will be tried again", worker=self.name, in_seconds=pause)
+            except Exception as error:
+                self._say(error, pause)
                 await self._ports.clock.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _say(self, error: Exception, pause: float) -> None:
+        """Log a failure; that something is out of reach for the moment is no mistake to look into."""
+        if isinstance(error, Unavailable):
+            _log.warning("work waits for what is out of reach", worker=self.name, in_seconds=pause, reason=str(error))
+        else:
+            _log.error("work failed and will be tried again", worker=self.name, in_seconds=pause, exc_info=error)
 
     async def _take_turn(self) -> int:
         async with self._turn:

@@ -63,7 +63,7 @@ class Groups:
     async def _insert(self, group: list[tuple[Insertion, asyncio.Future[bool]]]) -> None:
         try:
             await self._insert_all([insertion for insertion, _ in group])
-        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DeadlockDetectedError):
+        except asyncpg.IntegrityConstraintViolationError:
             await asyncio.gather(*(self._alone(insertion, done) for insertion, done in group))
         except Exception as error:
             for _, done in group:

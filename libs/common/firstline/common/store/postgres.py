@@ -28,14 +28,11 @@ TRIES = 12
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.25
 """How often a unit is run that others get in the way of, and the seconds of rest in between, each time doubled."""
 
-AGAIN = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.InvalidCachedStatementError,
-    # Somebody stored meanwhile what the unit had looked for in vain; when it looks again, it finds that.
-    asyncpg.UniqueViolationError,
-)
-"""Nothing of the unit was stored, and it will find another state when it is run again."""
+IN_THE_WAY = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
+"""Nothing was stored because of what somebody else did at the same time."""
+
+AGAIN = (*IN_THE_WAY, asyncpg.UniqueViolationError)
+"""The same for a unit: somebody stored what it had looked for in vain; when it looks again, it finds that."""
 
 _OUT_OF_REACH = (
     TimeoutError,
@@ -170,17 +167,17 @@ class PostgresStore:
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction and return its result once that is durable."""
-        result, channels = await self._again(lambda: self._write_once(work))
+        result, channels = await self._again(lambda: self._write_once(work), AGAIN)
         self._notices.announce(channels)
         return result
 
-    async def _again(self, attempt: Callable[[], Awaitable[R]]) -> R:
-        """Return what `attempt` returns, trying again while others get in the way."""
+    async def _again(self, attempt: Callable[[], Awaitable[R]], errors: tuple[type[Exception], ...]) -> R:
+        """Return what `attempt` returns, trying again after these errors."""
         pause, clock = FIRST_PAUSE, self._ports.clock
         for left in reversed(range(TRIES)):
             try:
                 return await attempt()
-            except AGAIN as error:
+            except errors as error:
                 if not left and isinstance(error, asyncpg.UniqueViolationError):
                     raise  # a mistake and not a race: it stays, however often one looks
                 if not left:
@@ -230,10 +227,13 @@ class PostgresStore:
         for insertion in insertions:
             for sql, given in insertion.rows:
                 rows.setdefault(sql, []).append(given)
+        await self._again(lambda: self._insert_rows(rows), IN_THE_WAY)
+
+    async def _insert_rows(self, rows: Mapping[Sql[None], Sequence[Mapping[str, Value]]]) -> None:
         async with self._connection() as connection, connection.transaction():
             unit = Statements(connection)
-            for sql, given_rows in rows.items():
-                await unit.many(sql, given_rows)
+            for sql, given in rows.items():
+                await unit.many(sql, given)
 
     async def _insert_one(self, insertion: Insertion) -> bool:
         try:
