@@ -13,7 +13,7 @@ CODE := $(wildcard libs services tests bench tools)
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings: PORT=8080 SMTP_PORT=2525 DATA=data; ARGS='...' is handed to pytest or the demo."
 
@@ -38,6 +38,7 @@ check: dev-tools ## Check format, style, types, layers, dependencies, spelling, 
 	@echo "==> dependencies" && $(BIN)/deptry libs services
 	@echo "==> spelling"     && $(BIN)/codespell
 	@echo "==> conventions"  && $(BIN)/python -m pytest -q tests/conventions
+	@echo "==> deployment"   && $(BIN)/python -m pytest -q tests/deploy
 	@echo "==> known weaknesses" && $(BIN)/python tools/audit.py
 
 .PHONY: format
@@ -55,6 +56,10 @@ bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
 soak: dev-tools ## Run the long campaigns: 100,000 calendars, 50 kills (half an hour or more)
 	@FIRSTLINE_ORACLE_CALENDARS=100000 FIRSTLINE_KILL_ROUNDS=50 \
 		$(BIN)/python -m pytest $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py) $(ARGS)
+
+.PHONY: containers
+containers: ## Run docker-compose.yml in real containers and walk through the policy (Debian, root)
+	@tools/containers $(ARGS)
 
 .PHONY: lock
 lock: dev-tools ## Resolve the requirements anew (versions and hashes, no index addresses)

@@ -1,13 +1,17 @@
-"""What tests of a bus need: events, services that take them, and patience."""
+"""What tests of a bus need: events, services that take them, patience, and a look at the broker from outside."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from firstline.common.amqp_topology import EXCHANGE, dead_queue_of, queue_of
+from firstline.common.bus import BINDINGS
 from firstline.common.envelope import Envelope, prefix_of
 
 PATIENCE_SECONDS = 30.0
-QUIET_SECONDS = 0.3
+QUEUES = [*map(queue_of, BINDINGS), *map(dead_queue_of, BINDINGS)]
 
 
 def event(event_type: str, position: int = 1) -> bytes:
@@ -70,3 +74,43 @@ async def until(met: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> N
     async with asyncio.timeout(seconds):
         while not met():
             await asyncio.sleep(0.01)
+
+
+async def connected(url: str) -> AbstractConnection:
+    """Return a connection of the test's own."""
+    return await aio_pika.connect(url)
+
+
+async def delete_queues(url: str) -> None:
+    """Remove every queue of the desk."""
+    async with await connected(url) as connection, connection.channel() as channel:
+        for name in QUEUES:
+            await channel.queue_delete(name)
+
+
+async def purge_queues(url: str) -> None:
+    """Throw away what waits in the desk's queues, which must be there."""
+    async with await connected(url) as connection, connection.channel() as channel:
+        for name in QUEUES:
+            await (await channel.get_queue(name, ensure=False)).purge()
+
+
+async def put(url: str, body: bytes, routing_key: str = "ticket.noted") -> None:
+    """Publish bytes as anybody could who knows the exchange."""
+    async with await connected(url) as connection, connection.channel() as channel:
+        exchange = await channel.get_exchange(EXCHANGE, ensure=False)
+        await exchange.publish(aio_pika.Message(body), routing_key)
+
+
+async def count(url: str, queue: str) -> int:
+    """Return how many messages a queue has ready."""
+    async with await connected(url) as connection, connection.channel() as channel:
+        declared = await channel.declare_queue(queue, passive=True)
+        return declared.declaration_result.message_count or 0
+
+
+async def until_count(url: str, queue: str, expected: int, seconds: float = 30) -> None:
+    """Wait until a queue has that many messages ready."""
+    async with asyncio.timeout(seconds):
+        while await count(url, queue) != expected:
+            await asyncio.sleep(0.1)

@@ -24,7 +24,7 @@ from firstline.common.settings import Settings
 from firstline.common.store.migrate import is_migrated
 from firstline.common.store.port import Store
 from firstline.common.store.postgres import PostgresStore
-from firstline.common.telemetry import App
+from firstline.common.telemetry import App, Observed
 from firstline.common.tokens import ServiceTokens, Verifier
 from firstline.standalone.desk import policy_of
 from firstline.standalone.gateway import Gateway
@@ -142,9 +142,11 @@ async def _check_migrated(role: str, store: Store) -> None:
 def _website(parts: Parts, http: httpx.AsyncClient, api: httpx.AsyncClient) -> App:
     """Return the website, with the paths that belong to no single service."""
     services = RemoteServices(http, {name: parts.settings.service_url(name) for name in SERVICES})
-    operations = create_operations(services, [CollectorRegistry()], None)
+    registry = CollectorRegistry()
+    operations = create_operations(services, [registry], None)
     website = create_website(parts, api)
-    return Gateway({**dict.fromkeys(SERVICES, website), "desk": operations, "web": website})
+    gateway = Gateway({**dict.fromkeys(SERVICES, website), "desk": operations, "web": website})
+    return Observed(gateway, WEB, registry, parts.wall)
 
 
 def _runtime(role: str, parts: Parts, http: httpx.AsyncClient) -> Runtime:
