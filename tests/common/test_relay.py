@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from firstline.common.bus import LocalBus
+from firstline.common.bus import BusDown, LocalBus
 from firstline.common.envelope import Envelope
 from firstline.common.events import Actor, TicketNoted
 from firstline.common.log import Log, LogRow, chained_hash, salted_hash
-from firstline.common.ports import Ports
+from firstline.common.ports import ManualClock, Ports
 from firstline.common.relay import BATCH, HEAD, PAGE, Head, Relay, log_page
 from firstline.common.store.port import Sql, Store, Unit
 
@@ -266,3 +266,52 @@ async def test_a_step_that_is_refused_changes_nothing(producer: Producer) -> Non
     await drain(relay)
     assert producer.bus.positions == [1, 2]
     assert await broken_links(producer) == []
+
+
+class Hanging(RecordingBus):
+    """A bus that takes its time before it says that it is down, and counts how often it was asked."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self.asked = 0
+        self._clock = clock
+
+    async def publish(self, envelopes: Sequence[bytes]) -> None:
+        """Fail after ten seconds."""
+        self.asked += 1
+        self._clock.seconds += 10  # type: ignore[attr-defined]
+        raise BusDown("no confirmation")
+
+
+class CountedClock(ManualClock):
+    """A clock whose monotonic seconds the test counts."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        """Return the seconds counted."""
+        return self.seconds
+
+
+async def append(store: Store, ports: Ports, stream: str) -> None:
+    """Append an event to a stream."""
+    event = TicketNoted(
+        actor=Actor(id="anna", role="agent"), number="FL-0000-0001", status="open", recipients=[], message_id="m"
+    )
+    await store.write(lambda unit: Log(ports).append(unit, stream, event))
+
+
+async def test_a_bus_that_hangs_does_not_hold_up_the_numbering(store: Store, ports: Ports) -> None:
+    """After a publish that failed slowly the log is numbered without publishing for a while; then the bus is asked again."""
+    clock = CountedClock(ports.clock.now())
+    bus = Hanging(clock)
+    relay = Relay("intake", store, bus, replace(ports, clock=clock))
+    for number in range(5):
+        await append(store, ports, f"ticket/{number}")
+        assert await relay.step() == 1
+    assert bus.asked == 1
+    assert (await store.read(lambda unit: unit.one(HEAD))).position == 5  # type: ignore[union-attr]
+    clock.seconds += 31
+    await append(store, ports, "ticket/9")
+    await relay.step()
+    assert bus.asked == 2

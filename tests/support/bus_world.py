@@ -69,6 +69,17 @@ class Service:
         return [event.position for event in self.taken]
 
 
+class Picky(Service):
+    """Refuses any batch that holds the event at one position."""
+
+    refused = 3
+
+    async def __call__(self, events: Sequence[Envelope]) -> None:
+        """Take all of the events, or none of them."""
+        self.failure = ValueError("no") if any(event.position == self.refused for event in events) else None
+        await super().__call__(events)
+
+
 async def until(met: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until a condition is met, and fail when it is not in time."""
     async with asyncio.timeout(seconds):

@@ -109,7 +109,7 @@ class Line:
             ports: time and tasks.
             outages: is told when the line is lost and back.
             begin: makes use of a new connection; the line is up when it returns.
-            end: ends that use; called even when `begin` failed half-way.
+            end: ends that use; called even when `begin` failed half-way, and perhaps again.
 
         """
         address = make_url(url)
@@ -131,6 +131,7 @@ class Line:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            await self._end()  # once more: it may have been cancelled while the connection was being given up
         self._task = None
 
     async def _run(self) -> None:
@@ -152,17 +153,23 @@ class Line:
         try:
             await self._within(CONNECT_SECONDS, connection.connect(), "connecting")
             await self._within(PREPARE_SECONDS, self._begin(connection, loss.drop), "preparing")
-            self._outages.back(self._name)
-            self.is_up = True
+            self._come_up(loss)
             return await loss.reason
         except Exception as error:
             return reason_of(error)
         finally:
             self.is_up = False
-            await self._end()
-            with suppress(Exception):
-                await self._within(CLOSE_SECONDS, connection.close(), "closing")
-            wire.cut()
+            try:
+                await self._end()
+                with suppress(Exception):
+                    await self._within(CLOSE_SECONDS, connection.close(), "closing")
+            finally:
+                wire.cut()
+
+    def _come_up(self, loss: "_Loss") -> None:
+        if not loss.reason.done():
+            self.is_up = True
+            self._outages.back(self._name)
 
     async def _within(self, seconds: float, work: Awaitable[T], what: str) -> T:
         return await within(seconds, work, self._ports, f"{self._name}: {what}")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from firstline.common.errors import Invalid
+from firstline.common.errors import FirstlineError, Invalid, Unavailable
 from firstline.common.ports import Clock
 from firstline.common.store.port import Sql, Store, Unit, Value
 
@@ -117,4 +117,13 @@ async def answer_once(
             await unit.run(STORE, **answer_row(retry, status, body, etag, clock.now()))
         return Answer(retry.digest if retry else "", status, body, etag)
 
-    return await store.write(unit_of_work)
+    try:
+        return await store.write(unit_of_work)
+    except Unavailable:
+        raise
+    except FirstlineError:
+        # While this call waited for what it was to change, the first one with its key may have changed that.
+        known = await store.read(lambda unit: stored_answer(unit, retry)) if retry else None
+        if known is None:
+            raise
+        return known

@@ -15,6 +15,11 @@ from firstline.common.ports import Ports
 from firstline.common.store.port import Sql, Store, Unit
 
 BATCH = 200
+LONG_SECONDS = 1.0
+REST = 3
+"""A publish that failed after longer than this is followed by a rest from publishing, so many times as long: a broker that
+takes connections and confirms nothing must not hold up the numbering, on which the pull depends.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Relay:
         self._lease = lease or Alone()
         self._published: int | None = None
         self._bus_is_down = False
+        self._rests_until = float("-inf")
 
     async def step(self) -> int:
         """Number what is new, publish what is numbered; return how many events went out.
@@ -74,19 +80,30 @@ class Relay:
         return len(rows)
 
     async def _publish(self, head: Head, rows: list[LogRow]) -> None:
-        try:
-            await self._bus.publish([envelope_text(row, self._source, head.log).encode() for row in rows])
-        except BusDown as error:
-            if not self._bus_is_down:
-                _log.warning("events don't reach the bus; consumers pull them", source=self._source, reason=str(error))
-            self._bus_is_down = True
-        except Exception:
-            _log.exception("publishing failed; consumers will pull", source=self._source, events=len(rows))
-        else:
-            if self._bus_is_down:
-                _log.info("events reach the bus again", source=self._source)
-            self._bus_is_down = False
+        """Hand rows to the bus, unless it is at rest; what it doesn't take is left to the pull."""
+        begun = self._ports.clock.monotonic()
+        if begun >= self._rests_until:
+            try:
+                await self._bus.publish([envelope_text(row, self._source, head.log).encode() for row in rows])
+            except BusDown as error:
+                self._lost(error, self._ports.clock.monotonic() - begun)
+            except Exception:
+                _log.exception("publishing failed; consumers will pull", source=self._source, events=len(rows))
+            else:
+                self._reached()
         self._published = rows[-1].position
+
+    def _lost(self, error: BusDown, took: float) -> None:
+        if not self._bus_is_down:
+            _log.warning("events don't reach the bus; consumers pull them", source=self._source, reason=str(error))
+        self._bus_is_down = True
+        if took > LONG_SECONDS:
+            self._rests_until = self._ports.clock.monotonic() + REST * took
+
+    def _reached(self) -> None:
+        if self._bus_is_down:
+            _log.info("events reach the bus again", source=self._source)
+        self._bus_is_down = False
 
     async def _number(self, unit: Unit) -> tuple[Head, list[LogRow]]:
         await self._lease.guard(unit)

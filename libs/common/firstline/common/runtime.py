@@ -107,10 +107,10 @@ class Runtime:
 
     async def stop(self) -> None:
         """Finish the steps at hand, commit what waits and close the store."""
-        await self.bus.stop()
         for worker in reversed(self.workers):
             await worker.stop()
         self.workers.clear()
+        await self.bus.stop()  # after the relay, which still publishes its last batch
         await self.store.close()
 
     async def settle(self) -> int:

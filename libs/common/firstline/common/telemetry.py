@@ -59,6 +59,17 @@ def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: b
         logger_factory=_UnfailingFactory(stream),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.handlers = [*(known for known in root.handlers if not isinstance(known, _Libraries)), _Libraries()]
+    root.setLevel(logging.WARNING)
+
+
+class _Libraries(logging.Handler):
+    """Brings what libraries complain of into the same log, in the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a library's line."""
+        _log.log(record.levelno, record.getMessage(), library=record.name, exc_info=record.exc_info)
 
 
 class _Unfailing:
