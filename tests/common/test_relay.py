@@ -302,7 +302,7 @@ async def append(store: Store, ports: Ports, stream: str) -> None:
 
 
 async def test_a_bus_that_hangs_does_not_hold_up_the_numbering(store: Store, ports: Ports) -> None:
-    """After a publish that failed slowly the log is numbered without publishing for a while; then the bus is asked again."""
+    """After a publish that failed slowly the log is numbered without publishing, and after a while the bus is asked."""
     clock = CountedClock(ports.clock.now())
     bus = Hanging(clock)
     relay = Relay("intake", store, bus, replace(ports, clock=clock))

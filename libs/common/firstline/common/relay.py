@@ -17,8 +17,8 @@ from firstline.common.store.port import Sql, Store, Unit
 BATCH = 200
 LONG_SECONDS = 1.0
 REST = 3
-"""A publish that failed after longer than this is followed by a rest from publishing, so many times as long: a broker that
-takes connections and confirms nothing must not hold up the numbering, on which the pull depends.
+"""A publish that failed after longer than this is followed by a rest from publishing, so many times as long: a broker
+that takes connections and confirms nothing must not hold up the numbering, on which the pull depends.
 """
 
 
