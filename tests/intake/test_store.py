@@ -23,8 +23,8 @@ MODULES = (directory, mails, messages, tickets)
 STATEMENTS: dict[str, Sql[Any]] = {
     name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
 }
-WHOLE = {"POLICIES"}
-"""Read once at start: a handful of rows."""
+WHOLE = {"POLICIES", "FURTHER_POLICIES"}
+"""Read at the start, and when another replica has published one: a handful of rows."""
 READS = sorted(name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT"))
 CLIENT = Principal("clara", Role.CLIENT, "clara@shop.example")
 PARTNER = Principal("pia", Role.PARTNER, "pia@shop.example", "acme")
