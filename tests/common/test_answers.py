@@ -24,6 +24,7 @@ from firstline.common.store.port import Sql, Store, Unit
 pytestmark = pytest.mark.both_stores
 
 ADD: Sql[None] = Sql("INSERT INTO fact (name) VALUES (:name)", type(None))
+ADD_FIRST: Sql[None] = Sql("INSERT INTO fact (name) VALUES ('first') ON CONFLICT DO NOTHING", type(None))
 EFFECTS = Sql("SELECT COUNT(*) FROM fact", int)
 
 
@@ -121,6 +122,20 @@ async def test_a_refused_request_is_not_remembered(verb: Verb) -> None:
         await verb.once(retry(), refuse)
     assert await verb.effects() == 0
     assert (await verb.once(retry())).body == '{"run":2}'
+
+
+async def test_callers_of_a_verb_that_is_possible_once_hear_one_answer(verb: Verb) -> None:
+    """A retry that waited for the first call gets its answer, though the verb is not possible any more."""
+
+    async def only_once(unit: Unit) -> Made:
+        if not await unit.run(ADD_FIRST):
+            raise Conflict("It was done already.")
+        return 201, "done", None
+
+    answers = await asyncio.gather(*(verb.once(retry(), only_once) for _ in range(8)))
+    assert [(answer.status, answer.body) for answer in answers] == [(201, "done")] * 8
+    with pytest.raises(Conflict):
+        await verb.once(retry(key="other"), only_once)
 
 
 async def test_answers_are_forgotten_after_seven_days(verb: Verb) -> None:

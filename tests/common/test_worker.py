@@ -218,6 +218,18 @@ async def test_stopping_waits_for_the_step(work: Work, start: Start) -> None:
     assert (work.steps, work.left) == (1, 9)
 
 
+async def test_stopping_breaks_off_what_may_be_broken_off(work: Work, start: Start) -> None:
+    """A step that may be broken off holds nobody up, and none is begun afterwards."""
+    work.free.clear()
+    worker = start(may_break_off=True)
+    await work.reached(1)
+    async with asyncio.timeout(5):
+        await worker.stop()
+    work.free.set()
+    await settled()
+    assert work.steps == 1
+
+
 async def test_stopping_while_it_rests_is_immediate(work: Work, start: Start, ports: Ports) -> None:
     """A resting worker stops at once, also twice; one that never began has nothing to stop; one may begin again."""
     worker = start()

@@ -22,6 +22,7 @@ UP = Sql("UPDATE fact SET number = number + :by WHERE name = :name RETURNING num
 NUMBER = Sql("SELECT number FROM fact WHERE name = :name", int)
 MIGRATE = (sys.executable, "-m", "firstline.standalone.cli", "migrate", "queue")
 DATABASE = "FIRSTLINE_DATABASE_URL"
+SLEEP = Sql("SELECT 1 FROM (SELECT pg_sleep(10)) AS slept", int)
 COUNT = Sql("SELECT count(*) FROM fact", int)
 
 
@@ -80,12 +81,41 @@ async def test_a_cut_connection_is_replaced(database: str, postgres: PostgresSer
     """When the server cuts its connections, units fail once as out of reach, and the next ones get new connections."""
     async with opened(database) as store:
         await store.write(lambda unit: unit.run(CREATE))
-        boss = await asyncpg.connect(postgres.url())
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1"
-        await boss.execute("SELECT 1")
-        await boss.fetch(cut, database.partition("://")[2].partition(":")[0])
-        await boss.close()
+        await cut(postgres, database)
         await heals(store, 10)
+
+
+async def cut(postgres: PostgresServer, database: str) -> None:
+    """Let the server end every connection to a database."""
+    boss = await asyncpg.connect(postgres.url())
+    statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1"
+    await boss.fetch(statement, database.partition("://")[2].partition(":")[0])
+    await boss.close()
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.3])
+async def test_a_unit_that_is_cut_in_the_middle_is_out_of_reach(
+    database: str, postgres: PostgresServer, rest: float
+) -> None:
+    """A connection that ends between two statements, or during one, is out of reach and nobody's mistake."""
+
+    async def between(unit: Unit) -> None:
+        await unit.run(ADD, name="half", number=1)
+        await cut(postgres, database)
+        await asyncio.sleep(rest)
+        await unit.run(ADD, name="whole", number=1)
+
+    async with opened(database) as store:
+        await store.write(lambda unit: unit.run(CREATE))
+        with pytest.raises(Unavailable):
+            await store.write(between)
+        await heals(store, 10)
+        during = asyncio.ensure_future(store.read(lambda unit: unit.one(SLEEP)))
+        await asyncio.sleep(0.2)
+        await cut(postgres, database)
+        with pytest.raises(Unavailable):
+            await during
+        assert await store.read(lambda unit: unit.one(NUMBER, name="half")) is None
 
 
 async def test_two_processes_lose_no_update(database: str) -> None:

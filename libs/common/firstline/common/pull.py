@@ -8,6 +8,7 @@ import structlog
 from pydantic import BaseModel
 
 from firstline.common.envelope import Envelope, bound_by
+from firstline.common.errors import Unavailable
 from firstline.common.inbox import MOVE_PLACE, PLACE, Inbox
 from firstline.common.ports import Clock
 from firstline.common.store.port import Store, Unit
@@ -77,14 +78,14 @@ class Pull:
         return count
 
     async def next_due(self) -> datetime | None:
-        """Return when to read again before the next poll: soon, while a producer can't be reached."""
+        """Return when to read again before the next poll: soon, while a producer or our store can't be reached."""
         return self._clock.now() + AGAIN if self._away else None
 
     async def _try(self, source: str, read_log: ReadLog) -> int:
-        """Read a log; where its producer is away, say so once."""
+        """Read a log; where its producer or our own store is away, say so once."""
         try:
             count = await self._read(source, read_log)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, Unavailable) as error:
             if source not in self._away:
                 _log.warning(
                     "a log can't be read for the moment", source=source, reason=f"{type(error).__name__}: {error}"

@@ -80,6 +80,7 @@ class Runtime:
                 next_due=pull.next_due,
                 poll_seconds=self._pull_seconds,
                 lease=self.lease("pull"),
+                may_break_off=True,  # a log may be long and its service slow, and what was read is recorded
             )
         )
 

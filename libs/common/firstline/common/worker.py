@@ -33,6 +33,7 @@ class Worker:
         next_due: Callable[[], Awaitable[datetime | None]] | None = None,
         poll_seconds: float,
         lease: Lease | None = None,
+        may_break_off: bool = False,
     ) -> None:
         """Describe the work.
 
@@ -44,6 +45,7 @@ class Worker:
             next_due: tells the product time at which work falls due by itself.
             poll_seconds: the safety net when nobody wakes it.
             lease: without it nothing is done; None where every replica may work at once.
+            may_break_off: whether a stop breaks the step off, because it may last and loses nothing by that.
 
         """
         self.name = name
@@ -53,6 +55,7 @@ class Worker:
         self._next_due = next_due
         self._poll_seconds = poll_seconds
         self._lease = lease or Alone()
+        self._may_break_off = may_break_off
         self._turn = asyncio.Lock()
         self._done = 0
         self._task: asyncio.Task[None] | None = None
@@ -63,9 +66,11 @@ class Worker:
         self._task = self._ports.spawn(self._run(), name=self.name)
 
     async def stop(self) -> None:
-        """Let the step at hand finish, then end."""
+        """Let the step at hand finish, unless it may be broken off, then end."""
         if self._task is None:
             return
+        if self._may_break_off:
+            self._task.cancel()
         async with self._turn:
             self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

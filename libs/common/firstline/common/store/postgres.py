@@ -24,6 +24,10 @@ ACQUIRE_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
 """How long a statement, a free connection and a new connection are waited for."""
 
+REST_SECONDS = 8.0
+"""How long a transaction may rest between two statements: a process that is stopped in the middle of one would keep its
+rows, and with them everybody's lease, for as long as it is stopped."""
+
 TRIES = 12
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.25
 """How often a unit is run that others get in the way of, and the seconds of rest in between, each time doubled."""
@@ -44,7 +48,10 @@ _OUT_OF_REACH = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # the server has said goodbye, and the driver has yet to see the connection's end
 )
+REST = {"idle_in_transaction_session_timeout": f"{REST_SECONDS * 1000:.0f}"}
 _NAME = re.compile(r"(?<!:):([a-z_]\w*)")
 _ANY = re.compile(r"= ANY\(:(\w+)\)")
 
@@ -149,6 +156,7 @@ class PostgresStore:
             command_timeout=STATEMENT_SECONDS,
             statement_cache_size=0 if self._pooler else 512,
             max_cached_statement_lifetime=0,
+            server_settings=None if self._pooler else REST,
             reset=_leave,
         )
         self._notices.start()
@@ -273,9 +281,17 @@ def _reaching(connection: Any = None) -> Iterator[None]:
     except _OUT_OF_REACH as error:
         raise _out_of_reach(error) from error
     except (OSError, asyncpg.InterfaceError) as error:
-        if connection is not None and not connection.is_closed():
+        if connection is not None and not _is_lost(connection):
             raise  # the unit's own, or a mistake of ours such as a missing parameter
         raise _out_of_reach(error) from error
+
+
+def _is_lost(connection: Any) -> bool:
+    """Say whether a connection has ended; the pool takes one that has from whoever works with it."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _out_of_reach(error: Exception) -> Unavailable:
