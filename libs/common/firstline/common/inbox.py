@@ -72,6 +72,13 @@ DUE = Sql(
     " AND (e.source, e.stream, e.log) > (:source, :stream, :log) ORDER BY e.source, e.stream, e.log LIMIT :limit",
     Kept,
 )
+# While one replica put an event aside, another may have applied it.
+DROP_APPLIED: Sql[None] = Sql(
+    "DELETE FROM inbox_event WHERE state = 'waiting' AND EXISTS"
+    " (SELECT 1 FROM inbox_stream s WHERE s.source = inbox_event.source"
+    " AND s.stream = inbox_event.stream AND s.log = inbox_event.log AND s.version >= inbox_event.version)",
+    type(None),
+)
 WAITING = Sql("SELECT COUNT(*) FROM inbox_event WHERE state = 'waiting'", int)
 DROP: Sql[None] = Sql(
     "DELETE FROM inbox_event WHERE source = :source AND stream = :stream AND version = :version AND log = :log",
@@ -154,7 +161,8 @@ class Inbox:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             state = "waiting" if isinstance(error, NotYet) else "parked"
-            await self._store.write(lambda unit: self._keep(unit, event, state, reason))
+            if not await self._store.write(lambda unit: self._put_aside(unit, event, state, reason)):
+                return None
             self.fates[state] += 1
             if state == "parked":
                 place = {"type": event.type, "stream": event.stream, "version": event.version}
@@ -195,6 +203,16 @@ class Inbox:
         kept = await unit.one(SUCCESSOR, **_place(event), version=event.version + 1)
         return Envelope.model_validate_json(kept.envelope) if kept else None
 
+    async def _put_aside(self, unit: Unit, event: Envelope, state: str, reason: str) -> bool:
+        """Keep an event whose handler failed, unless another replica has applied it by now; say whether it is kept."""
+        heads = Heads()
+        await heads.read(unit, [event])
+        head = heads.of(event)
+        if head.log == event.log and head.version >= event.version:
+            return False
+        await self._keep(unit, event, state, reason)
+        return True
+
     async def _keep(self, unit: Unit, event: Envelope, state: str, reason: str) -> None:
         await unit.run(
             KEEP,
@@ -210,6 +228,7 @@ class Inbox:
 
     async def retry_waiting(self, limit: int = 200) -> int:
         """Try events again that waited for another stream, `limit` at a time; return how many are left waiting."""
+        await self._store.write(lambda unit: unit.run(DROP_APPLIED))
         after = ("", "", "")
         while page := await self._due(*after, limit):
             for row in page:

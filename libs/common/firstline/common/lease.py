@@ -1,46 +1,49 @@
 """A lease: of several replicas one at a time does a kind of work, and who has lost it is kept from storing.
 
 The lease is a row with a fence, not a lock of a session: it works through a transaction pooler, and it ends by itself
-when its holder is killed or stopped.
+when its holder is killed or stopped. No two machines' clocks are compared: another replica takes over when it has seen
+the row unchanged for the lease's life, by its own clock.
 """
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from firstline.common.errors import Conflict, Unavailable
 from firstline.common.ports import Ports
-from firstline.common.store.port import Sql, Store, Unit
+from firstline.common.store.port import Sql, Store, Unit, Value
 
 LIFE_SECONDS = 10.0
 RENEW_SECONDS = 2.5
-"""How long a lease holds without being renewed, and how often it is. Another replica takes over within their sum."""
+"""How long a lease holds without being renewed, and how often it is. Another replica takes over within the life and two
+looks."""
 
 MARGIN_SECONDS = 1.0
 """How much earlier the holder itself stops to rely on it."""
 
-TAKE: Sql[int] = Sql(
-    "INSERT INTO lease (name, owner, fence, until) VALUES (:name, :owner, 1, :until)"
-    " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until,"
-    " fence = CASE WHEN lease.owner = excluded.owner THEN lease.fence ELSE lease.fence + 1 END"
-    " WHERE lease.owner = excluded.owner OR lease.until < :now RETURNING fence",
-    int,
-)
-GIVE_UP: Sql[None] = Sql("UPDATE lease SET until = :now WHERE name = :name AND owner = :owner", type(None))
+NOBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has a lease, and the fence that this holding of it got."""
+    """Who has a lease (NOBODY: it was given up), the fence that this holding of it got, and its last renewal."""
 
     owner: str
     fence: int
+    renewed_at: datetime
 
 
-HOLDER = Sql("SELECT owner, fence FROM lease WHERE name = :name FOR UPDATE", Holder)
+HOLDER = Sql("SELECT owner, fence, renewed_at FROM lease WHERE name = :name FOR UPDATE", Holder)
+ADD: Sql[None] = Sql(
+    "INSERT INTO lease (name, owner, fence, renewed_at) VALUES (:name, :owner, :fence, :renewed_at)", type(None)
+)
+SET: Sql[None] = Sql(
+    "UPDATE lease SET owner = :owner, fence = :fence, renewed_at = :renewed_at WHERE name = :name", type(None)
+)
+GIVE_UP: Sql[None] = Sql("UPDATE lease SET owner = '' WHERE name = :name AND owner = :owner", type(None))
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +101,8 @@ class SharedLease:
         self._owner = ports.ids.new()
         self._fence = 0
         self._good_until = float("-inf")
+        self._seen: Holder | None = None
+        self._seen_since = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -108,7 +113,7 @@ class SharedLease:
     async def guard(self, unit: Unit) -> None:
         """Lock the lease's row for this transaction, if it is still ours."""
         holder = await unit.one(HOLDER, name=self._name)
-        if holder != Holder(self._owner, self._fence):
+        if holder is None or (holder.owner, holder.fence) != (self._owner, self._fence):
             self._good_until = float("-inf")
             raise LeaseLost(f"Another replica does the work of {self._name} now.")
 
@@ -123,21 +128,41 @@ class SharedLease:
                 await self._take()
             except Unavailable:
                 _log.debug("a lease can't be renewed now", lease=self._name)
+            except Exception:
+                _log.exception("a lease can't be renewed; it is tried again", lease=self._name)
             if self.held and not had:
                 _log.info("took over", lease=self._name, fence=self._fence)
                 wake.set()
             await self._ports.clock.sleep(RENEW_SECONDS)
 
     async def _take(self) -> None:
-        clock = self._ports.clock
-        begun, now = clock.monotonic(), clock.now()
-        until = now + timedelta(seconds=LIFE_SECONDS)
-        fence = await self._store.write(
-            lambda unit: unit.one(TAKE, name=self._name, owner=self._owner, until=until, now=now)
-        )
-        if fence is not None:
-            self._fence = fence
+        begun = self._ports.clock.monotonic()
+        holder = await self._store.write(self._try)
+        if holder.owner == self._owner:
+            self._fence = holder.fence
             self._good_until = begun + LIFE_SECONDS - MARGIN_SECONDS
+        if holder != self._seen:
+            self._seen, self._seen_since = holder, begun
+
+    async def _try(self, unit: Unit) -> Holder:
+        """Renew the lease, or take it where nobody has it or its holder seems dead; return who has it then."""
+        found = await unit.one(HOLDER, name=self._name)
+        fence = found.fence if found else 0
+        mine = Holder(self._owner, fence, self._ports.clock.now())
+        if found is not None and found.owner == self._owner:
+            await unit.run(SET, name=self._name, **_row(mine))
+            return mine
+        mine = replace(mine, fence=fence + 1)
+        if found is None:
+            await unit.run(ADD, name=self._name, **_row(mine))
+            return mine
+        if found.owner == NOBODY or self._seems_dead(found):
+            await unit.run(SET, name=self._name, **_row(mine))
+            return mine
+        return found
+
+    def _seems_dead(self, holder: Holder) -> bool:
+        return holder == self._seen and self._ports.clock.monotonic() - self._seen_since > LIFE_SECONDS
 
     async def stop(self) -> None:
         """Give the lease up."""
@@ -146,8 +171,11 @@ class SharedLease:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task, self._good_until = None, float("-inf")
-        now = self._ports.clock.now()
         try:
-            await self._store.write(lambda unit: unit.run(GIVE_UP, name=self._name, owner=self._owner, now=now))
+            await self._store.write(lambda unit: unit.run(GIVE_UP, name=self._name, owner=self._owner))
         except Unavailable:
             _log.debug("a lease was not given up; it ends by itself", lease=self._name)
+
+
+def _row(holder: Holder) -> dict[str, Value]:
+    return {"owner": holder.owner, "fence": holder.fence, "renewed_at": holder.renewed_at}

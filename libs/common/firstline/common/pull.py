@@ -71,11 +71,9 @@ class Pull:
 
     async def once(self) -> int:
         """Read every log to its end and try waiting events again; return how many events were new to the place."""
-        count = 0
-        for source, read_log in self._sources.items():
-            count += await self._try(source, read_log)
+        counts = [await self._try(source, read_log) for source, read_log in self._sources.items()]
         await self._inbox.retry_waiting()
-        return count
+        return sum(counts)
 
     async def next_due(self) -> datetime | None:
         """Return when to read again before the next poll: soon, while a producer or our store can't be reached."""

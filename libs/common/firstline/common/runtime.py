@@ -11,13 +11,17 @@ from firstline.common.log import CHANNEL, Log
 from firstline.common.ports import Ports
 from firstline.common.pull import Pull, ReadLog
 from firstline.common.relay import Relay
-from firstline.common.store.port import Sql, Store, Unit
+from firstline.common.store.port import Sql, Store
 from firstline.common.tokens import Verifier
 from firstline.common.worker import Worker
 
 RELAY_POLL_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
-_TOUCH: Sql[None] = Sql("UPDATE log_relay SET published = published + :by WHERE id = 1", type(None))
+_TOUCH: Sql[None] = Sql(
+    "INSERT INTO lease (name, owner, fence, renewed_at) VALUES ('readiness', '', 1, :now)"
+    " ON CONFLICT (name) DO UPDATE SET fence = lease.fence + 1",
+    type(None),
+)
 
 
 class Runtime:
@@ -125,13 +129,9 @@ class Runtime:
             Unavailable: it doesn't.
 
         """
-
-        async def touch(unit: Unit) -> None:
-            for by in (1, -1):  # a row that stays the same all the time would not be written
-                await unit.run(_TOUCH, by=by)
-
+        now = self.ports.clock.now()
         try:
-            await self.store.write(touch)
+            await self.store.write(lambda unit: unit.run(_TOUCH, now=now))
         except Unavailable:
             raise
         except Exception as error:

@@ -24,6 +24,7 @@ from firstline.intake.store.mails import PENDING, PendingMail
 
 MAILS_A_STEP = 10
 POLL_SECONDS = 30.0
+POLICY_POLL_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ def policy_worker(desk: Desk) -> Worker:
         return 0
 
     wake = desk.store.listen(POLICY_CHANNEL)
-    return Worker("intake: policies", step, desk.ports, wake=wake, poll_seconds=POLL_SECONDS)
+    return Worker("intake: policies", step, desk.ports, wake=wake, poll_seconds=POLICY_POLL_SECONDS)
 
 
 async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings, lease: Lease) -> int:
@@ -77,6 +78,8 @@ async def _judge(
         decision = await _settle(desk, settings, read, lease)
     except (Unavailable, LeaseLost):
         raise
+    except OSError as error:  # the folder of files is away or full: no fault of this mail
+        raise Unavailable("The files can't be read or written now.") from error
     except Exception:
         _log.exception("a mail could not be judged and is held", mail_id=pending.id)
         decision = Decision(Outcome.QUARANTINED, "unreadable")

@@ -14,7 +14,7 @@ from firstline.common.store.port import Unit
 from firstline.notify.public import SHAPES
 from firstline.notify.service import telling
 from firstline.notify.service.desk import Desk
-from firstline.notify.service.feed import publish
+from firstline.notify.service.feed import next_position, publish
 from firstline.notify.store.deliveries import ERASE_RECIPIENT, ERASE_TICKET_PAYLOADS
 from firstline.notify.store.directory import (
     ERASE_PERSON,
@@ -56,13 +56,18 @@ async def person_erased(_desk: Desk, unit: Unit, event: Envelope) -> None:
 
 
 async def apply(desk: Desk, unit: Unit, event: Envelope) -> None:
-    """Do what an event asks for, and put it in the feed."""
+    """Do what an event asks for, and put it in the feed.
+
+    The place in the feed comes first: its lock lets one replica at a time decide what is told, so that whoever is
+    erased, or an endpoint that is disabled, gets nothing of an event that is applied at the same moment.
+    """
+    position = await next_position(unit)
     reaction = REACTIONS.get(event.type)
     if reaction is not None:
         await reaction(desk, unit, event)
     elif prefix_of(event.type) == "ticket":
         await telling.ticket_changed(desk, unit, event)
-    await publish(desk, unit, event)
+    await publish(desk, unit, event, position)
 
 
 def table(desk: Desk) -> Mapping[str, Handler]:

@@ -36,6 +36,8 @@ def mail_worker(desk: Desk, lease: Lease) -> Worker:
     async def step() -> int:
         now = desk.now()
         due = await desk.store.read(lambda unit: unit.all(DUE_MAIL, now=now, limit=MAILS_AT_ONCE))
+        if not lease.held:  # this process was stopped since: another one sends them
+            return 0
         await asyncio.gather(*(_send(desk, mail) for mail in due))
         return len(due)
 

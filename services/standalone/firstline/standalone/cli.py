@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from asyncpg import PostgresError
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from firstline.common import telemetry
 from firstline.common.application import VERSION
@@ -126,6 +127,7 @@ def serve(
         print(f"There is no service {role}. Choose one of: {', '.join(ROLES)}.", file=sys.stderr)
         raise typer.Exit(2)
     settings = _settings(port=port)
+    _end_on_sigterm()
     os.umask(PRIVATE)
     telemetry.configure_logs(sys.stderr, settings.log_level, human=sys.stderr.isatty())
     telemetry.configure_traces(f"firstline-{role}", settings.trace_share, settings.otlp_endpoint or None)
@@ -150,6 +152,7 @@ def migrate(
 ) -> None:
     """Bring the PostgreSQL databases of separate services to the newest schema."""
     settings = _settings()
+    _end_on_sigterm()
     for service in services or SERVICES:
         if service not in SERVICES:
             print(f"There is no service {service} with a database: {', '.join(SERVICES)}.", file=sys.stderr)
@@ -159,6 +162,11 @@ def migrate(
         except FirstlineError as error:
             _refuse(f"{service} can't be migrated. {error}", error)
         print(f"{service}: the schema is up to date", flush=True)
+
+
+def _end_on_sigterm() -> None:
+    """Let SIGTERM end what still waits as Ctrl-C would; the first process of a container ignores it otherwise."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _migrate(service: str, url: str, wait_seconds: int) -> None:
@@ -173,6 +181,8 @@ def _migrate(service: str, url: str, wait_seconds: int) -> None:
     while True:
         try:
             return migrate_postgres(service, url)
+        except (ProgrammingError, IntegrityError, DataError):
+            raise  # a mistake of the revision: nothing gets better by waiting
         except (OSError, PostgresError, DBAPIError) as error:
             if clock.monotonic() > end:
                 raise Unavailable(f"The database did not answer for {wait_seconds} s: {error}") from error

@@ -48,11 +48,14 @@ def desk_keys(folder: Path, random: Random) -> Keys:
     """Return the desk's keys, making those that are missing.
 
     Raises:
+        KeysMissing: others verify with a key that is not here; a new one would be none of theirs.
         OSError: the folder can't be read or written.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
     signing, secret, public = folder / SIGNING, folder / SECRET, folder / PUBLIC
+    if public.exists() and not signing.exists():
+        raise KeysMissing(f"{signing} is not there, but {PUBLIC} is: look for it where accounts runs.")
     if not signing.exists():
         _make_private(signing, key_text(new_key(f"desk-{random.bytes(4).hex()}")).encode(), random)
     if not secret.exists():

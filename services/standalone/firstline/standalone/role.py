@@ -3,6 +3,7 @@
 It waits for what it needs (keys, database, schema) instead of ending, because nothing else sees to the order of starts.
 """
 
+import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,7 +44,8 @@ PAUSE_SECONDS = 1.0
 SAY_EVERY = 10
 """How long is rested between two looks for what is missing, and every how many looks the log says so."""
 
-HTTP_SECONDS = 30.0
+HTTP_SECONDS, CONNECT_SECONDS = 30.0, 3.0
+"""How long an answer of another service is waited for, and a connection: one that is away holds up no other."""
 
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +84,7 @@ async def _serve(role: str, settings: Settings, listening: socket.socket, url: s
         _log.info("serving", service=role, host=settings.host, port=listening.getsockname()[1])
         await serving
     _log.info("stopped", service=role)
+    gc.freeze()  # the interpreter's last collection would take most of a second, and find nothing worth it
 
 
 @asynccontextmanager
@@ -100,7 +103,8 @@ async def running_role(role: str, settings: Settings, url: str) -> AsyncIterator
     async with AsyncExitStack() as stack:
         resolver = SystemResolver()
         stack.callback(resolver.close)
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=HTTP_SECONDS))
+        timeout = httpx.Timeout(HTTP_SECONDS, connect=CONNECT_SECONDS)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=timeout))
         parts = Parts(settings, url, system_ports(), wall, keys, policy_of(settings), resolver, shared=True)
         if role == WEB:
             api = httpx.AsyncClient(base_url=settings.api_url or url, timeout=HTTP_SECONDS)
@@ -112,7 +116,7 @@ async def running_role(role: str, settings: Settings, url: str) -> AsyncIterator
         stack.push_async_callback(runtime.store.close)
         await _awaited("database", wall, lambda: _check_migrated(role, runtime.store))
         await stack.enter_async_context(app.router.lifespan_context(app))
-        if role == "accounts" and settings.mode == "development":
+        if role == "accounts" and settings.mode == "development" and "mode" in settings.model_fields_set:
             _show(await seed(app.state.accounts), url)
         yield app
 

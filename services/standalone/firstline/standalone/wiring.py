@@ -28,6 +28,9 @@ from firstline.sla.app import create_app as create_sla
 from firstline.standalone.keys import Keys
 from firstline.web.app import create_app as create_web
 
+MAIL_SECONDS = 20.0
+"""How long a conversation with the relay may take: a stop waits for it, and has to be over in half a minute."""
+
 LEFT_OVER = timedelta(days=1)
 """Older than this, a half-written file in a folder that several processes share is nobody's any more."""
 
@@ -122,6 +125,7 @@ def _mail_port(settings: Settings, ports: Ports) -> MailPort:
         security=settings.mail_smtp_security,
         username=settings.mail_smtp_user or None,
         password=settings.mail_smtp_password.get_secret_value() or None,
+        deadline=MAIL_SECONDS,
     )
 
 

@@ -69,15 +69,16 @@ class Notices:
         while True:
             try:
                 connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception:  # of any kind: whoever listens polls meanwhile, and nobody would start this again
                 await self._ports.clock.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             pause = FIRST_PAUSE
             try:
                 await self._serve(connection)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:
                 _log.warning("the database's notices are lost and sought again", reason=type(error).__name__)
+                await self._ports.clock.sleep(pause)
             finally:
                 connection.terminate()
 

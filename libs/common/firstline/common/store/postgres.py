@@ -163,10 +163,10 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Commit what waits, then disconnect."""
+        await self._groups.finish()
         pool, self._pool = self._pool, None
         if pool is None:
             return
-        await self._groups.finish()
         await self._notices.stop()
         try:
             await asyncio.wait_for(pool.close(), STATEMENT_SECONDS)
@@ -204,7 +204,7 @@ class PostgresStore:
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent view."""
         try:
-            return await self._read(work)
+            return await self._again(lambda: self._read(work), IN_THE_WAY)
         except Unavailable as error:
             if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
                 raise error.__cause__ from None  # not the server's state, but a unit that writes in here

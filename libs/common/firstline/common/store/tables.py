@@ -49,7 +49,7 @@ def add_log_tables(metadata: sa.MetaData) -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("fence", sa.BigInteger, nullable=False),
-        sa.Column("until", UtcTime, nullable=False),
+        sa.Column("renewed_at", UtcTime, nullable=False),
     )
     sa.Table(
         "log_event",

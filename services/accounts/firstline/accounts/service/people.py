@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from firstline.accounts.service.desk import SYSTEM, wrong
 from firstline.accounts.service.organizations import demand_organization
-from firstline.accounts.store.credentials import END_SESSIONS
+from firstline.accounts.service.sessions import end_sessions
 from firstline.accounts.store.directory import (
     ADD_PERSON,
     CHANGE_PERSON,
@@ -83,7 +83,7 @@ async def change_person(unit: Unit, log: Log, by: Actor, old: Person, wanted: Pe
         return old
     await _check(unit, wanted)
     if _standing(wanted) != _standing(old):
-        await unit.run(END_SESSIONS, person_id=old.id)
+        await end_sessions(unit, old.id)
     version = await log.append(unit, f"person/{old.id}", _changed(wanted, by))
     new = replace(wanted, version=version)
     row = asdict(new)

@@ -12,6 +12,7 @@ from firstline.accounts.store.credentials import (
     ADD_LINK,
     ADD_REFRESH_TOKEN,
     END_FAMILY,
+    END_SESSIONS,
     MARK_ROTATED,
     REFRESH_TOKEN,
     USE_LINK,
@@ -63,7 +64,7 @@ async def refresh(
     if found is None or found.expires_at <= now:
         return None
     if found.rotated_at is not None and found.rotated_at + grace < now:
-        await unit.run(END_FAMILY, family=found.family)
+        await end_family(unit, found.family)
         return None  # raised, it would take the deletion back with the transaction
     person = await unit.one(ACTIVE_PERSON, id=found.person_id)
     if person is None:
@@ -79,8 +80,23 @@ async def _session(unit: Unit, ports: Ports, person: Person, family: str, expire
     return Session(person, token)
 
 
+async def end_family(unit: Unit, family: str) -> None:
+    """End a session with every token of its family.
+
+    Again until nothing is left: while one deletion waits for a token, a refresh under way may add its successor.
+    """
+    while await unit.run(END_FAMILY, family=family):
+        pass
+
+
+async def end_sessions(unit: Unit, person_id: str) -> None:
+    """End every session of a person, for the same reason again until nothing is left."""
+    while await unit.run(END_SESSIONS, person_id=person_id):
+        pass
+
+
 async def sign_out(unit: Unit, token: str) -> None:
     """End the session that a refresh token belongs to, with every token of its family."""
     found = await unit.one(REFRESH_TOKEN, sha256=digest(token))
     if found is not None:
-        await unit.run(END_FAMILY, family=found.family)
+        await end_family(unit, found.family)

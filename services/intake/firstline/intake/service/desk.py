@@ -12,7 +12,7 @@ from firstline.common.policy.model import Policy
 from firstline.common.ports import Ports
 from firstline.common.store.port import Store, Unit
 from firstline.intake.scope import Rulebook, rulebook
-from firstline.intake.store.directory import FURTHER_POLICIES, POLICIES, SAVE_POLICY
+from firstline.intake.store.directory import FURTHER_POLICIES, HOLD_POLICIES, POLICIES, SAVE_POLICY
 
 SYSTEM = Actor(id="intake", role="service")
 POLICY_CHANNEL = "policies"
@@ -85,6 +85,7 @@ class Desk:
 
 async def publish_policy(desk: Desk, unit: Unit) -> None:
     """Store and publish the current policy unless it was the last one published; learn the versions stored before."""
+    await unit.one(HOLD_POLICIES, now=desk.now())
     stored = await unit.all(POLICIES)
     for row in stored:
         desk.policies.add(Policy.from_document(row.document), row.version)

@@ -67,6 +67,12 @@ SAVE_LICENCE: Sql[None] = Sql(
     type(None),
 )
 POLICIES = Sql("SELECT version, document FROM policy ORDER BY published_at, version", StoredPolicy)
+# A row of its own to lock, so that of replicas that start together one publishes and the others see that it did.
+HOLD_POLICIES = Sql(
+    "INSERT INTO lease (name, owner, fence, renewed_at) VALUES ('policies', '', 1, :now)"
+    " ON CONFLICT (name) DO UPDATE SET fence = lease.fence RETURNING fence",
+    int,
+)
 FURTHER_POLICIES = Sql("SELECT version, document FROM policy WHERE NOT (version = ANY(:known))", StoredPolicy)
 SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (version, name, document, published_at) VALUES (:version, :name, :document, :published_at)"

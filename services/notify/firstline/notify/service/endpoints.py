@@ -24,6 +24,7 @@ from firstline.notify.store.endpoints import (
     Endpoint,
     save_endpoint,
 )
+from firstline.notify.store.feed import HOLD_FEED
 
 
 class UnreadableSecrets(Invalid):
@@ -133,6 +134,7 @@ async def remove(desk: Desk, unit: Unit, endpoint: Endpoint) -> None:
 
 
 async def _give_up(desk: Desk, unit: Unit, endpoint_id: str, reason: str) -> None:
+    await unit.one(HOLD_FEED)  # else an event that is applied at this moment would still be pushed
     await unit.run(GIVE_UP_ENDPOINT, endpoint_id=endpoint_id, reason=reason, now=desk.now())
 
 

@@ -15,9 +15,13 @@ from firstline.notify.store.endpoints import HEARING_ALL, HEARING_OF, Endpoint
 from firstline.notify.store.feed import INSERT_EVENT, INSERT_READER, NEXT_POSITION
 
 
-async def publish(desk: Desk, unit: Unit, event: Envelope) -> None:
-    """Give an event its place in the feed and make a delivery for each endpoint that hears of it."""
-    position = await unit.one(NEXT_POSITION) or 1
+async def next_position(unit: Unit) -> int:
+    """Return the next place in the feed; nobody else gets one until this transaction ends."""
+    return await unit.one(NEXT_POSITION) or 1
+
+
+async def publish(desk: Desk, unit: Unit, event: Envelope, position: int) -> None:
+    """Put an event at its place in the feed and make a delivery for each endpoint that hears of it."""
     body = public_event(event, position, desk.public_url)
     await unit.run(INSERT_EVENT, position=position, type=event.type, body=body)
     await unit.many(INSERT_READER, [{"reader": reader, "position": position} for reader in readers_of(event)])

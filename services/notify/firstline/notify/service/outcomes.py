@@ -17,6 +17,7 @@ from firstline.notify.store.deliveries import (
     Delivery,
 )
 from firstline.notify.store.endpoints import ENDPOINT_TO_CHANGE, NOTE_SUCCESS, Endpoint, save_endpoint
+from firstline.notify.store.feed import HOLD_FEED
 
 STATES = {"gone": "failed"}
 """States of steps that deliveries call otherwise; a mail that was delivered to the server is `sent`."""
@@ -105,6 +106,7 @@ async def _judge_endpoint(desk: Desk, unit: Unit, endpoint_id: str, step: Step, 
 
 async def disable(desk: Desk, unit: Unit, endpoint: Endpoint, reason: str) -> None:
     """Stop all deliveries to an endpoint and say so once; the feed keeps what it misses."""
+    await unit.one(HOLD_FEED)  # else an event that is applied at this moment would still be pushed
     now = desk.now()
     version = endpoint.version + 1
     await save_endpoint(unit, replace(endpoint, state="disabled", reason=reason, version=version, updated_at=now))
