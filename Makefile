@@ -9,6 +9,7 @@ DATA ?=
 ARGS ?=
 
 BIN := .venv/bin
+SOAK := $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py tests/*/test_split_kill.py tests/*/test_same_history.py)
 CODE := $(wildcard libs services tests bench tools)
 
 .PHONY: help
@@ -53,9 +54,9 @@ bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
 	done
 
 .PHONY: soak
-soak: dev-tools ## Run the long campaigns: 100,000 calendars, 50 kills (half an hour or more)
-	@FIRSTLINE_ORACLE_CALENDARS=100000 FIRSTLINE_KILL_ROUNDS=50 \
-		$(BIN)/python -m pytest $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py) $(ARGS)
+soak: dev-tools ## Run the long campaigns: 100,000 calendars, 250 kills, 10 plays (an hour or more)
+	@FIRSTLINE_ORACLE_CALENDARS=100000 FIRSTLINE_KILL_ROUNDS=50 FIRSTLINE_SPLIT_ROUNDS=200 \
+		FIRSTLINE_PLAY_SEEDS="1 2 3 4 5 6 7 8 9 10" $(BIN)/python -m pytest $(SOAK) $(ARGS)
 
 .PHONY: containers
 containers: ## Run docker-compose.yml in real containers and walk through the policy (Debian, root)
