@@ -22,7 +22,7 @@ from split_stage import Stage, check, figures, split_stage
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-TAKE_OVER_SECONDS = LIFE_SECONDS + RENEW_SECONDS + 5
+TAKE_OVER_SECONDS = LIFE_SECONDS + 4 * RENEW_SECONDS
 BACK_SECONDS = 60
 FENCE = "SELECT fence FROM lease WHERE name = 'relay'"
 OPEN_RELAY = (
