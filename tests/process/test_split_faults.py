@@ -41,8 +41,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @contextmanager
-def loaded(stage: Stage, name: str, pause: float = 0.1) -> Iterator[Record]:
-    """Let clients, mailers, specialists and others use the desk meanwhile."""
+def loaded(stage: Stage, name: str, pause: float = 0.3) -> Iterator[Record]:
+    """Let clients, mailers, specialists and others use the desk meanwhile, each with a rest between two acts."""
     record = Record()
     load = stage.load(record, name, pause=pause)
     addresses = stage.mailers(name, 8)
