@@ -152,6 +152,12 @@ class Unavailable(FirstlineError):
     retry_after = 2
 
 
+class OutcomeUnknown(Unavailable):
+    """The store was lost while it wrote: what was to be stored may be there. Trying again with a key is safe."""
+
+    slug = "unavailable"
+
+
 class Unexpected(FirstlineError):
     """A mistake of ours; the logs say more, the caller hears that trying again is safe."""
 

@@ -2,7 +2,7 @@
 
 import structlog
 
-from firstline.common.errors import Unavailable
+from firstline.common.errors import OutcomeUnknown, Unavailable
 from firstline.common.lease import Lease, LeaseLost
 from firstline.common.store.port import Unit
 from firstline.common.worker import Worker
@@ -10,7 +10,7 @@ from firstline.intake.inbound import Decision, Outcome, Reason, fingerprint
 from firstline.intake.mail import ParsedMail
 from firstline.intake.parser import Parser
 from firstline.intake.scope import ChannelNotOfficial, LicenceNotActive
-from firstline.intake.service.desk import POLICY_CHANNEL, Desk, learn_policies
+from firstline.intake.service.desk import POLICY_CHANNEL, Desk, PolicyNotHere, learn_policies
 from firstline.intake.service.inbound import (
     MAIL_CHANNEL,
     MailSettings,
@@ -76,11 +76,13 @@ async def _judge(
         raw = b"".join([chunk async for chunk in await desk.files.open(pending.file_key)])
         read = await read_mail(desk, pending, *await parser.parse(raw))
         decision = await _settle(desk, settings, read, lease)
-    except (Unavailable, LeaseLost):
+    except LeaseLost:
         raise
-    except OSError as error:  # the folder of files is away or full: no fault of this mail
-        raise Unavailable("The files can't be read or written now.") from error
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError):  # the folder of files is away or full: no fault of this mail
+            raise Unavailable("The files can't be read or written now.") from error
+        if isinstance(error, Unavailable) and not isinstance(error, PolicyNotHere):
+            raise
         _log.exception("a mail could not be judged and is held", mail_id=pending.id)
         decision = Decision(Outcome.QUARANTINED, "unreadable")
         nothing = Read(pending, ParsedMail(digest=pending.sha256, problems=("unreadable",)), ())
@@ -93,6 +95,7 @@ async def _settle(desk: Desk, settings: MailSettings, read: Read, lease: Lease) 
 
     async def settle(unit: Unit) -> Decision | None:
         await lease.guard(unit)
+        await learn_policies(desk, unit)  # a version that nobody knows must not hold up the mails behind this one
         return await settle_mail(desk, unit, settings, read)
 
     try:
@@ -101,7 +104,7 @@ async def _settle(desk: Desk, settings: MailSettings, read: Read, lease: Lease) 
         reason: Reason = "channel_not_official" if isinstance(refusal, ChannelNotOfficial) else "licence_not_active"
         decision = Decision(Outcome.REFUSED, reason)
         await desk.store.write(lambda unit: record(unit, read, decision, fingerprint(read.mail)))
-    except Unavailable:  # whether the transaction came through is not known, so its files stay
+    except OutcomeUnknown:  # the transaction may have come through, so its files stay
         raise
     except Exception:
         await discard_files(desk, read.attachments)

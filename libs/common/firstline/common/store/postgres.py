@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
-from firstline.common.errors import Unavailable
+from firstline.common.errors import OutcomeUnknown, Unavailable
 from firstline.common.ports import Ports
 from firstline.common.store.grouping import Groups
 from firstline.common.store.notices import Notices
@@ -279,11 +279,11 @@ def _reaching(connection: Any = None) -> Iterator[None]:
     try:
         yield
     except _OUT_OF_REACH as error:
-        raise _out_of_reach(error) from error
+        raise _out_of_reach(error, begun=connection is not None) from error
     except (OSError, asyncpg.InterfaceError) as error:
         if connection is not None and not _is_lost(connection):
             raise  # the unit's own, or a mistake of ours such as a missing parameter
-        raise _out_of_reach(error) from error
+        raise _out_of_reach(error, begun=connection is not None) from error
 
 
 def _is_lost(connection: Any) -> bool:
@@ -294,7 +294,9 @@ def _is_lost(connection: Any) -> bool:
         return True
 
 
-def _out_of_reach(error: Exception) -> Unavailable:
-    reason = Unavailable("The store can't be reached. Try again in a moment.", retry_after=2)
+def _out_of_reach(error: Exception, *, begun: bool) -> Unavailable:
+    """Return what callers are told; a connection that was lost may have been lost after the commit."""
+    kind = OutcomeUnknown if begun else Unavailable
+    reason = kind("The store can't be reached. Try again in a moment.", retry_after=2)
     reason.__cause__ = error
     return reason

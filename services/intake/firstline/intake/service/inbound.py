@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firstline.common.errors import Unavailable
+from firstline.common.errors import OutcomeUnknown
 from firstline.common.events import Actor, Author, Origin, TicketHeldMail
 from firstline.common.files import Stored
 from firstline.common.log import CHANNEL
@@ -76,7 +76,7 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
     stored = await desk.files.put(_once(raw), RAW_LIMIT)
     try:
         return await _keep_row(desk, stored, mail_from, rcpt_to)
-    except Unavailable:  # whether the row was stored is not known, so its file stays
+    except OutcomeUnknown:  # the row may be there, so its file stays
         raise
     except Exception:
         await desk.files.delete(stored.key)  # a peer that tries again for days must not fill the disk
