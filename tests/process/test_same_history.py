@@ -29,7 +29,8 @@ def desks(tmp_path: Path, postgres: PostgresServer, rabbit: RabbitServer) -> Ite
     """Run one desk of each kind."""
     with ExitStack() as stack:
         one = stack.enter_context(live_desk(tmp_path / "one"))
-        yield one, stack.enter_context(split_desk(tmp_path / "many", postgres, rabbit))
+        # The mode is said aloud: only then do separate services make the sample people that the other desk makes.
+        yield one, stack.enter_context(split_desk(tmp_path / "many", postgres, rabbit, FIRSTLINE_MODE="development"))
 
 
 def shown(document: Any) -> list[str]:
