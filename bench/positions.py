@@ -25,7 +25,7 @@ from position_schemas import FILLED, WAYS, Way, event, number_batch
 from report import Figure, publish
 from servers_here import PostgresServer, private_postgres
 
-ROUNDS = 3
+ROUNDS = 5
 GROUPED = 16_000
 GROUP = 64
 SINGLE = 4_000
