@@ -8,6 +8,9 @@ SMTP_PORT ?=
 DATA ?=
 ARGS ?=
 
+# Each process would compile every module anew, which takes longer than all else that it does at its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 SOAK := $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py tests/*/test_split_kill.py tests/*/test_same_history.py)
 CODE := $(wildcard libs services tests bench tools)
