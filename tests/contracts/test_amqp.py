@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import structlog
 from aio_pika.abc import AbstractConnection
-from bus_world import Picky, Service, connected, count, delete_queues, event, notes, put, until, until_count
+from bus_world import ONLY, Picky, Service, connected, count, delete_queues, event, notes, put, until, until_count
 from firstline.common.amqp import AmqpBus
 from firstline.common.amqp_line import within
 from firstline.common.amqp_publisher import RETURNS, Publisher
@@ -21,6 +21,9 @@ pytestmark = pytest.mark.process
 RECONNECT_SECONDS = 15
 NEW_QUEUE_SECONDS = 4.5
 """RabbitMQ 3.10, killed within three seconds of a queue's making, may bring it back without a leader, for ever."""
+
+STREAMS, SHARED_SECONDS = 64, 20
+"""So many streams that each partition has some, and how long two replicas may take to share them out."""
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:9/"
 OpenBus = Callable[..., Awaitable[AmqpBus]]
@@ -177,7 +180,7 @@ async def test_a_full_broker_still_hands_out_events(killable_rabbit: RabbitServe
         reader = await open_bus(queue=queue)
         await until(lambda: set(range(500)) <= set(queue.positions))
         await reader.stop()
-        assert await count(killable_rabbit.url, queue_of("queue")) == 0
+        assert await count(killable_rabbit.url, queue_of("queue", ONLY)) == 0
     finally:
         await asyncio.to_thread(killable_rabbit.set_disk_alarm, False)
     await until(lambda: bus.connected, RECONNECT_SECONDS)
@@ -188,7 +191,7 @@ async def test_a_purged_queue_goes_on(killable_rabbit: RabbitServer, open_bus: O
     """After somebody has emptied a queue, what is published next arrives."""
     bus = await open_bus()
     await bus.publish(notes(range(10)))
-    await asyncio.to_thread(killable_rabbit.purge, queue_of("queue"))
+    await asyncio.to_thread(killable_rabbit.purge, queue_of("queue", ONLY))
     queue = Service()
     await bus.stop()
     other = await open_bus(queue=queue)
@@ -209,12 +212,12 @@ async def test_a_deleted_queue_comes_back(killable_rabbit: RabbitServer, open_bu
             async with await connected(killable_rabbit.url) as connection, connection.channel() as channel:
                 await channel.exchange_delete(EXCHANGE)
         else:
-            await asyncio.to_thread(killable_rabbit.delete, queue_of("queue"))
+            await asyncio.to_thread(killable_rabbit.delete, queue_of("queue", ONLY))
         await until(lambda: bool(lines))
         await until(lambda: bus.connected, RECONNECT_SECONDS)
     await publish_surely(bus, [notes(range(10))])
     await until(lambda: set(queue.positions) == set(range(10)))
-    assert "firstline.queue is gone" in lines[0]["reason"]
+    assert "a queue of queue is gone" in lines[0]["reason"]
 
 
 async def test_an_event_that_finds_no_queue_brings_it_back(killable_rabbit: RabbitServer, open_bus: OpenBus) -> None:
@@ -224,8 +227,8 @@ async def test_an_event_that_finds_no_queue_brings_it_back(killable_rabbit: Rabb
     await bus.publish([event("weather.changed", 1), *notes(range(2, 5))])
     assert (bus.published, bus.returned) == (4, 3)
     assert bus.connected
-    await until_count(killable_rabbit.url, queue_of("queue"), 3)
-    await until_count(killable_rabbit.url, queue_of("sla"), 3)
+    await until_count(killable_rabbit.url, queue_of("queue", ONLY), 3)
+    await until_count(killable_rabbit.url, queue_of("sla", ONLY), 3)
 
 
 async def test_events_that_never_find_a_queue_are_left_to_the_pull(
@@ -307,20 +310,45 @@ async def test_a_refused_event_dies_alone(killable_rabbit: RabbitServer, open_bu
     assert queue.positions == [0, 1, 2, *range(4, 10)]
     assert DELIVERY_LIMIT < queue.attempts < DELIVERY_LIMIT * 2
     assert [(line["event_id"], line["log_level"]) for line in lines] == [("id-3", "error")]
-    await until_count(killable_rabbit.url, queue_of("queue"), 0)
+    await until_count(killable_rabbit.url, queue_of("queue", ONLY), 0)
 
 
 async def test_replicas_share_the_events(open_bus: OpenBus) -> None:
-    """Two processes of one service get each event between them, each event once."""
-    one, two = Service(seconds=0.01), Service(seconds=0.01)
+    """A process that joins soon has its share of the streams; each event comes once, each stream stays in order."""
+    one, two = Service(), Service()
     bus = await open_bus(queue=one)
     await open_bus(queue=two)
-    for first in range(0, 2000, 200):
-        await bus.publish(notes(range(first, first + 200)))
-    await until(lambda: len(one.taken) + len(two.taken) >= 2000)
-    assert sorted(one.positions + two.positions) == list(range(2000))
-    assert one.taken
-    assert two.taken
+    published = 0
+    async with asyncio.timeout(SHARED_SECONDS):
+        while not shared(one, two):
+            await bus.publish(notes(range(published, published + STREAMS), streams=STREAMS))
+            published += STREAMS
+            await asyncio.sleep(0.05)
+    await until(lambda: len(one.taken) + len(two.taken) >= published)
+    assert sorted(one.positions + two.positions) == list(range(published))
+    for service in (one, two):
+        for stream in {taken.stream for taken in service.taken}:
+            positions = [taken.position for taken in service.taken if taken.stream == stream]
+            assert positions == sorted(positions)
+
+
+def shared(*services: Service) -> bool:
+    """Say whether each service takes events, and of late none of another's streams."""
+    streams = [{taken.stream for taken in service.taken[-STREAMS // 2 :]} for service in services]
+    return all(streams) and not set.intersection(*streams)
+
+
+async def test_another_replica_takes_the_place_of_one_that_left(open_bus: OpenBus) -> None:
+    """When a process ends, another has its events at once, of every stream."""
+    one, two = Service(), Service()
+    bus = await open_bus(queue=one)
+    leaving = await open_bus(queue=two)
+    await leaving.publish(notes(range(STREAMS), streams=STREAMS))
+    await until(lambda: len(one.taken) + len(two.taken) >= STREAMS)
+    await bus.stop()
+    two.batches.clear()
+    await leaving.publish(notes(range(STREAMS), streams=STREAMS))
+    await until(lambda: sorted(two.positions) == list(range(STREAMS)))
 
 
 async def test_many_processes_declare_at_once(killable_rabbit: RabbitServer, open_bus: OpenBus) -> None:
@@ -334,20 +362,20 @@ async def test_many_processes_declare_at_once(killable_rabbit: RabbitServer, ope
 async def test_a_queue_with_other_arguments_is_used_as_it_is(killable_rabbit: RabbitServer, open_bus: OpenBus) -> None:
     """A queue that another version declared otherwise still carries events, and the log says what to do."""
     async with await connected(killable_rabbit.url) as connection, connection.channel() as channel:
-        await channel.declare_queue(queue_of("queue"), durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.declare_queue(queue_of("queue", ONLY), durable=True, arguments={"x-queue-type": "quorum"})
     queue = Service()
     with structlog.testing.capture_logs() as lines:
         bus = await open_bus(queue=queue)
         await bus.publish(notes(range(3)))
         await until(lambda: len(queue.taken) >= 3)
-    assert {line["queue"] for line in lines} == {queue_of("queue")}
+    assert {line["queue"] for line in lines} == {queue_of("queue", ONLY)}
 
 
 async def test_a_refused_publish_is_told(killable_rabbit: RabbitServer, open_bus: OpenBus) -> None:
     """When a queue takes no more, `publish` raises, and the connection stays."""
     async with await connected(killable_rabbit.url) as connection, connection.channel() as channel:
         await channel.declare_queue(
-            queue_of("queue"),
+            queue_of("queue", ONLY),
             durable=True,
             arguments={"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"},
         )
@@ -363,12 +391,14 @@ async def test_a_refused_publish_is_told(killable_rabbit: RabbitServer, open_bus
 
 
 async def test_an_event_carries_its_properties(killable_rabbit: RabbitServer, open_bus: OpenBus) -> None:
-    """On the broker an event is a persistent CloudEvent whose id, type and trace stand outside its body."""
+    """To anybody who binds its type an event is a persistent CloudEvent whose id and trace stand outside its body."""
     bus = await open_bus()
     traced = event("ticket.noted", 7).replace(b'"traceparent":null', b'"traceparent":"00-a-b-01"')
-    await bus.publish([traced])
     async with await connected(killable_rabbit.url) as connection, connection.channel() as channel:
-        message = await (await channel.get_queue(queue_of("queue"))).get()
+        queue = await channel.declare_queue(exclusive=True)
+        await queue.bind(EXCHANGE, "ticket.noted")
+        await bus.publish([traced])
+        message = await queue.get(timeout=5)
         assert message is not None
         assert (message.body, message.routing_key, message.message_id) == (traced, "ticket.noted", "id-7")
         assert (message.content_type, message.delivery_mode) == ("application/cloudevents+json", 2)

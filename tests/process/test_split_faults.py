@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 
 import httpx
 import pytest
 from campaign import Record, under_load
+from firstline.common.amqp_topology import queues_of
 from firstline.common.bus import BINDINGS
 from firstline.common.lease import LIFE_SECONDS, RENEW_SECONDS
 from live_desk import eventually
@@ -113,10 +115,11 @@ def test_what_a_queue_lost_is_pulled(stage: Stage, damage: str) -> None:
                 replica.kill()
             time.sleep(3)
             held = stage.rabbit.queues()
-            lost = {name: held[name] for name in (f"firstline.{role}" for role in roles)}
+            queues = {role: queues_of(role) for role in roles}
+            lost = {role: sum(held[name] for name in names) for role, names in queues.items()}
             print(f"{damage}: {lost}")
-            assert all(lost.values()), "a queue was empty, so nothing was lost"
-            for name in lost:
+            assert all(lost.values()), "a service's queues were empty, so nothing was lost"
+            for name in chain.from_iterable(queues.values()):
                 getattr(stage.rabbit, damage)(name)
             start(replicas)
     begun = time.monotonic()

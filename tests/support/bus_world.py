@@ -6,23 +6,24 @@ from datetime import UTC, datetime
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
-from firstline.common.amqp_topology import EXCHANGE, dead_queue_of, queue_of
-from firstline.common.bus import BINDINGS
-from firstline.common.envelope import Envelope, prefix_of
+from firstline.common.amqp_topology import EXCHANGE, PARTITION, all_queues, partition_of
+from firstline.common.envelope import Envelope
 
 PATIENCE_SECONDS = 30.0
-QUEUES = [*map(queue_of, BINDINGS), *map(dead_queue_of, BINDINGS)]
+STREAM = "ticket/1"
+ONLY = partition_of(STREAM)
+"""The stream of events about which nothing else is said, and its partition."""
 
 
-def event(event_type: str, position: int = 1) -> bytes:
-    """Return the JSON of an event, each on a stream of its own."""
+def event(event_type: str, position: int = 1, stream: str = STREAM) -> bytes:
+    """Return the JSON of an event."""
     envelope = Envelope(
         id=f"id-{position}",
         type=event_type,
         source="intake",
         time=datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
-        stream=f"{prefix_of(event_type)}/{position}",
-        version=1,
+        stream=stream,
+        version=position + 1,
         log="log-1",
         position=position,
         hash="h",
@@ -31,9 +32,9 @@ def event(event_type: str, position: int = 1) -> bytes:
     return envelope.model_dump_json().encode()
 
 
-def notes(positions: range) -> list[bytes]:
-    """Return events of one type that the services queue, sla and notify take."""
-    return [event("ticket.noted", position) for position in positions]
+def notes(positions: range, streams: int = 1) -> list[bytes]:
+    """Return events of one type that the services queue, sla and notify take, of so many streams in turn."""
+    return [event("ticket.noted", position, f"ticket/{position % streams + 1}") for position in positions]
 
 
 class Service:
@@ -95,14 +96,14 @@ async def connected(url: str) -> AbstractConnection:
 async def delete_queues(url: str) -> None:
     """Remove every queue of the desk."""
     async with await connected(url) as connection, connection.channel() as channel:
-        for name in QUEUES:
+        for name in all_queues():
             await channel.queue_delete(name)
 
 
 async def purge_queues(url: str) -> None:
     """Throw away what waits in the desk's queues, which must be there."""
     async with await connected(url) as connection, connection.channel() as channel:
-        for name in QUEUES:
+        for name in all_queues():
             await (await channel.get_queue(name, ensure=False)).purge()
 
 
@@ -110,7 +111,7 @@ async def put(url: str, body: bytes, routing_key: str = "ticket.noted") -> None:
     """Publish bytes as anybody could who knows the exchange."""
     async with await connected(url) as connection, connection.channel() as channel:
         exchange = await channel.get_exchange(EXCHANGE, ensure=False)
-        await exchange.publish(aio_pika.Message(body), routing_key)
+        await exchange.publish(aio_pika.Message(body, headers={PARTITION: str(ONLY)}), routing_key)
 
 
 async def count(url: str, queue: str) -> int:

@@ -12,7 +12,7 @@ from secrets import token_hex
 import httpx
 from aio_pika.exceptions import AMQPException
 from door import open_door
-from firstline.common.bus import BINDINGS
+from firstline.common.amqp_topology import all_queues
 from firstline.standalone.role import ROLES
 from live_desk import COMMAND, AnyDesk, eventually
 from servers import PostgresServer, RabbitServer, free_port
@@ -171,7 +171,7 @@ def _make_replicas(desk: SplitDesk, count: int) -> None:
 
 def _forget_queues(rabbit: RabbitServer) -> None:
     """Remove the desk's queues, so that the next desk on this broker hears nothing of this one."""
-    for queue in (f"firstline.{service}{end}" for service in BINDINGS for end in ("", ".dead")):
+    for queue in all_queues():
         with suppress(AMQPException):
             rabbit.delete(queue)
 

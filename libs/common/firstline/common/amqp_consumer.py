@@ -1,30 +1,37 @@
-"""Takes one service's events off its queue, in batches, and hands them to the service.
+"""Takes one service's events off its queues, in batches, and hands them to the service.
 
 An event is acknowledged after the service has recorded it. So it may come twice, and is never lost on the way.
+
+Each replica stands in line at every queue; the broker gives a queue's events to the first in line, and to the next when
+that one is gone. Who is the first at more queues than its share steps back to the end of some lines.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from math import ceil
+from typing import Any, Protocol
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from pydantic import ValidationError
 
 from firstline.common.amqp_line import Drop, reason_of, within
-from firstline.common.amqp_topology import queue_of
+from firstline.common.amqp_topology import PARTITIONS, queue_of, roll_of
 from firstline.common.bus import Receive
 from firstline.common.envelope import Envelope
 from firstline.common.errors import Unavailable
 from firstline.common.ports import Ports
 
 BATCH = 200
-PREFETCH = 400
-"""How many events the broker sends ahead: the next batch is there when one is done."""
+PREFETCH = 100
+"""How many events of a queue the broker sends ahead: the next batch is there when one is done."""
 
 SETTLE_SECONDS = 5.0
+SHARE_SECONDS = 2.0
+"""How often a replica looks whether it takes more than its share."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between attempts to hand over what the service could not take."""
 
@@ -55,7 +62,7 @@ class Arrival:
 
 
 class Consumer:
-    """Hands the events of one queue to one service; works on one connection after the other."""
+    """Hands the events of a service's queues to it; works on one connection after the other."""
 
     def __init__(self, service: str, receive: Receive, ports: Ports) -> None:
         self.redelivered = 0
@@ -63,7 +70,7 @@ class Consumer:
         self._receive = receive
         self._ports = ports
         self._turn = asyncio.Lock()
-        self._work: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._waits = False
         self._failures = 0
         self._complained: set[str] = set()
@@ -73,30 +80,51 @@ class Consumer:
         channel = connection.channel(publisher_confirms=False)
         await channel.initialize()
         await channel.set_qos(prefetch_count=PREFETCH)
-        waiting = _Waiting()
         driver = await channel.get_underlay_channel()
-        driver.on_consumer_cancel_callbacks.add(lambda _: drop(f"queue {queue_of(self._service)} is gone"))
+        driver.on_consumer_cancel_callbacks.add(lambda _: drop(f"a queue of {self._service} is gone"))
         channel.close_callbacks.add(lambda _, error: drop(reason_of(error) if error else "a channel was closed"))
-        self._work = self._ports.spawn(self._run(channel, waiting, drop), name=f"{self._service}: events in")
-        await driver.basic_consume(queue_of(self._service), waiting.add)
+        waiting = _Waiting()
+        lines = [_InLine(queue_of(self._service, partition), channel, waiting) for partition in range(PARTITIONS)]
+        self._spawn(self._run(channel, waiting), "events in", drop)
+        for line in lines:
+            await line.stand()
+        await driver.basic_consume(roll_of(self._service), waiting.add)
+        self._spawn(self._share(channel, lines), "shares", drop)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str, drop: Drop) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:
+                drop(reason_of(error))
+
+        self._tasks.append(self._ports.spawn(run(), name=f"{self._service}: {name}"))
 
     async def end(self) -> None:
-        """Let the batch at hand finish; what was not handed over yet goes back to the queue with the connection."""
-        if self._work is None:
-            return
+        """Let the batch at hand finish; what was not handed over yet goes back to its queue with the connection."""
         async with self._turn:
-            self._work.cancel()
-        await asyncio.gather(self._work, return_exceptions=True)
-        self._work = None
+            for task in self._tasks:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
 
-    async def _run(self, channel: AbstractChannel, waiting: "_Waiting", drop: Drop) -> None:
-        try:
-            while True:
-                batch = await self._readable(channel, await waiting.batch())
-                if batch:
-                    await self._settle(channel, batch)
-        except Exception as error:
-            drop(reason_of(error))
+    async def _share(self, channel: AbstractChannel, lines: "Sequence[_InLine]") -> None:
+        """Leave queues to other replicas where this one takes more than its share, for as long as the channel lasts."""
+        while True:
+            await self._ports.clock.sleep(SHARE_SECONDS)
+            work = channel.declare_queue(roll_of(self._service), passive=True)
+            counted = await within(SETTLE_SECONDS, work, self._ports, f"{self._service}: counting replicas")
+            share = ceil(PARTITIONS / max(1, counted.declaration_result.consumer_count or 1))
+            for line in [line for line in lines if line.brought][share:]:
+                await within(SETTLE_SECONDS, line.step_back(), self._ports, f"{self._service}: stepping back")
+            for line in lines:
+                line.brought = False
+
+    async def _run(self, channel: AbstractChannel, waiting: "_Waiting") -> None:
+        while True:
+            batch = await self._readable(channel, await waiting.batch())
+            if batch:
+                await self._settle(channel, batch)
 
     async def _readable(self, channel: AbstractChannel, batch: Sequence[Delivered]) -> list[Arrival]:
         """Return the events of a batch; what is none goes to the dead letters at once."""
@@ -186,6 +214,35 @@ class Consumer:
         driver = await channel.get_underlay_channel()
         work = driver.basic_reject(tag, requeue=requeue)
         await within(SETTLE_SECONDS, work, self._ports, f"{self._service}: rejecting")
+
+
+class _InLine:
+    """A place in the line at one queue."""
+
+    def __init__(self, queue: str, channel: AbstractChannel, waiting: "_Waiting") -> None:
+        self.brought = False
+        """Whether events came from the queue of late."""
+
+        self._queue = queue
+        self._channel = channel
+        self._waiting = waiting
+        self._tag: str | None = None
+
+    async def stand(self) -> None:
+        """Stand in line, behind all who are there."""
+        driver = await self._channel.get_underlay_channel()
+        self._tag = (await driver.basic_consume(self._queue, self._add)).consumer_tag
+
+    async def step_back(self) -> None:
+        """Go to the end of the line; what the broker has sent already stays with us."""
+        if self._tag is not None:
+            driver = await self._channel.get_underlay_channel()
+            await driver.basic_cancel(self._tag)
+            await self.stand()
+
+    async def _add(self, delivered: Delivered) -> None:
+        self.brought = True
+        await self._waiting.add(delivered)
 
 
 class _Waiting:

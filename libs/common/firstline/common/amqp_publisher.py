@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import structlog
 from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractConnection, AbstractExchange
+from aio_pika.abc import AbstractConnection, AbstractExchange, HeadersType
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from firstline.common.amqp_line import Drop, reason_of, within
-from firstline.common.amqp_topology import EXCHANGE, declare
+from firstline.common.amqp_topology import EXCHANGE, PARTITION, declare, partition_of
 from firstline.common.bus import BINDINGS, BusDown
 from firstline.common.envelope import prefix_of
 from firstline.common.ports import Ports
@@ -128,12 +128,13 @@ def _outgoing(text: bytes) -> Outgoing | None:
     try:
         event = json.loads(text)
         event_type, traceparent = str(event["type"]), event.get("traceparent")
+        headers: HeadersType = {PARTITION: str(partition_of(event["stream"]))}
         message = Message(
             text,
             content_type="application/cloudevents+json",
             delivery_mode=DeliveryMode.PERSISTENT,
             message_id=str(event["id"]),
-            headers={"traceparent": str(traceparent)} if traceparent else None,
+            headers=headers | ({"traceparent": str(traceparent)} if traceparent else {}),
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         _log.error("not an event; it is not published", reason=reason_of(error))
