@@ -286,16 +286,35 @@ async def test_no_events_are_no_work(desk: Desk) -> None:
     [
         ([1, 2, 3], ["intake@3@log-1"]),
         ([2, 3], []),
-        ([1, 3], []),
-        ([1, 3, 3], []),
-        ([1, 1, 2], []),
-        ([2, 1], []),
+        ([1, 3], ["intake@1@log-1"]),
+        ([1, 3, 3], ["intake@1@log-1"]),
+        ([1, 1, 2], ["intake@2@log-1"]),
+        ([2, 1], ["intake@2@log-1"]),
     ],
 )
 async def test_the_place_moves_only_without_a_gap(desk: Desk, positions: list[int], place: list[str]) -> None:
-    """A pushed batch moves the pull's place only if it follows it position by position; nothing is skipped."""
+    """A pushed batch moves the pull's place over what follows it position by position; nothing is skipped."""
     await desk.receive(*(event(f"s{n}", 1, position=position) for n, position in enumerate(positions)))
     assert await desk.read(PLACES) == place
+
+
+async def test_the_place_moves_over_what_came_earlier(desk: Desk) -> None:
+    """Once a gap is filled, the place moves over all that was recorded beyond it, in whatever batches it came."""
+    await desk.receive(event("a", 1, position=4), event("b", 1, position=2))
+    await desk.receive(event("c", 1, position=3), event("d", 1, position=6))
+    assert await desk.read(PLACES) == []
+    await desk.receive(event("e", 1, position=1))
+    assert await desk.read(PLACES) == ["intake@4@log-1"]
+
+
+async def test_what_was_not_recorded_is_no_part_of_the_place(desk: Desk) -> None:
+    """The place doesn't move over an event whose batch was not stored."""
+    desk.refuses["a-1"] = Unavailable("no store")
+    with pytest.raises(Unavailable):
+        await desk.receive(event("a", 1, position=2))
+    desk.refuses.clear()
+    await desk.receive(event("b", 1, position=1))
+    assert await desk.read(PLACES) == ["intake@1@log-1"]
 
 
 async def test_the_place_belongs_to_one_log_of_one_source(desk: Desk) -> None:

@@ -4,6 +4,7 @@ An event ahead of its predecessor waits in the store; one whose handler fails is
 own stream waits behind it.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,13 @@ from firstline.common.store.port import Sql, Store, Unit
 from firstline.common.telemetry import continued
 
 Handler = Callable[[Unit, Envelope], Awaitable[None]]
+
+
+REMEMBERED = 5000
+"""Of how many events beyond the pull's place it is remembered that they are recorded."""
+
+Recorded = dict[tuple[str, str], frozenset[int]]
+"""Positions by source and log."""
 
 
 class NotYet(Exception):
@@ -100,6 +108,8 @@ class Inbox:
         self._store = store
         self._handlers = handlers
         self._clock = clock
+        self._turn = asyncio.Lock()
+        self._recorded: Recorded = {}
         self.fates: Counter[str] = Counter()
         """How many events were applied, had been before (`repeated`), had to wait (`waiting`), or were parked."""
 
@@ -111,7 +121,7 @@ class Inbox:
 
         """
 
-        async def all_at_once(unit: Unit) -> Counter[str]:
+        async def all_at_once(unit: Unit) -> tuple[Counter[str], Recorded]:
             heads, fates = Heads(), Counter[str]()
             await heads.read(unit, events)
             for event in events:
@@ -119,24 +129,40 @@ class Inbox:
                 while following is not None:
                     following = await self._take(unit, heads, following, fates)
             await heads.save(unit)
-            await self._read_on(unit, events)
-            return fates
+            return fates, await self._read_on(unit, events)
 
-        try:
-            self.fates += await self._store.write(all_at_once)
-        except Unavailable:
-            raise
-        except Exception:
-            for event in events:
-                await self._receive_alone(event)
+        # When much has piled up, pull and bus bring the same events: one after the other they don't get into each
+        # other's way, and the second has little to do.
+        async with self._turn:
+            try:
+                fates, recorded = await self._store.write(all_at_once)
+                self.fates += fates
+                self._recorded.update(recorded)
+            except Unavailable:
+                raise
+            except Exception:
+                for event in events:
+                    await self._receive_alone(event)
 
-    async def _read_on(self, unit: Unit, events: Sequence[Envelope]) -> None:
-        """Move the pull's place where these events follow it without a gap, so that it needn't read them again."""
-        for source in dict.fromkeys(event.source for event in events):
-            found = [(event.log, event.position) for event in events if event.source == source]
-            place = await unit.one(PLACE, source=source) or Place(found[0][0], 0)
-            if found == [(place.log, place.position + 1 + i) for i in range(len(found))]:
-                await unit.run(MOVE_PLACE, source=source, log=place.log, position=found[-1][1])
+    async def _read_on(self, unit: Unit, events: Sequence[Envelope]) -> Recorded:
+        """Move the pull's places over what is recorded without a gap, so that it needn't read it again.
+
+        Return what is recorded beyond: partitions don't come in the order of the log.
+        """
+        beyond: Recorded = {}
+        first = {event.source: event for event in reversed(events)}
+        for source, event in first.items():
+            place = await unit.one(PLACE, source=source) or Place(event.log, 0)
+            log, last = place.log, place.position
+            recorded = {event.position for event in events if (event.source, event.log) == (source, log)}
+            recorded |= self._recorded.get((source, log), frozenset())
+            while last + 1 in recorded:
+                last += 1
+            if last > place.position:
+                await unit.run(MOVE_PLACE, source=source, log=log, position=last)
+            left = frozenset(position for position in recorded if position > last)
+            beyond[source, log] = left if len(left) <= REMEMBERED else frozenset()
+        return beyond
 
     async def _receive_alone(self, event: Envelope, *, kept: bool = False) -> None:
         """Take an event, then those that waited for it, each in its own transaction: one that fails stops no other."""

@@ -24,12 +24,13 @@ APPEND: Sql[None] = Sql(
     type(None),
 )
 STREAM_VERSION = Sql("SELECT COALESCE(MAX(version), 0) FROM log_event WHERE stream = :stream", int)
-APPEND_NEXT = Sql(
+ADD_NEXT: Sql[None] = Sql(
     "INSERT INTO log_event (id, stream, version, type, time, subject, data, salt, data_hash, traceparent) VALUES"
     " (:id, :stream, (SELECT COALESCE(MAX(version), 0) + 1 FROM log_event WHERE stream = :stream), :type, :time,"
-    " :subject, :data, :salt, :data_hash, :traceparent) RETURNING version",
-    int,
+    " :subject, :data, :salt, :data_hash, :traceparent)",
+    type(None),
 )
+APPEND_NEXT = Sql(f"{ADD_NEXT.text} RETURNING version", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,12 @@ class Log:
             version = await unit.one(APPEND_NEXT, **row) or 0
         unit.announce(CHANNEL)
         return version
+
+    def tell(self, unit: Unit, stream: str, *events: EventData, subject: str | None = None) -> None:
+        """Append events at the end of the caller's transaction, together with all others that it tells."""
+        for row in self.rows(stream, 0, *events, subject=subject):
+            unit.later(ADD_NEXT, **row)
+            unit.announce(CHANNEL)
 
     def rows(
         self, stream: str, version: int, *events: EventData, subject: str | None = None

@@ -190,7 +190,7 @@ async def _publish(
     after = _stands(stored, clock, as_of)
     kind = _became(stored, after)
     if kind is not None:
-        await _say(sla, unit, ticket, after, kind, clock.elapsed_minutes, after.due_at or stored.due_at)
+        _say(sla, unit, ticket, after, kind, clock.elapsed_minutes, after.due_at or stored.due_at)
     if after != known:
         await _save(unit, after)
 
@@ -222,7 +222,7 @@ def _became(before: StoredClock, after: StoredClock) -> type[ClockEvent] | None:
     return None
 
 
-async def _say(
+def _say(
     sla: Sla,
     unit: Unit,
     ticket: Ticket,
@@ -241,7 +241,7 @@ async def _say(
         elapsed_minutes=elapsed,
         policy_version=ticket.policy_version,
     )
-    await sla.runtime.log.append(unit, f"clock/{stored.id}", event, subject=ticket.id)
+    sla.runtime.log.tell(unit, f"clock/{stored.id}", event, subject=ticket.id)
 
 
 def _timed(clock: StoredClock) -> StoredClock:
@@ -266,7 +266,7 @@ async def _fire(
         clock = _timed(replace(clock, breached=True) if late else replace(clock, warned=True))
         # A milestone is by definition where the clock has counted its share of the target.
         elapsed = targets[cast("Target", clock.target)] * (1 if late else terms.warning)
-        await _say(sla, unit, ticket, clock, ClockBreached if late else ClockWarned, elapsed, clock.due_at)
+        _say(sla, unit, ticket, clock, ClockBreached if late else ClockWarned, elapsed, clock.due_at)
         await _save(unit, clock)
     return clock
 

@@ -44,6 +44,12 @@ class Unit(Protocol):
     async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
         """Execute a statement once for each row of parameters."""
 
+    def later(self, sql: Sql[None], **given: Value) -> None:
+        """Execute a statement when the unit has done all else, in one exchange with the others of its kind.
+
+        Nothing that the unit does itself sees its effect.
+        """
+
     def announce(self, channel: str) -> None:
         """Wake the listeners of the channel once this transaction is committed."""
 

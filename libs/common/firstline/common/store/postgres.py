@@ -12,6 +12,7 @@ import asyncpg
 from firstline.common.errors import OutcomeUnknown, Unavailable
 from firstline.common.ports import Ports
 from firstline.common.store.grouping import Groups
+from firstline.common.store.later import Later
 from firstline.common.store.notices import Notices
 from firstline.common.store.port import Insertion, Sql, Value, Work
 from firstline.common.store.values import Reader, reader_for, to_postgres
@@ -87,7 +88,13 @@ class Statements:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._later = Later()
         self.channels: list[str] = []
+
+    async def finish(self) -> None:
+        """Execute what was put off."""
+        for sql, rows in self._later.taken():
+            await self.many(sql, rows)
 
     async def one(self, sql: Sql[R], **given: Value) -> R | None:
         """Return the first row, or None."""
@@ -113,6 +120,10 @@ class Statements:
         if rows:
             prepared = prepare(sql)
             await self._connection.executemany(prepared.text, [prepared.arguments(row) for row in rows])
+
+    def later(self, sql: Sql[None], **given: Value) -> None:
+        """Put off a statement."""
+        self._later.add(sql, given)
 
     def announce(self, channel: str) -> None:
         """Wake the channel's listeners after the commit."""
@@ -199,6 +210,7 @@ class PostgresStore:
         async with self._connection() as connection, connection.transaction():
             unit = Statements(connection)
             result = await work(unit)
+            await unit.finish()
         return result, unit.channels
 
     async def read(self, work: Work[T]) -> T:
@@ -231,16 +243,16 @@ class PostgresStore:
             asyncpg.IntegrityConstraintViolationError: one of them can't go in, so none did.
 
         """
-        rows: dict[Sql[None], list[Mapping[str, Value]]] = {}
+        rows = Later()
         for insertion in insertions:
             for sql, given in insertion.rows:
-                rows.setdefault(sql, []).append(given)
+                rows.add(sql, given)
         await self._again(lambda: self._insert_rows(rows), IN_THE_WAY)
 
-    async def _insert_rows(self, rows: Mapping[Sql[None], Sequence[Mapping[str, Value]]]) -> None:
+    async def _insert_rows(self, rows: Later) -> None:
         async with self._connection() as connection, connection.transaction():
             unit = Statements(connection)
-            for sql, given in rows.items():
+            for sql, given in rows.taken():
                 await unit.many(sql, given)
 
     async def _insert_one(self, insertion: Insertion) -> bool:

@@ -20,6 +20,7 @@ import structlog
 
 from firstline.common.errors import Unavailable
 from firstline.common.ports import Ports
+from firstline.common.store.later import Later
 from firstline.common.store.port import Insertion, Sql, Unit, Value, Work
 from firstline.common.store.values import Reader, reader_for, to_sqlite
 
@@ -76,7 +77,13 @@ class Statements:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._later = Later()
         self.channels: list[str] = []
+
+    async def finish(self) -> None:
+        """Execute what was put off."""
+        for sql, rows in self._later.taken():
+            await self.many(sql, rows)
 
     async def one(self, sql: Sql[R], **given: Value) -> R | None:
         """Return the first row, or None."""
@@ -96,6 +103,10 @@ class Statements:
     async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
         """Execute a statement once for each row of parameters."""
         self._connection.executemany(_prepare(sql)[0], [_adapt(row) for row in rows])
+
+    def later(self, sql: Sql[None], **given: Value) -> None:
+        """Put off a statement."""
+        self._later.add(sql, given)
 
     def announce(self, channel: str) -> None:
         """Wake the channel's listeners after the commit."""
@@ -117,9 +128,15 @@ class _Job:
     channels: list[str] = field(default_factory=list)
 
 
-def _drive(work: Work[T], unit: Unit) -> T:
+async def _whole(work: Work[T], unit: Statements) -> T:
+    result = await work(unit)
+    await unit.finish()
+    return result
+
+
+def _drive(work: Work[T], unit: Statements) -> T:
     """Run a unit to its end without giving way to the event loop."""
-    coroutine = cast("Coroutine[Any, Any, T]", work(unit))
+    coroutine = cast("Coroutine[Any, Any, T]", _whole(work, unit))
     try:
         coroutine.send(None)
     except StopIteration as stop:

@@ -169,7 +169,7 @@ async def _fail(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, notice:
         ticket_id=ticket.id,
         reason=error.detail,
     )
-    await desk.log.append(unit, f"delivery/{delivery_id}", failed)
+    desk.log.tell(unit, f"delivery/{delivery_id}", failed)
 
 
 async def _put_down(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, notice: Notice, **values: Stored) -> None:

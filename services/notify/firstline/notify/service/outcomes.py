@@ -90,7 +90,7 @@ async def _settle(desk: Desk, unit: Unit, delivery: Delivery, step: Step, attemp
     if step.state in ("failed", "exhausted"):
         event = DeliveryFailed if step.state == "failed" else DeliveryExhausted
         data = {"delivery_id": delivery.id, "channel": delivery.channel, "ticket_id": delivery.ticket_id}
-        await desk.log.append(unit, f"delivery/{delivery.id}", event(actor=SYSTEM, reason=step.reason, **data))
+        desk.log.tell(unit, f"delivery/{delivery.id}", event(actor=SYSTEM, reason=step.reason, **data))
 
 
 async def _judge_endpoint(desk: Desk, unit: Unit, endpoint_id: str, step: Step, first_at: datetime) -> None:
@@ -114,7 +114,7 @@ async def disable(desk: Desk, unit: Unit, endpoint: Endpoint, reason: str) -> No
     event = EndpointDisabled(
         actor=SYSTEM, organization_id=endpoint.organization_id, endpoint_id=endpoint.id, reason=reason
     )
-    await desk.log.append(unit, f"endpoint/{endpoint.id}", event)
+    desk.log.tell(unit, f"endpoint/{endpoint.id}", event)
 
 
 async def try_again(desk: Desk, unit: Unit, delivery_id: str) -> Delivery:

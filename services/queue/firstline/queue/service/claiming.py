@@ -73,7 +73,7 @@ async def _claimed(unit: Unit, log: Log, hand: Hand, taken: Entry, way: Way) -> 
         taken = replace(taken, owner=hand.who.id)
         await unit.run(SAVE_CLAIM, **claim_row(taken))
         events.append(event_of(QueueOwnerChanged, taken, hand.actor, None, owner=hand.who.id))
-    await log.append(unit, stream_of(taken.ticket_id), *events)
+    log.tell(unit, stream_of(taken.ticket_id), *events)
     unit.announce(LEASES)
     return taken
 

@@ -27,7 +27,7 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
     await _keep_addresses(unit, ticket_id, event, await unit.all(ADDRESSES, ticket_id=ticket_id) if before else [])
     told = _told(before, after, event)
     if told is not None:
-        await log.append(unit, stream_of(ticket_id), told)
+        log.tell(unit, stream_of(ticket_id), told)
 
 
 def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent | None:

@@ -70,7 +70,7 @@ async def renew(unit: Unit, log: Log, hand: Hand, reference: str, proof: Proof) 
     entry = await _hold(unit, hand, reference, proof, leader=False)
     renewed = replace(entry, lease_expires_at=hand.until)
     await unit.run(SAVE_CLAIM, **claim_row(renewed))
-    await log.append(unit, stream_of(entry.ticket_id), event_of(QueueRenewed, renewed, hand.actor, None))
+    log.tell(unit, stream_of(entry.ticket_id), event_of(QueueRenewed, renewed, hand.actor, None))
     unit.announce(LEASES)
     return renewed
 
@@ -94,7 +94,7 @@ async def give_back(
     """End a claim; its event names who held it until now."""
     event = event_of(model, entry, actor, reason)
     await unit.run(SAVE_CLAIM, **claim_row(freed(entry)))
-    await log.append(unit, stream_of(entry.ticket_id), event)
+    log.tell(unit, stream_of(entry.ticket_id), event)
 
 
 async def transfer(
@@ -116,7 +116,7 @@ async def transfer(
     events: list[QueueEvent] = [event_of(QueueTransferred, moved, hand.actor, note)]
     if entry.owner != agent:
         events.append(event_of(QueueOwnerChanged, moved, hand.actor, None, owner=agent))
-    await log.append(unit, stream_of(entry.ticket_id), *events)
+    log.tell(unit, stream_of(entry.ticket_id), *events)
     unit.announce(LEASES)
     return moved
 
