@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from campaign import SETTLE_SECONDS
 from live_desk import AnyDesk, eventually, live_desk
 from span_sink import Span, SpanSink, span_sink
 from split_desk import SplitDesk, split_desk
@@ -48,14 +49,16 @@ def test_a_request_is_one_trace_to_its_acknowledgement(desk: AnyDesk, sink: Span
         headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
         answer = http.post("/v1/tickets", json={"subject": "White page", "body": "Nothing."}, headers=headers)
     assert answer.status_code == 201
-    eventually(lambda: {span.name for span in sink.of(TRACE)} >= STEPS)
+    eventually(lambda: {span.name for span in sink.of(TRACE)} >= STEPS, SETTLE_SECONDS)
     spans = {span.name: span for span in sink.of(TRACE)}
     assert spans["POST intake"].parent == CALLER
     for consumer in ("queue", "sla", "notify"):
         assert spans[f"{consumer} ticket.submitted"].parent == spans["POST intake"].id
     assert spans["send mail"].parent == spans["notify ticket.submitted"].id
     assert services(spans.values()) == expected(desk)
-    eventually(lambda: {"request answered", "mail tried"} <= {str(line["event"]) for line in lines(desk)})
+    eventually(
+        lambda: {"request answered", "mail tried"} <= {str(line["event"]) for line in lines(desk)}, SETTLE_SECONDS
+    )
 
 
 def services(spans: Iterable[Span]) -> set[tuple[str, str]]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from campaign import SETTLE_SECONDS
 from live_desk import AnyDesk, eventually, mail
+from split_checks import quiet
+from split_desk import SplitDesk
 
 QUIET_SECONDS = 0.7
 """A desk that told nothing new for this long has done all that followed from a command."""
@@ -72,13 +75,16 @@ class Player:
         return answer
 
     def settle(self) -> None:
-        """Wait until nothing new is told."""
+        """Wait until nothing new is told, and every service has read what the others told."""
         seen, since = -1, time.monotonic()
         while time.monotonic() - since < QUIET_SECONDS:
             count = len(self.feed()) + len(self.mails())
             if count != seen:
                 seen, since = count, time.monotonic()
             time.sleep(0.1)
+        if isinstance(self.desk, SplitDesk):
+            desk = self.desk
+            eventually(lambda: quiet(desk), SETTLE_SECONDS)
 
     def feed(self) -> list[dict[str, Any]]:
         """Return every event of the feed."""

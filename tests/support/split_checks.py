@@ -96,7 +96,11 @@ def unread(desk: SplitDesk) -> list[str]:
         found += [f"{consumer}: {count} events {state}" for state, count in kept]
         for source in sources:
             missing = _heads(desk, source, consumer) ^ _applied(desk, source, consumer)
-            found += [f"{consumer}: {len(missing)} heads of {source} differ, such as {min(missing)}"] if missing else []
+            found += (
+                [f"{consumer}: {len(missing)} heads of {source} differ, such as {min(missing, key=str)}"]
+                if missing
+                else []
+            )
     return found
 
 
