@@ -43,6 +43,34 @@ async def add(store: Store, name: str, number: int = 0) -> None:
     await store.write(lambda unit: unit.run(ADD, name=name, number=number))
 
 
+async def test_what_is_put_off_comes_last(store: Store) -> None:
+    """A statement that is put off is part of its unit, and has its effect after all else that the unit does."""
+
+    async def work(unit: Unit) -> list[str]:
+        unit.later(ADD, name="b", number=1)
+        unit.later(SET, name="b", number=2)
+        unit.later(ADD, name="c", number=3)
+        await unit.run(ADD, name="a", number=0)
+        return await unit.all(NAMES)
+
+    assert await store.write(work) == ["a"]
+    assert await names(store) == ["a", "b", "c"]
+    assert await store.read(lambda unit: unit.one(KEPT, name="b")) == 2
+
+
+async def test_a_unit_that_fails_at_what_it_put_off_leaves_nothing(store: Store) -> None:
+    """When a statement that was put off can't be executed, nothing of its unit is stored."""
+    await add(store, "taken")
+
+    async def work(unit: Unit) -> None:
+        unit.later(ADD, name="taken", number=1)
+        await unit.run(ADD, name="new", number=1)
+
+    with pytest.raises(Exception, match="(?i)unique"):
+        await store.write(work)
+    assert await names(store) == ["taken"]
+
+
 async def test_values_come_back_as_they_went_in(store: Store) -> None:
     """Numbers, truth, instants with microseconds, objects in their order, lists and bytes survive the store."""
     at = datetime(2026, 11, 23, 13, 0, 0, 123456, tzinfo=timezone(timedelta(hours=1)))

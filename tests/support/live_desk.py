@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 60
+START_SECONDS = 180
 PATIENCE_SECONDS = 20
 DESK_ADDRESS = "support@firstline.example"
 

@@ -17,7 +17,7 @@ from firstline.standalone.role import ROLES
 from live_desk import COMMAND, AnyDesk, eventually
 from servers import PostgresServer, RabbitServer, free_port
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 30
 
 
