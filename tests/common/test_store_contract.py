@@ -66,7 +66,7 @@ async def test_a_unit_that_fails_at_what_it_put_off_leaves_nothing(store: Store)
         unit.later(ADD, name="taken", number=1)
         await unit.run(ADD, name="new", number=1)
 
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await store.write(work)
     assert await names(store) == ["taken"]
 

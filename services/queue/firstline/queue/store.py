@@ -142,6 +142,9 @@ ENTRY = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE ticket_id = :ticket_id", 
 ENTRY_BY_NUMBER = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE number = :number", Entry)
 ENTRY_TO_CHANGE = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE ticket_id = :ticket_id FOR UPDATE", Entry)
 ENTRY_BY_NUMBER_TO_CHANGE = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE number = :number FOR UPDATE", Entry)
+ENTRIES_AFTER = Sql(
+    f"SELECT {_COLUMNS} FROM queue_entry WHERE ticket_id > :after ORDER BY ticket_id LIMIT :limit", Entry
+)
 SAVE_ENTRY: Sql[None] = Sql(
     f"INSERT INTO queue_entry ({_COLUMNS}, turn, free_turn)"
     f" VALUES ({', '.join(f':{name}' for name in _NAMES)}, :turn, :free_turn)"
@@ -233,11 +236,9 @@ NEXT_EXPIRY = Sql(
 HELD_BY = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE agent = :agent ORDER BY ticket_id FOR UPDATE", Entry)
 
 STREAK = Sql("SELECT count FROM queue_streak WHERE wish = :wish FOR UPDATE", int)
-SAVE_STREAK: Sql[None] = Sql(
-    "INSERT INTO queue_streak (wish, count) VALUES (:wish, :count)"
-    " ON CONFLICT (wish) DO UPDATE SET count = excluded.count",
-    type(None),
-)
+# Not an upsert: of two first claims at once the second fails, looks again, and waits for the row like any later one.
+ADD_STREAK: Sql[None] = Sql("INSERT INTO queue_streak (wish, count) VALUES (:wish, 0)", type(None))
+SAVE_STREAK: Sql[None] = Sql("UPDATE queue_streak SET count = :count WHERE wish = :wish", type(None))
 
 # Versions are few, and one may be published before it takes effect.
 RULES = Sql(

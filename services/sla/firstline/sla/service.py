@@ -78,11 +78,12 @@ class Sla:
             document = await unit.one(POLICY, version=wanted)
             if document is None:
                 raise NoPolicy(f"The policy version {wanted} has not arrived here yet. Try again in a moment.")
-            self._terms[wanted] = _read_terms(Policy.from_document(document))
+            self._terms[wanted] = terms_of(Policy.from_document(document))
         return self._terms[wanted]
 
 
-def _read_terms(policy: Policy) -> Terms:
+def terms_of(policy: Policy) -> Terms:
+    """Return what a policy says of time."""
     targets: dict[str, Mapping[Target, float]] = {}
     for urgency, minutes in policy.targets.minutes.items():
         given = minutes.model_dump(exclude_none=True)
@@ -107,7 +108,7 @@ def _history(facts: list[Fact]) -> list[HistoryEvent]:
 async def clocks_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Clock, ...]:
     """Return a ticket's clocks at an instant, folded from its history."""
     terms = await sla.terms(unit, ticket.policy_version)
-    return _fold(terms, await unit.all(FACTS, ticket_id=ticket.id), as_of)
+    return fold_facts(terms, await unit.all(FACTS, ticket_id=ticket.id), as_of)
 
 
 async def explained_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Explanation, ...]:
@@ -117,7 +118,8 @@ async def explained_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) ->
     return rules.explain(_history(facts), _initial_targets(terms, facts), terms.calendar, _seen_from(as_of, facts))
 
 
-def _fold(terms: Terms, facts: list[Fact], as_of: datetime) -> tuple[rules.Clock, ...]:
+def fold_facts(terms: Terms, facts: list[Fact], as_of: datetime) -> tuple[rules.Clock, ...]:
+    """Return the clocks of a ticket at an instant, told from its facts."""
     seen_from = _seen_from(as_of, facts)
     return rules.fold(_history(facts), _initial_targets(terms, facts), terms.calendar, seen_from, terms.warning)
 
@@ -163,9 +165,9 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
     for clock in await unit.all(CLOCKS, ticket_id=ticket.id):
         stored[clock.target] = await _fire(sla, unit, ticket, clock, _present_targets(terms, facts), fact.at)
     await unit.run(INSERT_FACT, ticket_id=ticket.id, **{name: getattr(fact, name) for name in Fact.__slots__})
-    clocks = _fold(terms, [*facts, fact], now)
+    clocks = fold_facts(terms, [*facts, fact], now)
     if fact.type == "targets_changed":
-        clocks = (*_dropped(_fold(terms, facts, fact.at), clocks), *clocks)
+        clocks = (*_dropped(fold_facts(terms, facts, fact.at), clocks), *clocks)
     for after in clocks:
         await _publish(sla, unit, ticket, after, stored.get(after.target), now)
     unit.announce(DUE_CHANNEL)

@@ -143,6 +143,11 @@ INSERT_TICKET: Sql[None] = Sql(
 SET_URGENCY: Sql[None] = Sql("UPDATE ticket SET urgency = :urgency WHERE id = :id", type(None))
 TICKET = Sql("SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id = :id", Ticket)
 TICKETS = Sql("SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id = ANY(:ids)", Ticket)
+TICKETS_AFTER = Sql(
+    "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id > :after ORDER BY id"
+    " LIMIT :limit",
+    Ticket,
+)
 TICKETS_BY_NUMBER = Sql(
     "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE number = ANY(:numbers)", Ticket
 )

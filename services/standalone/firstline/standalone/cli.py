@@ -1,10 +1,11 @@
-"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `demo`."""
+"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `demo`, `check`."""
 
 import asyncio
 import os
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -21,9 +22,13 @@ from firstline.common.application import VERSION
 from firstline.common.errors import FirstlineError, Unavailable
 from firstline.common.permissions import Principal, Role
 from firstline.common.policy.loader import PolicyNotValid
-from firstline.common.ports import SystemClock, SystemRandom
+from firstline.common.ports import SystemClock, SystemRandom, system_ports
 from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_postgres
+from firstline.standalone.check.books import Books, Finding
+from firstline.standalone.check.desk import opened_books
+from firstline.standalone.check.run import PROMISES
+from firstline.standalone.check.run import check as run_check
 from firstline.standalone.demo import play
 from firstline.standalone.folder import held_folder, unusable
 from firstline.standalone.keys import desk_keys
@@ -242,6 +247,32 @@ def demo(
                 _run(play(folder, print))
         except FirstlineError as error:
             _refuse(f"The demo can't start. {error}", error)
+
+
+@app.command()
+def check(
+    data: Data = None,
+    settle: Annotated[int, typer.Option(help="Seconds within which all that follows from an event has happened.")] = 30,
+) -> None:
+    """Look whether a desk, at work or stopped, keeps its promises, and say where it doesn't."""
+    settings = _settings(data=data)
+    ports = system_ports()
+
+    async def look() -> tuple[Books, list[Finding]]:
+        async with opened_books(settings, ports, timedelta(seconds=settle)) as books:
+            return await run_check(books, lambda: ports.clock.sleep(settle))
+
+    try:
+        books, findings = asyncio.run(look())
+    except FirstlineError as error:
+        _refuse(f"The desk can't be checked. {error}", error, 2)
+    wrong = Counter(finding.promise for finding in findings)
+    for promise, words in PROMISES.items():
+        print(f"{promise:<4} {words:<72} {books.looked[promise]:>8} looked at {wrong[promise]:>6} wrong")
+    for finding in findings:
+        print(f"\n{finding.promise} {finding.service}: {finding.place}\n    {finding.what}")
+    if findings:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from firstline.queue.entry import Entry, Held, NothingToAnswer, Way, inversion, 
 from firstline.queue.service.desk import DESK, Hand, event_of, find, rules_at, stream_of
 from firstline.queue.service.keeping import Proof, give_back, renew
 from firstline.queue.store import (
+    ADD_STREAK,
     FIRSTS,
     LEASES,
     SAVE_CLAIM,
@@ -46,7 +47,7 @@ async def take_next(unit: Unit, log: Log, hand: Hand, wish: Wish) -> Entry | Non
     """Claim the first entry that fits the wish; None when there is none."""
     rules = await rules_at(unit, hand.now)
     # Without a bound nothing is counted: the count is one row that all claims of a wish would wait for.
-    streak = (await unit.one(STREAK, wish=wish.name) or 0) if rules.max_in_a_row else 0
+    streak = await _streak(unit, wish) if rules.max_in_a_row else 0
     bounded = 0 < rules.max_in_a_row <= streak
     taken = await _take_first(unit, hand, wish, in_turn=True) if bounded else None
     way: Way = "bounded" if taken else "filtered" if wish.given else "next"
@@ -56,6 +57,14 @@ async def take_next(unit: Unit, log: Log, hand: Hand, wish: Wish) -> Entry | Non
     if rules.max_in_a_row:
         await unit.run(SAVE_STREAK, wish=wish.name, count=streak + 1 if taken.out_of_turn else 0)
     return await _claimed(unit, log, hand, taken, way)
+
+
+async def _streak(unit: Unit, wish: Wish) -> int:
+    """Return how many entries out of turn were claimed in a row; the row is locked, so that claims count one by one."""
+    count = await unit.one(STREAK, wish=wish.name)
+    if count is None:
+        await unit.run(ADD_STREAK, wish=wish.name)
+    return count or 0
 
 
 async def _take_first(unit: Unit, hand: Hand, wish: Wish, *, in_turn: bool) -> Entry | None:

@@ -1,0 +1,54 @@
+"""The books of a desk as its settings describe it: SQLite files in its folder, or databases of separate services."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from firstline.common.errors import NotFound
+from firstline.common.files import LocalFiles
+from firstline.common.ports import Ports
+from firstline.common.settings import Settings
+from firstline.common.store.port import Store
+from firstline.common.store.sqlite import SqliteStore
+from firstline.standalone.check.books import Books
+from firstline.standalone.role import postgres_store
+from firstline.standalone.time import kept_time
+from firstline.standalone.wiring import SERVICES
+
+
+class NoDesk(NotFound):
+    """There is nothing to check."""
+
+    title = "There is no desk"
+
+
+@asynccontextmanager
+async def opened_books(settings: Settings, ports: Ports, settle: timedelta) -> AsyncIterator[Callable[[], Books]]:
+    """Open the stores of a desk that runs or has stopped; what comes is called for each look.
+
+    Raises:
+        NoDesk: there is none in the folder.
+        Unavailable: a store can't be reached.
+
+    """
+    async with AsyncExitStack() as stack:
+        stores: dict[str, Store] = {}
+        for service in SERVICES:
+            stores[service] = store = _store(service, settings, ports)
+            await store.open()
+            stack.push_async_callback(store.close)
+        files = LocalFiles(settings.data / "files", ports.offload, ports.ids)
+
+        def books() -> Books:
+            return Books(stores, files, kept_time(settings.data / "clock.json") or ports.clock.now(), settle)
+
+        yield books
+
+
+def _store(service: str, settings: Settings, ports: Ports) -> Store:
+    if settings.database_url.get_secret_value():
+        return postgres_store(service, settings, ports)
+    path = settings.data / "stores" / f"{service}.db"
+    if not path.exists():
+        raise NoDesk(f"There is no desk in {settings.data}: {path} is missing. Name its folder with --data.")
+    return SqliteStore(path, ports)

@@ -1,0 +1,125 @@
+"""Whether the logs are whole (P9), published (P8) and applied by everybody who takes them (P7, P10)."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from firstline.common.bus import BINDINGS, SOURCES
+from firstline.common.envelope import bound_by
+from firstline.common.log import LogRow, chained_hash, salted_hash
+from firstline.common.relay import HEAD
+from firstline.common.store.port import Sql
+from firstline.standalone.check.books import Books, Finding, SaltedRow
+
+Heads = dict[str, LogRow]
+"""The last row of each stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A row that has no position yet."""
+
+    stream: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Up to where a consumer has applied a stream."""
+
+    stream: str
+    version: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An event that a consumer has put aside."""
+
+    source: str
+    stream: str
+    version: int
+    state: str
+    reason: str
+    received_at: datetime
+
+
+UNSENT = Sql(
+    "SELECT stream, version FROM log_event WHERE position IS NULL AND time < :before ORDER BY stream, version", Unsent
+)
+APPLIED = Sql(
+    "SELECT stream, version, hash FROM inbox_stream WHERE source = :source AND stream > :after ORDER BY stream"
+    " LIMIT :limit",
+    Applied,
+)
+ASIDE = Sql(
+    "SELECT source, stream, version, state, reason, received_at FROM inbox_event ORDER BY source, stream, version",
+    Aside,
+)
+
+
+class Chain:
+    """Follows a log row by row: positions without a gap, versions without a gap, and the chain of hashes."""
+
+    def __init__(self, service: str) -> None:
+        self.heads: Heads = {}
+        self.hash: str | None = None
+        self._service = service
+        self._position = 0
+        self.rows = 0
+
+    def read(self, row: SaltedRow) -> Iterator[Finding]:
+        """Take the next row."""
+        self.rows += 1
+        before = self.heads.get(row.stream)
+        expected = before.version + 1 if before else 1
+        if row.position != self._position + 1:
+            yield self._wrong(row, f"the position before it is {self._position}")
+        if row.version != expected:
+            yield self._wrong(row, f"version {expected} was to follow")
+        if self.hash is not None and row.hash != chained_hash(self.hash, row, row.position or 0):
+            yield self._wrong(row, "its hash is not that of its place, after its predecessor")
+        if row.data is not None and row.data_hash != salted_hash(row.salt or "", row.data):
+            yield self._wrong(row, "its data was changed")
+        self._position, self.hash = row.position or 0, row.hash
+        self.heads[row.stream] = row
+
+    def _wrong(self, row: LogRow, what: str) -> Finding:
+        return Finding("P9", self._service, f"position {row.position}, {row.stream} version {row.version}", what)
+
+
+async def unpublished(books: Books, service: str, chain: Chain) -> AsyncIterator[Finding]:
+    """Yield the rows that nobody has numbered in time, and a head that is not the last row."""
+    store = books.stores[service]
+    books.looked["P8"] += chain.rows
+    for row in await store.read(lambda unit: unit.all(UNSENT, before=books.settled_before)):
+        yield Finding("P8", service, f"{row.stream} version {row.version}", "it has no position and reaches nobody")
+    head = await store.read(lambda unit: unit.one(HEAD))
+    if chain.hash is not None and head is not None and head.hash != chain.hash:
+        yield Finding("P9", service, "the log's head", f"it says position {head.position}, and the last row differs")
+
+
+async def unapplied(books: Books, consumer: str, heads: dict[str, Heads]) -> AsyncIterator[Finding]:
+    """Yield the streams of which a consumer has not applied what its producers' logs hold, or something else."""
+    takes = bound_by(BINDINGS[consumer])
+    for source in SOURCES[consumer]:
+        missing = {stream: row for stream, row in heads[source].items() if takes(row.type)}
+        async for page in books.rows(consumer, APPLIED, lambda applied: applied.stream, source=source):
+            for applied in page:
+                books.looked["P7"] += 1
+                row = missing.pop(applied.stream, None)
+                if row is None or (row.version, row.hash) != (applied.version, applied.hash):
+                    what = f"applied up to version {applied.version}, and the log holds {row.version if row else 0}"
+                    yield Finding("P7", consumer, f"{source}: {applied.stream}", what)
+        for stream in missing:
+            yield Finding("P7", consumer, f"{source}: {stream}", "nothing of it was applied")
+
+
+async def put_aside(books: Books, consumer: str) -> AsyncIterator[Finding]:
+    """Yield the events that are parked, or have waited for longer than it takes to settle."""
+    store = books.stores[consumer]
+    for event in await store.read(lambda unit: unit.all(ASIDE)):
+        books.looked["P10"] += 1
+        if event.state == "parked" or event.received_at < books.settled_before:
+            place = f"{event.source}: {event.stream} version {event.version}"
+            yield Finding("P10", consumer, place, f"{event.state}: {event.reason}")

@@ -1,0 +1,66 @@
+"""A look at the whole desk, and a second one where the first found something that may only have been under way."""
+
+from collections.abc import Awaitable, Callable
+
+from firstline.common.bus import SOURCES
+from firstline.standalone.check import folds, logs, tickets
+from firstline.standalone.check.books import Books, Finding
+
+PROMISES = {
+    "P2": "every mail is kept as it came and has one of five outcomes",
+    "P4": "no request is half written",
+    "P7": "every event was applied, once, by everybody who takes it",
+    "P8": "every event is published",
+    "P9": "the logs have no gap and no repeat, and their chains of hashes hold",
+    "P10": "no event is parked or waits in vain",
+    "P12": "every request was acknowledged once, or not for a recorded reason",
+    "P15": "each claim has a higher fence than those before it",
+    "P18": "the queue holds what waits for an answer, each in its place",
+    "P19": "the clocks are what their history gives",
+    "P20": "each milestone was told once, and none too early",
+}
+"""What is checked, in words."""
+
+
+async def look(books: Books) -> set[Finding]:
+    """Return everything that is wrong now; on a desk at work some of it may be under way."""
+    found: set[Finding] = set()
+    heads: dict[str, logs.Heads] = {}
+    told, entries = tickets.Told(), folds.Entries(await folds.orders(books))
+    fences, milestones = folds.Fences(), folds.Milestones()
+    readers = {"intake": entries.read, "queue": fences.read, "sla": milestones.read}
+    for service in books.stores:
+        chain = logs.Chain(service)
+        async for row in books.log(service):
+            if service == "intake":
+                told.read(row)
+            found |= set(chain.read(row))
+            if service in readers:
+                found |= set(readers[service](row))
+        heads[service] = chain.heads
+        books.looked["P9"] += chain.rows
+        found |= {finding async for finding in logs.unpublished(books, service, chain)}
+    books.looked |= {"P15": fences.count, "P20": milestones.count}
+    for consumer in SOURCES:
+        found |= {finding async for finding in logs.unapplied(books, consumer, heads)}
+        found |= {finding async for finding in logs.put_aside(books, consumer)}
+    for findings in (
+        tickets.half_written(books, told),
+        tickets.not_acknowledged(books),
+        tickets.lost_mails(books),
+        folds.queue_differs(books, entries),
+        folds.clocks_differ(books),
+    ):
+        found |= {finding async for finding in findings}
+    return found
+
+
+async def check(books: Callable[[], Books], pause: Callable[[], Awaitable[None]]) -> tuple[Books, list[Finding]]:
+    """Return what stays wrong when one looks again after a pause, and what was looked at."""
+    first = books()
+    found = await look(first)
+    if not found:
+        return first, []
+    await pause()
+    second = books()
+    return second, sorted(found & await look(second))

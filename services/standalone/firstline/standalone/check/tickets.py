@@ -1,0 +1,149 @@
+"""Whether each request is whole (P4) and acknowledged once (P12), and each mail kept and judged (P2)."""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from firstline.common.errors import NotFound, Unavailable
+from firstline.common.files import Files
+from firstline.common.log import LogRow
+from firstline.common.store.port import Sql
+from firstline.standalone.check.books import Books, Finding
+
+ACKNOWLEDGEMENTS = ("acknowledgement", "acknowledgement_unknown_sender")
+OUTCOMES = frozenset({"new_ticket", "appended", "quarantined", "refused", "duplicate"})
+WITH_TICKET = frozenset({"new_ticket", "appended"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A request as intake's table has it."""
+
+    id: str
+    version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows belong to a request."""
+
+    ticket_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMail:
+    """A raw mail and what became of it."""
+
+    id: str
+    sha256: str
+    file_key: str
+    received_at: datetime
+    outcome: str | None
+    ticket_id: str | None
+
+
+TICKETS = Sql("SELECT id, version, created_at FROM ticket WHERE id > :after ORDER BY id LIMIT :limit", Row)
+MESSAGES = Sql(
+    "SELECT ticket_id, COUNT(*) FROM message WHERE ticket_id = ANY(:ids) GROUP BY ticket_id ORDER BY ticket_id", Count
+)
+TOLD = Sql(
+    "SELECT ticket_id, COUNT(*) FROM delivery WHERE ticket_id = ANY(:ids) AND kind = ANY(:kinds)"
+    " GROUP BY ticket_id ORDER BY ticket_id",
+    Count,
+)
+MAILS = Sql(
+    "SELECT id, sha256, file_key, received_at, outcome, ticket_id FROM mail WHERE id > :after ORDER BY id LIMIT :limit",
+    KeptMail,
+)
+KNOWN = Sql("SELECT id FROM ticket WHERE id = ANY(:ids) ORDER BY id", str)
+
+
+class Told:
+    """What intake's log tells of each request: its last version, and how many messages it speaks of."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, int] = {}
+        self.messages: Counter[str] = Counter()
+
+    def read(self, row: LogRow) -> None:
+        """Take the next row."""
+        kind, _, ticket_id = row.stream.partition("/")
+        if kind == "ticket":
+            self.versions[ticket_id] = row.version
+            self.messages[ticket_id] += row.data is not None and '"message_id":"' in row.data
+
+
+async def half_written(books: Books, told: Told) -> AsyncIterator[Finding]:
+    """Yield the requests whose row, messages and events don't belong together, and those of which one is missing."""
+    left = dict(told.versions)
+    async for page in books.rows("intake", TICKETS, lambda row: row.id):
+        counts = await _counts(books, "intake", MESSAGES, page)
+        for row in page:
+            books.looked["P4"] += 1
+            version = left.pop(row.id, 0)
+            if row.version != version and row.created_at < books.settled_before:
+                yield Finding(
+                    "P4", "intake", f"ticket {row.id}", f"version {row.version}, and its log ends at {version}"
+                )
+            if counts.get(row.id, 0) != told.messages[row.id] and row.version == version:
+                what = f"{counts.get(row.id, 0)} messages, and its log tells of {told.messages[row.id]}"
+                yield Finding("P4", "intake", f"ticket {row.id}", what)
+    for ticket_id in left:
+        yield Finding("P4", "intake", f"ticket {ticket_id}", "its log tells of it, and it is not there")
+
+
+async def not_acknowledged(books: Books) -> AsyncIterator[Finding]:
+    """Yield the requests without exactly one acknowledgement, sent or left out for a reason."""
+    async for page in books.rows("intake", TICKETS, lambda row: row.id):
+        old = [row for row in page if row.created_at < books.settled_before]
+        counts = await _counts(books, "notify", TOLD, old, kinds=ACKNOWLEDGEMENTS)
+        for row in old:
+            books.looked["P12"] += 1
+            if counts.get(row.id, 0) != 1:
+                yield Finding("P12", "notify", f"ticket {row.id}", f"acknowledged {counts.get(row.id, 0)} times")
+
+
+async def _counts(
+    books: Books, service: str, sql: Sql[Count], rows: list[Row], **given: tuple[str, ...]
+) -> Mapping[str, int]:
+    ids = [row.id for row in rows]
+    found = await books.stores[service].read(lambda unit: unit.all(sql, ids=ids, **given))
+    return {count.ticket_id: count.count for count in found}
+
+
+async def lost_mails(books: Books) -> AsyncIterator[Finding]:
+    """Yield the mails whose bytes are gone or others, which were not judged in time, or whose request is missing."""
+    async for page in books.rows("intake", MAILS, lambda mail: mail.id):
+        ids = [mail.ticket_id for mail in page if mail.ticket_id]
+        known = set(await books.stores["intake"].read(lambda unit, ids=ids: unit.all(KNOWN, ids=ids)))  # type: ignore[misc]
+        for mail in page:
+            books.looked["P2"] += 1
+            what = _judged(mail, known, books.settled_before) or await _kept(books.files, mail)
+            if what:
+                yield Finding("P2", "intake", f"mail {mail.id}", what)
+
+
+def _judged(mail: KeptMail, known: set[str], settled_before: datetime) -> str | None:
+    if mail.outcome is None:
+        return "it was not judged in time" if mail.received_at < settled_before else None
+    if mail.outcome not in OUTCOMES:
+        return f"its outcome {mail.outcome} is none of the five"
+    if mail.outcome in WITH_TICKET and mail.ticket_id not in known:
+        return f"its outcome is {mail.outcome}, and there is no such request"
+    return None
+
+
+async def _kept(files: Files, mail: KeptMail) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        async for chunk in await files.open(mail.file_key):
+            digest.update(chunk)
+    except NotFound:
+        return "its bytes are gone"
+    except Unavailable as error:
+        return f"its bytes can't be read: {error}"
+    return None if digest.hexdigest() == mail.sha256 else "its bytes are not those that came"

@@ -1,0 +1,154 @@
+"""`firstline check` finds nothing on a sound desk, and a violation of each class where one was planted."""
+
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from firstline.common.ports import system_ports
+from firstline.common.settings import Settings
+from firstline.standalone.check.books import Books, Finding
+from firstline.standalone.check.desk import NoDesk, opened_books
+from firstline.standalone.check.run import PROMISES, check
+from firstline.standalone.cli import app
+from firstline.standalone.demo import play
+from near_desk import api, near_desk
+from typer.testing import CliRunner
+
+TOLD_TWICE = (
+    "INSERT INTO log_event (id, stream, version, type, time, subject, data, salt, data_hash, position, hash)"
+    " SELECT 'x', stream, version + 1, type, time, subject, data, salt, data_hash,"
+    " (SELECT MAX(position) + 1 FROM log_event), hash FROM log_event WHERE type = 'clock.breached' LIMIT 1"
+)
+
+Damage = tuple[str, str, str]
+"""The promise that is broken, in which store, by which statements."""
+
+DAMAGES: list[Damage] = [
+    ("P2", "intake", "UPDATE mail SET outcome = 'lost' WHERE id = (SELECT MIN(id) FROM mail)"),
+    ("P2", "intake", "UPDATE mail SET outcome = NULL WHERE id = (SELECT MIN(id) FROM mail)"),
+    ("P2", "intake", "UPDATE mail SET ticket_id = 'none' WHERE outcome = 'appended'"),
+    ("P2", "intake", "UPDATE mail SET sha256 = 'other' WHERE id = (SELECT MIN(id) FROM mail)"),
+    ("P2", "intake", "UPDATE mail SET file_key = '00000000-0000-4000-8000-000000000000'"),
+    ("P4", "intake", "DELETE FROM message WHERE id = (SELECT MIN(id) FROM message)"),
+    ("P4", "intake", "DELETE FROM ticket WHERE id = (SELECT MIN(id) FROM ticket)"),
+    ("P4", "intake", "UPDATE ticket SET version = version + 1 WHERE id = (SELECT MIN(id) FROM ticket)"),
+    ("P7", "queue", "UPDATE inbox_stream SET version = version - 1 WHERE stream LIKE 'ticket/%'"),
+    ("P7", "notify", "UPDATE inbox_stream SET hash = 'other' WHERE source = 'sla'"),
+    ("P7", "sla", "DELETE FROM inbox_stream WHERE source = 'queue'"),
+    ("P8", "intake", "UPDATE log_event SET position = NULL WHERE position = (SELECT MAX(position) FROM log_event)"),
+    ("P9", "intake", "DELETE FROM log_event WHERE position = 7"),
+    ("P9", "intake", "UPDATE log_event SET hash = 'other' WHERE position = 7"),
+    ("P9", "queue", "UPDATE log_event SET data = REPLACE(data, '\"fence\":1', '\"fence\":2') WHERE position > 7"),
+    ("P9", "queue", "DELETE FROM log_event WHERE position = (SELECT MAX(position) FROM log_event)"),
+    ("P9", "sla", "UPDATE log_event SET version = version + 100 WHERE position = 7"),
+    (
+        "P10",
+        "queue",
+        "INSERT INTO inbox_event VALUES ('intake', 'ticket/x', 2, 'log', 'parked', 'no', '{}', '2026-01-01 00:00:00')",
+    ),
+    ("P12", "notify", "DELETE FROM delivery WHERE id = (SELECT MIN(id) FROM delivery WHERE kind = 'acknowledgement')"),
+    ("P12", "notify", "UPDATE delivery SET kind = 'acknowledgement' WHERE kind = 'reply'"),
+    ("P15", "queue", "UPDATE log_event SET data = REPLACE(data, '\"fence\":2', '\"fence\":1')"),
+    ("P18", "queue", "DELETE FROM queue_entry WHERE ticket_id = (SELECT MIN(ticket_id) FROM queue_entry)"),
+    ("P18", "queue", "UPDATE queue_entry SET position = 1 WHERE position IS NOT NULL"),
+    ("P18", "queue", "UPDATE queue_entry SET status = 'open', since = '2026-01-01 00:00:00', position = 1"),
+    ("P19", "sla", "UPDATE clock SET state = 'running' WHERE state = 'met'"),
+    ("P19", "sla", "DELETE FROM clock WHERE id = (SELECT MIN(id) FROM clock)"),
+    ("P20", "sla", "UPDATE clock SET breached = 0"),
+    ("P20", "sla", TOLD_TWICE),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a desk that has seen a day, and a request that nobody answered since."""
+    data = tmp_path_factory.mktemp("played") / "data"
+    await play(data, lambda _: None)
+    async with near_desk(data) as desk, api(desk, "client", "clara") as http:
+        assert (await http.post("/v1/tickets", json={"subject": "Left", "body": "Nobody comes."})).status_code == 201
+        now = datetime.fromisoformat((await http.get("/v1/dev/clock")).json()["now"])
+        moved = await http.put("/v1/dev/clock", json={"now": (now + timedelta(days=7)).isoformat()})
+        assert moved.status_code == 200
+    return data
+
+
+@pytest.fixture
+def data(played: Path, tmp_path: Path) -> Path:
+    """Return a copy of that folder."""
+    return Path(shutil.copytree(played, tmp_path / "data"))
+
+
+def damage(data: Path, store: str, statement: str) -> None:
+    """Change a store behind the desk's back."""
+    with closing(sqlite3.connect(data / "stores" / f"{store}.db")) as connection, connection:
+        assert connection.execute(statement).rowcount > 0, "nothing was damaged"
+
+
+async def checked(data: Path, pause: Callable[[], Awaitable[None]]) -> tuple[Books, list[Finding]]:
+    """Check a desk long after it has settled."""
+    async with opened_books(Settings(data=data), system_ports(), timedelta(seconds=30)) as books:
+        return await check(books, pause)
+
+
+async def nothing() -> None:
+    """Do nothing."""
+
+
+@pytest.mark.slow
+async def test_a_sound_desk_breaks_no_promise(data: Path) -> None:
+    """Nothing is found, and for each promise something was looked at, but for events put aside: there are none."""
+    books, found = await checked(data, nothing)
+    assert found == []
+    assert {promise for promise in PROMISES if not books.looked[promise]} == {"P10"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("promise", "store", "statement"), DAMAGES)
+async def test_what_is_broken_is_found(data: Path, promise: str, store: str, statement: str) -> None:
+    """Whatever of a promise is broken is found, in the store where it is, with words for it."""
+    damage(data, store, statement)
+    _, found = await checked(data, nothing)
+    there = [finding for finding in found if finding.promise == promise]
+    assert there, found
+    assert all(finding.place and finding.what for finding in found)
+
+
+def test_every_promise_has_a_damage() -> None:
+    """No promise is listed whose violation nobody has planted."""
+    assert {promise for promise, _, _ in DAMAGES} == set(PROMISES)
+
+
+@pytest.mark.slow
+async def test_what_was_under_way_is_not_told(data: Path) -> None:
+    """Something that is right again at the second look was under way, and is no finding."""
+    damage(data, "queue", "UPDATE queue_entry SET status = 'weird' WHERE status = 'new'")
+
+    async def mend() -> None:
+        damage(data, "queue", "UPDATE queue_entry SET status = 'new' WHERE status = 'weird'")
+
+    assert (await checked(data, mend))[1] == []
+
+
+@pytest.mark.slow
+def test_the_command_says_what_is_wrong(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's exit code is 0 on a sound desk; else 1, and it names promise, place and fault."""
+    run: Any = CliRunner().invoke
+    sound = run(app, ["check", "--data", str(data), "--settle", "0"])
+    assert (sound.exit_code, "P9" in sound.output) == (0, True), sound.output
+    damage(data, "queue", "DELETE FROM queue_entry WHERE ticket_id = (SELECT MIN(ticket_id) FROM queue_entry)")
+    wrong = run(app, ["check", "--data", str(data), "--settle", "0"])
+    assert wrong.exit_code == 1
+    assert "queue has never heard of it" in wrong.output
+
+
+async def test_a_folder_without_a_desk_is_none(tmp_path: Path) -> None:
+    """Where there is no desk, that is said, and none is made."""
+    with pytest.raises(NoDesk):
+        await checked(tmp_path, nothing)
+    assert list(tmp_path.iterdir()) == []
