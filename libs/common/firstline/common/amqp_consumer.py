@@ -8,10 +8,10 @@ that one is gone. Who is the first at more queues than its share steps back to t
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -85,16 +85,16 @@ class Consumer:
         channel.close_callbacks.add(lambda _, error: drop(reason_of(error) if error else "a channel was closed"))
         waiting = _Waiting()
         lines = [_InLine(queue_of(self._service, partition), channel, waiting) for partition in range(PARTITIONS)]
-        self._spawn(self._run(channel, waiting), "events in", drop)
+        self._spawn(lambda: self._run(channel, waiting), "events in", drop)
         for line in lines:
             await line.stand()
         await driver.basic_consume(roll_of(self._service), waiting.add)
-        self._spawn(self._share(channel, lines), "shares", drop)
+        self._spawn(lambda: self._share(channel, lines), "shares", drop)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str, drop: Drop) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[None]], name: str, drop: Drop) -> None:
         async def run() -> None:
             try:
-                await work
+                await work()
             except Exception as error:
                 drop(reason_of(error))
 
