@@ -29,6 +29,10 @@ up: run-tools ## Install what is needed and run the whole desk here (PORT, SMTP_
 demo: run-tools ## Play a working day of 24 requests on a desk of its own
 	@exec $(BIN)/firstline demo $(ARGS)
 
+.PHONY: prove
+prove: dev-tools ## Load a desk, kill it again and again, and count what is left (a minute or two)
+	@$(BIN)/python tools/prove.py
+
 .PHONY: test
 test: dev-tools ## Run every test (ARGS="tests/queue -x" for some)
 	@$(BIN)/python -m pytest $(ARGS)
