@@ -298,15 +298,6 @@ async def test_the_place_moves_only_without_a_gap(desk: Desk, positions: list[in
     assert await desk.read(PLACES) == place
 
 
-async def test_the_place_moves_over_what_came_earlier(desk: Desk) -> None:
-    """Once a gap is filled, the place moves over all that was recorded beyond it, in whatever batches it came."""
-    await desk.receive(event("a", 1, position=4), event("b", 1, position=2))
-    await desk.receive(event("c", 1, position=3), event("d", 1, position=6))
-    assert await desk.read(PLACES) == []
-    await desk.receive(event("e", 1, position=1))
-    assert await desk.read(PLACES) == ["intake@4@log-1"]
-
-
 async def test_what_was_not_recorded_is_no_part_of_the_place(desk: Desk) -> None:
     """The place doesn't move over an event whose batch was not stored."""
     desk.refuses["a-1"] = Unavailable("no store")

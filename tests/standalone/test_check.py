@@ -61,6 +61,11 @@ DAMAGES: list[Damage] = [
     ("P19", "sla", "UPDATE clock SET state = 'running' WHERE state = 'met'"),
     ("P19", "sla", "DELETE FROM clock WHERE id = (SELECT MIN(id) FROM clock)"),
     ("P20", "sla", "UPDATE clock SET breached = 0"),
+    ("P9", "intake", "UPDATE log_event SET data = '{' WHERE position = 5"),
+    ("P9", "intake", "UPDATE log_event SET time = '2020-01-01 00:00:00.000000' WHERE position = 1"),
+    ("P12", "notify", "UPDATE delivery SET state = 'pending', next_at = '2020-01-01 00:00:00.000000'"),
+    ("P18", "queue", "UPDATE queue_entry SET free_turn = NULL WHERE free_turn IS NOT NULL"),
+    ("P19", "sla", "UPDATE ticket SET id = 'other' WHERE id = (SELECT MIN(id) FROM ticket)"),
     ("P20", "sla", TOLD_TWICE),
 ]
 
@@ -92,7 +97,7 @@ def damage(data: Path, store: str, statement: str) -> None:
 
 async def checked(data: Path, pause: Callable[[], Awaitable[None]]) -> tuple[Books, list[Finding]]:
     """Check a desk long after it has settled."""
-    async with opened_books(Settings(data=data), system_ports(), timedelta(seconds=30)) as books:
+    async with opened_books(Settings(data=data, clock="manual"), system_ports(), timedelta(seconds=30)) as books:
         return await check(books, pause)
 
 
@@ -138,6 +143,7 @@ async def test_what_was_under_way_is_not_told(data: Path) -> None:
 @pytest.mark.slow
 def test_the_command_says_what_is_wrong(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's exit code is 0 on a sound desk; else 1, and it names promise, place and fault."""
+    monkeypatch.setenv("FIRSTLINE_CLOCK", "manual")
     run: Any = CliRunner().invoke
     sound = run(app, ["check", "--data", str(data), "--settle", "0"])
     assert (sound.exit_code, "P9" in sound.output) == (0, True), sound.output

@@ -51,7 +51,7 @@ class Heads:
         streams: dict[str, dict[str, Envelope]] = {}
         for event in events:
             streams.setdefault(event.source, {}).setdefault(event.stream, event)
-        for source, firsts in streams.items():
+        for source, firsts in sorted(streams.items()):
             await self._lock(unit, source, firsts)
             kept = await unit.all(STREAMS_KEPT, source=source, streams=sorted(firsts))
             self._kept |= {(source, stream) for stream in kept}

@@ -21,13 +21,6 @@ from firstline.common.telemetry import continued
 Handler = Callable[[Unit, Envelope], Awaitable[None]]
 
 
-REMEMBERED = 5000
-"""Of how many events beyond the pull's place it is remembered that they are recorded."""
-
-Recorded = dict[tuple[str, str], frozenset[int]]
-"""Positions by source and log."""
-
-
 class NotYet(Exception):
     """Raised by a handler that lacks something which another stream will bring; the event waits and is tried again."""
 
@@ -109,7 +102,6 @@ class Inbox:
         self._handlers = handlers
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._recorded: Recorded = {}
         self.fates: Counter[str] = Counter()
         """How many events were applied, had been before (`repeated`), had to wait (`waiting`), or were parked."""
 
@@ -121,7 +113,7 @@ class Inbox:
 
         """
 
-        async def all_at_once(unit: Unit) -> tuple[Counter[str], Recorded]:
+        async def all_at_once(unit: Unit) -> Counter[str]:
             heads, fates = Heads(), Counter[str]()
             await heads.read(unit, events)
             for event in events:
@@ -129,40 +121,34 @@ class Inbox:
                 while following is not None:
                     following = await self._take(unit, heads, following, fates)
             await heads.save(unit)
-            return fates, await self._read_on(unit, events)
+            await self._read_on(unit, events)
+            return fates
 
         # When much has piled up, pull and bus bring the same events: one after the other they don't get into each
         # other's way, and the second has little to do.
         async with self._turn:
             try:
-                fates, recorded = await self._store.write(all_at_once)
-                self.fates += fates
-                self._recorded.update(recorded)
+                self.fates += await self._store.write(all_at_once)
             except Unavailable:
                 raise
             except Exception:
                 for event in events:
                     await self._receive_alone(event)
 
-    async def _read_on(self, unit: Unit, events: Sequence[Envelope]) -> Recorded:
-        """Move the pull's places over what is recorded without a gap, so that it needn't read it again.
+    async def _read_on(self, unit: Unit, events: Sequence[Envelope]) -> None:
+        """Move the pull's places over what these events record without a gap, so that it needn't read it again.
 
-        Return what is recorded beyond: partitions don't come in the order of the log.
+        What earlier batches recorded beyond a gap doesn't count: a store may have come back without it.
         """
-        beyond: Recorded = {}
-        first = {event.source: event for event in reversed(events)}
-        for source, event in first.items():
-            place = await unit.one(PLACE, source=source) or Place(event.log, 0)
-            log, last = place.log, place.position
-            recorded = {event.position for event in events if (event.source, event.log) == (source, log)}
-            recorded |= self._recorded.get((source, log), frozenset())
+        logs = {event.source: event.log for event in reversed(events)}
+        for source in sorted(logs):  # in one order, for two replicas lock the places of the same sources
+            place = await unit.one(PLACE, source=source) or Place(logs[source], 0)
+            recorded = {event.position for event in events if (event.source, event.log) == (source, place.log)}
+            last = place.position
             while last + 1 in recorded:
                 last += 1
             if last > place.position:
-                await unit.run(MOVE_PLACE, source=source, log=log, position=last)
-            left = frozenset(position for position in recorded if position > last)
-            beyond[source, log] = left if len(left) <= REMEMBERED else frozenset()
-        return beyond
+                await unit.run(MOVE_PLACE, source=source, log=place.log, position=last)
 
     async def _receive_alone(self, event: Envelope, *, kept: bool = False) -> None:
         """Take an event, then those that waited for it, each in its own transaction: one that fails stops no other."""

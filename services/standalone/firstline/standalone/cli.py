@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections import Counter
@@ -264,7 +265,7 @@ def check(
 
     try:
         books, findings = asyncio.run(look())
-    except FirstlineError as error:
+    except (FirstlineError, sqlite3.Error, PostgresError) as error:
         _refuse(f"The desk can't be checked. {error}", error, 2)
     wrong = Counter(finding.promise for finding in findings)
     for promise, words in PROMISES.items():

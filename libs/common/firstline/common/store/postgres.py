@@ -227,7 +227,10 @@ class PostgresStore:
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await work(Statements(connection))
+            unit = Statements(connection)
+            result = await work(unit)
+            await unit.finish()
+        return result
 
     async def insert(self, insertion: Insertion) -> bool:
         """Insert rows, in one commit with other callers'; False when a unique key is taken."""

@@ -34,15 +34,15 @@ class Finding:
     Attributes:
         promise: its name in `run.PROMISES`, such as P9.
         service: in whose store.
-        place: which row, stream or file.
-        what: what is wrong with it.
+        place: which row, stream or file, and in which state it is stuck.
+        what: what is wrong with it; in numbers that may move on while the fault stays.
 
     """
 
     promise: str
     service: str
     place: str
-    what: str
+    what: str = field(compare=False)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from firstline.common.errors import NotFound
 from firstline.common.files import LocalFiles
@@ -31,18 +31,23 @@ async def opened_books(settings: Settings, ports: Ports, settle: timedelta) -> A
         Unavailable: a store can't be reached.
 
     """
+    folder = settings.data / "files"
+    if not folder.is_dir():
+        raise NoDesk(f"There is no desk in {settings.data}: {folder} is missing. Name its folder with --data.")
+    files = LocalFiles(folder, ports.offload, ports.ids)
     async with AsyncExitStack() as stack:
         stores: dict[str, Store] = {}
         for service in SERVICES:
             stores[service] = store = _store(service, settings, ports)
             await store.open()
             stack.push_async_callback(store.close)
-        files = LocalFiles(settings.data / "files", ports.offload, ports.ids)
+        yield lambda: Books(stores, files, _now(settings, ports), settle)
 
-        def books() -> Books:
-            return Books(stores, files, kept_time(settings.data / "clock.json") or ports.clock.now(), settle)
 
-        yield books
+def _now(settings: Settings, ports: Ports) -> datetime:
+    """Return the desk's time: the machine's, unless it is moved by hand."""
+    moved = kept_time(settings.data / "clock.json") if settings.clock == "manual" else None
+    return moved or ports.clock.now()
 
 
 def _store(service: str, settings: Settings, ports: Ports) -> Store:

@@ -1,12 +1,21 @@
 """Whether what queue (P15, P18) and sla (P19, P20) keep is what the history gives when it is told anew."""
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from firstline.common.events import CATALOGUE, ClockBreached, ClockEvent, ClockWarned, QueueClaimed, TicketEvent
+from firstline.common.events import (
+    CATALOGUE,
+    ClockBreached,
+    ClockEvent,
+    ClockScheduled,
+    ClockWarned,
+    QueueClaimed,
+    QueueEvent,
+    TicketEvent,
+)
 from firstline.common.log import LogRow
 from firstline.common.policy.model import Policy
 from firstline.common.store.port import Sql
@@ -15,6 +24,7 @@ from firstline.queue.store import ENTRIES_AFTER
 from firstline.sla.service import Terms, fold_facts, terms_of
 from firstline.sla.store import CLOCKS_OF, FACTS, POLICY, TICKETS_AFTER, StoredClock, Ticket
 from firstline.standalone.check.books import Books, Finding
+from firstline.standalone.check.logs import LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,11 @@ class Ruled:
     max_in_a_row: int
 
 
+NOT_SERVED = Sql(
+    "SELECT ticket_id FROM queue_entry WHERE turn IS NOT NULL AND (agent IS NULL AND free_turn IS NULL"
+    " OR agent IS NOT NULL AND lease_expires_at < :before) ORDER BY ticket_id LIMIT :limit",
+    str,
+)
 ORDERS = Sql("SELECT effective_from, levels, max_in_a_row FROM queue_policy ORDER BY effective_from, version", Ruled)
 
 
@@ -74,10 +89,13 @@ async def queue_differs(books: Books, entries: Entries) -> AsyncIterator[Finding
             if told is None and entries.found.get(kept.ticket_id, kept) is None:
                 continue  # erased in part: nobody can tell any more
             if told is None or _place(told) != _place(kept):
-                what = f"{_place(kept)}, and the log tells {_place(told) if told else 'nothing of it'}"
-                yield Finding("P18", "queue", f"ticket {kept.ticket_id}", what)
+                what = f"the log tells {_place(told) if told else 'nothing of it'}"
+                yield Finding("P18", "queue", f"ticket {kept.ticket_id}: {_place(kept)}", what)
     for ticket_id in left:
         yield Finding("P18", "queue", f"ticket {ticket_id}", "queue has never heard of it")
+    stuck = books.stores["queue"].read(lambda unit: unit.all(NOT_SERVED, before=books.settled_before, limit=LIMIT))
+    for ticket_id in await stuck:
+        yield Finding("P18", "queue", f"ticket {ticket_id}", "it waits, and nobody can claim it")
 
 
 def _place(entry: Entry) -> str:
@@ -94,50 +112,58 @@ class Fences:
 
     def read(self, row: LogRow) -> Iterator[Finding]:
         """Take the next row."""
-        if row.type != QueueClaimed.TYPE or row.data is None:
+        if row.data is None:
             return
-        self.count += 1
-        fence = QueueClaimed.model_validate_json(row.data).fence
+        fence = cast("QueueEvent", CATALOGUE[row.type].model_validate_json(row.data)).fence
         highest = self._highest.get(row.stream, 0)
-        if fence <= highest:
+        claimed = row.type == QueueClaimed.TYPE
+        self.count += claimed
+        if claimed and fence <= highest:
             yield Finding("P15", "queue", f"{row.stream} version {row.version}", f"fence {fence} after {highest}")
         self._highest[row.stream] = max(fence, highest)
 
 
 class Milestones:
-    """Follows sla's log: no warning and no breach twice of one deadline, and no breach before it."""
+    """Follows sla's log: no warning and no breach twice of one deadline once scheduled, no breach early."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._told: set[tuple[str, str, datetime | None]] = set()
+        self._told: dict[str, set[tuple[str, datetime | None]]] = {}
 
     def read(self, row: LogRow) -> Iterator[Finding]:
         """Take the next row."""
+        if row.type == ClockScheduled.TYPE:
+            self._told.pop(row.stream, None)
         if row.type not in (ClockWarned.TYPE, ClockBreached.TYPE) or row.data is None:
             return
         self.count += 1
         due_at = cast("ClockEvent", CATALOGUE[row.type].model_validate_json(row.data)).due_at
         place = f"{row.stream} version {row.version}"
-        if (row.type, row.stream, due_at) in self._told:
+        told = self._told.setdefault(row.stream, set())
+        if (row.type, due_at) in told:
             yield Finding("P20", "sla", place, f"{row.type} for a second time")
         if row.type == ClockBreached.TYPE and due_at is not None and row.time < due_at:
             yield Finding("P20", "sla", place, f"told at {row.time}, before the deadline {due_at}")
-        self._told.add((row.type, row.stream, due_at))
+        told.add((row.type, due_at))
 
 
-async def clocks_differ(books: Books) -> AsyncIterator[Finding]:
-    """Yield the clocks that are not what their history gives, and deadlines that have passed in silence."""
+async def clocks_differ(books: Books, tickets: Iterable[str]) -> AsyncIterator[Finding]:
+    """Yield the clocks that are not what sla's history gives, and requests and deadlines that it missed."""
+    left = set(tickets)
     terms: dict[str, Terms | None] = {}
     async for page in books.rows("sla", TICKETS_AFTER, lambda ticket: ticket.id):
         ids = [ticket.id for ticket in page]
         kept: dict[str, dict[str, StoredClock]] = {ticket_id: {} for ticket_id in ids}
         for clock in await books.stores["sla"].read(lambda unit, ids=ids: unit.all(CLOCKS_OF, ticket_ids=ids)):  # type: ignore[misc]
             kept[clock.ticket_id][clock.target] = clock
+        left -= set(ids)
         for ticket in page:
             if ticket.policy_version not in terms:
                 terms[ticket.policy_version] = await _terms(books, ticket.policy_version)
             async for finding in _of_ticket(books, ticket, terms[ticket.policy_version], kept[ticket.id]):
                 yield finding
+    for ticket_id in left:
+        yield Finding("P19", "sla", f"ticket {ticket_id}", "sla has never heard of it")
 
 
 async def _terms(books: Books, version: str) -> Terms | None:

@@ -6,13 +6,27 @@ from datetime import datetime
 
 from firstline.common.bus import BINDINGS, SOURCES
 from firstline.common.envelope import bound_by
-from firstline.common.log import LogRow, chained_hash, salted_hash
+from firstline.common.log import chained_hash, salted_hash
 from firstline.common.relay import HEAD
 from firstline.common.store.port import Sql
 from firstline.standalone.check.books import Books, Finding, SaltedRow
 
-Heads = dict[str, LogRow]
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last row of a stream, without what it says."""
+
+    type: str
+    version: int
+    hash: str | None
+    time: datetime
+
+
+Heads = dict[str, Last]
 """The last row of each stream."""
+
+LIMIT = 1000
+"""Of rows that are wrong in one way, so many are told at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +59,32 @@ class Aside:
 
 
 UNSENT = Sql(
-    "SELECT stream, version FROM log_event WHERE position IS NULL AND time < :before ORDER BY stream, version", Unsent
+    "SELECT stream, version FROM log_event WHERE position IS NULL AND time < :before ORDER BY stream, version"
+    " LIMIT :limit",
+    Unsent,
 )
+AT = Sql("SELECT hash FROM log_event WHERE position = :position", str)
 APPLIED = Sql(
     "SELECT stream, version, hash FROM inbox_stream WHERE source = :source AND stream > :after ORDER BY stream"
     " LIMIT :limit",
     Applied,
 )
 ASIDE = Sql(
-    "SELECT source, stream, version, state, reason, received_at FROM inbox_event ORDER BY source, stream, version",
+    "SELECT source, stream, version, state, reason, received_at FROM inbox_event ORDER BY source, stream, version"
+    " LIMIT :limit",
     Aside,
 )
 
 
 class Chain:
-    """Follows a log row by row: positions without a gap, versions without a gap, and the chain of hashes."""
+    """Follows a log row by row: positions without a gap, versions without a gap, and the chain of hashes.
 
-    def __init__(self, service: str) -> None:
+    The chain begins with the log's own name.
+    """
+
+    def __init__(self, service: str, log: str) -> None:
         self.heads: Heads = {}
-        self.hash: str | None = None
+        self._hash = log
         self._service = service
         self._position = 0
         self.rows = 0
@@ -77,48 +98,58 @@ class Chain:
             yield self._wrong(row, f"the position before it is {self._position}")
         if row.version != expected:
             yield self._wrong(row, f"version {expected} was to follow")
-        if self.hash is not None and row.hash != chained_hash(self.hash, row, row.position or 0):
+        if row.hash != chained_hash(self._hash, row, row.position or 0):
             yield self._wrong(row, "its hash is not that of its place, after its predecessor")
         if row.data is not None and row.data_hash != salted_hash(row.salt or "", row.data):
             yield self._wrong(row, "its data was changed")
-        self._position, self.hash = row.position or 0, row.hash
-        self.heads[row.stream] = row
+        self._position, self._hash = row.position or 0, row.hash or ""
+        self.heads[row.stream] = Last(row.type, row.version, row.hash, row.time)
 
-    def _wrong(self, row: LogRow, what: str) -> Finding:
+    def _wrong(self, row: SaltedRow, what: str) -> Finding:
         return Finding("P9", self._service, f"position {row.position}, {row.stream} version {row.version}", what)
 
 
-async def unpublished(books: Books, service: str, chain: Chain) -> AsyncIterator[Finding]:
-    """Yield the rows that nobody has numbered in time, and a head that is not the last row."""
+async def name_of(books: Books, service: str) -> str:
+    """Return the name of a service's log; none while it has no head."""
+    head = await books.stores[service].read(lambda unit: unit.one(HEAD))
+    return head.log if head else ""
+
+
+async def unpublished(books: Books, service: str) -> AsyncIterator[Finding]:
+    """Yield the rows that nobody has numbered in time, and a head that is no row of the log."""
     store = books.stores[service]
-    books.looked["P8"] += chain.rows
-    for row in await store.read(lambda unit: unit.all(UNSENT, before=books.settled_before)):
+    for row in await store.read(lambda unit: unit.all(UNSENT, before=books.settled_before, limit=LIMIT)):
         yield Finding("P8", service, f"{row.stream} version {row.version}", "it has no position and reaches nobody")
     head = await store.read(lambda unit: unit.one(HEAD))
-    if chain.hash is not None and head is not None and head.hash != chain.hash:
-        yield Finding("P9", service, "the log's head", f"it says position {head.position}, and the last row differs")
+    if head is not None and head.position:
+        last = await store.read(lambda unit: unit.one(AT, position=head.position))
+        if last != head.hash:
+            yield Finding("P9", service, "the log's head", f"position {head.position} is not the row it was")
 
 
 async def unapplied(books: Books, consumer: str, heads: dict[str, Heads]) -> AsyncIterator[Finding]:
     """Yield the streams of which a consumer has not applied what its producers' logs hold, or something else."""
     takes = bound_by(BINDINGS[consumer])
     for source in SOURCES[consumer]:
-        missing = {stream: row for stream, row in heads[source].items() if takes(row.type)}
+        missing = {stream: last for stream, last in heads[source].items() if takes(last.type)}
         async for page in books.rows(consumer, APPLIED, lambda applied: applied.stream, source=source):
             for applied in page:
                 books.looked["P7"] += 1
-                row = missing.pop(applied.stream, None)
-                if row is None or (row.version, row.hash) != (applied.version, applied.hash):
-                    what = f"applied up to version {applied.version}, and the log holds {row.version if row else 0}"
-                    yield Finding("P7", consumer, f"{source}: {applied.stream}", what)
-        for stream in missing:
-            yield Finding("P7", consumer, f"{source}: {stream}", "nothing of it was applied")
+                last = missing.pop(applied.stream, None)
+                if last is not None and last.version > applied.version and last.time > books.settled_before:
+                    continue  # under way
+                if last is None or (last.version, last.hash) != (applied.version, applied.hash):
+                    place = f"{source}: {applied.stream}, applied up to version {applied.version}"
+                    yield Finding("P7", consumer, place, f"the log holds {last.version if last else 0}")
+        for stream, last in missing.items():
+            if last.time < books.settled_before:
+                yield Finding("P7", consumer, f"{source}: {stream}", "nothing of it was applied")
 
 
 async def put_aside(books: Books, consumer: str) -> AsyncIterator[Finding]:
     """Yield the events that are parked, or have waited for longer than it takes to settle."""
     store = books.stores[consumer]
-    for event in await store.read(lambda unit: unit.all(ASIDE)):
+    for event in await store.read(lambda unit: unit.all(ASIDE, limit=LIMIT)):
         books.looked["P10"] += 1
         if event.state == "parked" or event.received_at < books.settled_before:
             place = f"{event.source}: {event.stream} version {event.version}"

@@ -1,11 +1,14 @@
 """A look at the whole desk, and a second one where the first found something that may only have been under way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+
+from pydantic import ValidationError
 
 from firstline.common.bus import SOURCES
 from firstline.standalone.check import folds, logs, tickets
-from firstline.standalone.check.books import Books, Finding
+from firstline.standalone.check.books import Books, Finding, SaltedRow
 
+Reader = Callable[[SaltedRow], Iterator[Finding]]
 PROMISES = {
     "P2": "every mail is kept as it came and has one of five outcomes",
     "P4": "no request is half written",
@@ -28,18 +31,18 @@ async def look(books: Books) -> set[Finding]:
     heads: dict[str, logs.Heads] = {}
     told, entries = tickets.Told(), folds.Entries(await folds.orders(books))
     fences, milestones = folds.Fences(), folds.Milestones()
-    readers = {"intake": entries.read, "queue": fences.read, "sla": milestones.read}
+    readers: dict[str, Reader] = {"intake": entries.read, "queue": fences.read, "sla": milestones.read}
     for service in books.stores:
-        chain = logs.Chain(service)
+        chain = logs.Chain(service, await logs.name_of(books, service))
         async for row in books.log(service):
             if service == "intake":
                 told.read(row)
             found |= set(chain.read(row))
             if service in readers:
-                found |= set(readers[service](row))
+                found |= set(_read(readers[service], service, row))
         heads[service] = chain.heads
-        books.looked["P9"] += chain.rows
-        found |= {finding async for finding in logs.unpublished(books, service, chain)}
+        books.looked |= {"P8": books.looked["P8"] + chain.rows, "P9": books.looked["P9"] + chain.rows}
+        found |= {finding async for finding in logs.unpublished(books, service)}
     books.looked |= {"P15": fences.count, "P20": milestones.count}
     for consumer in SOURCES:
         found |= {finding async for finding in logs.unapplied(books, consumer, heads)}
@@ -49,10 +52,19 @@ async def look(books: Books) -> set[Finding]:
         tickets.not_acknowledged(books),
         tickets.lost_mails(books),
         folds.queue_differs(books, entries),
-        folds.clocks_differ(books),
+        folds.clocks_differ(books, told.versions),
     ):
         found |= {finding async for finding in findings}
     return found
+
+
+def _read(reader: Reader, service: str, row: SaltedRow) -> list[Finding]:
+    """Return what a reader finds in a row; a row that can't be read is found too."""
+    try:
+        return list(reader(row))
+    except (ValidationError, LookupError) as error:
+        what = f"it can't be read: {type(error).__name__}"
+        return [Finding("P9", service, f"position {row.position}, {row.stream} version {row.version}", what)]
 
 
 async def check(books: Callable[[], Books], pause: Callable[[], Awaitable[None]]) -> tuple[Books, list[Finding]]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from firstline.common.errors import NotFound, Unavailable
 from firstline.common.files import Files
@@ -62,19 +63,31 @@ MAILS = Sql(
 KNOWN = Sql("SELECT id FROM ticket WHERE id = ANY(:ids) ORDER BY id", str)
 
 
+LATE = Sql(
+    "SELECT ticket_id FROM delivery WHERE ticket_id = ANY(:ids) AND kind = ANY(:kinds) AND state = 'pending'"
+    " AND next_at < :before ORDER BY ticket_id",
+    str,
+)
+WITH_MESSAGE = frozenset({"ticket.submitted", "ticket.replied", "ticket.noted"})
+
+
 class Told:
     """What intake's log tells of each request: its last version, and how many messages it speaks of."""
 
     def __init__(self) -> None:
         self.versions: dict[str, int] = {}
         self.messages: Counter[str] = Counter()
+        self.erased: set[str] = set()
 
     def read(self, row: LogRow) -> None:
         """Take the next row."""
         kind, _, ticket_id = row.stream.partition("/")
         if kind == "ticket":
             self.versions[ticket_id] = row.version
-            self.messages[ticket_id] += row.data is not None and '"message_id":"' in row.data
+            if row.data is None:
+                self.erased.add(ticket_id)
+            elif row.type in WITH_MESSAGE:
+                self.messages[ticket_id] += '"message_id":"' in row.data
 
 
 async def half_written(books: Books, told: Told) -> AsyncIterator[Finding]:
@@ -101,6 +114,8 @@ async def not_acknowledged(books: Books) -> AsyncIterator[Finding]:
     async for page in books.rows("intake", TICKETS, lambda row: row.id):
         old = [row for row in page if row.created_at < books.settled_before]
         counts = await _counts(books, "notify", TOLD, old, kinds=ACKNOWLEDGEMENTS)
+        for ticket_id in await _late(books, [row.id for row in old]):
+            yield Finding("P12", "notify", f"ticket {ticket_id}", "its acknowledgement is due and is not being sent")
         for row in old:
             books.looked["P12"] += 1
             if counts.get(row.id, 0) != 1:
@@ -113,6 +128,11 @@ async def _counts(
     ids = [row.id for row in rows]
     found = await books.stores[service].read(lambda unit: unit.all(sql, ids=ids, **given))
     return {count.ticket_id: count.count for count in found}
+
+
+async def _late(books: Books, ids: list[str]) -> list[str]:
+    given: dict[str, Any] = {"ids": ids, "kinds": ACKNOWLEDGEMENTS, "before": books.settled_before}
+    return await books.stores["notify"].read(lambda unit: unit.all(LATE, **given))
 
 
 async def lost_mails(books: Books) -> AsyncIterator[Finding]:
