@@ -41,17 +41,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--commit", default="", help="the commit to name where this is no checkout")
     parser.add_argument("--into", type=Path, default=ROOT / "tests/simulation/results.json")
     given = parser.parse_args()
     began, faults, failures, days = time.monotonic(), Counter[str](), [], 0.0
-    run: dict[str, Any] = {"first": given.first, "commit": commit()}
+    run: dict[str, Any] = {"first": given.first, "commit": given.commit or commit()}
 
     def tell(outcome: Outcome) -> None:
         nonlocal days
         days += outcome.days
         faults.update(outcome.counts)
         if outcome.violations:
-            failures.append({"seed": outcome.seed, "violations": outcome.violations[:5]})
+            failures.append({"seed": outcome.seed, "violations": [words[:300] for words in outcome.violations[:5]]})
             print(f"seed {outcome.seed}: {outcome.violations[:5]}", flush=True)
         seeds = outcome.seed - given.first + 1
         if seeds % EVERY == 0 or seeds == given.seeds:

@@ -54,7 +54,7 @@ class Applications:
     """The routes built so far, by the title of the application, and what was made of policies."""
 
     known: dict[str, FastAPI] = field(default_factory=dict)
-    made: dict[tuple[str, str], Any] = field(default_factory=dict)
+    made: dict[tuple[Any, str], Any] = field(default_factory=dict)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -63,7 +63,7 @@ class Applications:
         for module in MODULES:
             module.build_app = self.build  # type: ignore[attr-defined]
         for module, name, function in own:
-            setattr(module, name, self._once(name, function))
+            setattr(module, name, self._once(function))
         try:
             yield
         finally:
@@ -72,9 +72,9 @@ class Applications:
             for module in MODULES:
                 module.build_app = build_app  # type: ignore[attr-defined]
 
-    def _once(self, name: str, function: Callable[[Policy], Any]) -> Callable[[Policy], Any]:
+    def _once(self, function: Callable[[Policy], Any]) -> Callable[[Policy], Any]:
         def made(policy: Policy) -> Any:
-            place = (name, policy.version)
+            place = (function, policy.version)
             if place not in self.made:
                 self.made[place] = function(policy)
             return self.made[place]

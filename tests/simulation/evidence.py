@@ -89,7 +89,7 @@ class Evidence:
         ids = [ticket["id"] for ticket in self.rows("intake", "SELECT id FROM ticket ORDER BY id")]
         for start in range(0, len(ids), 50):
             target = f"/v1/clocks?ticket_ids={','.join(ids[start : start + 50])}"
-            self.clocks += (await self.front.ask(supervisor, "GET", target)).json()["items"]
+            self.clocks += (await self.front.ask(supervisor, "GET", target)).json().get("items", [])
         cursor = ""
         while True:
             page = (await self.front.ask(supervisor, "GET", f"/v1/queue?limit=100{cursor}")).json()

@@ -26,10 +26,10 @@ KEY_LIFE = timedelta(days=6)
 
 @dataclass(frozen=True)
 class Request:
-    """A request that a client was told is taken."""
+    """A request that a client was told is taken; the website shows no ID but the number."""
 
     marker: str
-    id: str
+    id: str | None
     number: str
     who: str
     at: datetime
@@ -102,6 +102,9 @@ class Record:
 
     requests: dict[str, Request] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
+    written: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Replies by the website: to which number they were written, and under which they are shown."""
+
     mails: dict[str, Mailed] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     claims: list[ClaimTold] = field(default_factory=list)

@@ -149,6 +149,7 @@ def _fail(exchange: Exchange, reason: str) -> None:
     exchange.left = True
     if not exchange.done.done():
         exchange.done.set_exception(Lost(reason))
+        exchange.done.exception()  # whoever asked may be dead too, and then nobody looks at it
 
 
 def _scope(method: str, target: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from firstline.common.permissions import Principal
 from front import ClaimTold, Front, Mailed, Message, Reading, Request, Write, between, mail_text
 from net import Answer
 from stage import Cast
+from visitors import Visitors
 from world import World
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -28,6 +29,7 @@ NUMBER = re.compile(rb"^Subject: .*\[(FL-\w{4}-\w{4})\]", re.MULTILINE)
 ROBOT, STRANGER = "robot@machines.example", "stranger@elsewhere.example"
 TOPICS = (None, None, "installation", "performance", "updates.failed_update", "recovery", "hosting", "other")
 FIRST_REACTIONS = 3
+MOST_OF_A_ROBOT = 12
 
 
 @dataclass
@@ -37,8 +39,9 @@ class Habits:
     days: float
     requests_a_day: float
     mail_share: float = 0.35
+    web_share: float = 0.2
     api_again: float = 0.15
-    """Shares of requests that come by mail, and of those by the API that are sent once more later on."""
+    """Shares of requests that come by mail, of the others that come by the website, of those by the API sent again."""
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Case:
     number: str
     id: str | None
     reactions: int = FIRST_REACTIONS
+    by_web: bool = False
 
 
 @dataclass
@@ -68,6 +72,8 @@ class People:
         self._at_work = 0
         self._staff = [self.world.stream(f"staff {name}") for name in range(len(self.cast.specialists) + 1)]
         self._clients = self.world.stream("clients")
+        self._browsing = self.world.stream("browsing")
+        self._visitors = Visitors(self.front)
 
     def start(self) -> None:
         """Let everybody begin."""
@@ -127,6 +133,8 @@ class People:
         marker = self.front.mark()
         if chance.random() < self.habits.mail_share:
             await self._ask_by_mail(who, marker)
+        elif self._browsing.random() < self.habits.web_share:
+            await self._ask_by_web(who, marker)
         else:
             await self._ask_by_api(who, marker, chance)
 
@@ -176,6 +184,19 @@ class People:
         await self._mail(raw, who.email, marker, "request", None)
         self.front.record.did["requests by mail"] += 1
 
+    async def _ask_by_web(self, who: Principal, marker: str) -> None:
+        fields = {"subject": f"Request {marker}", "body": f"It is broken. {marker}", "recovery": "none"}
+        number = await self._visitors.fill_in(who, "/requests/new", "/requests", **fields)
+        self.front.record.requests[marker] = Request(marker, None, number, who.email, self.front.now())
+        self.front.record.did["requests by web"] += 1
+        self.cases[number] = Case(who, number, None, by_web=True)
+
+    async def _answer_by_web(self, case: Case, marker: str) -> None:
+        page = f"/requests/{case.number}"
+        number = await self._visitors.fill_in(case.who, page, f"{page}/reply", body=f"I add this. {marker}")
+        self.front.record.written[marker] = (case.number, number)
+        self.front.record.did["replies by web"] += 1
+
     async def _mail(self, raw: bytes, sender: str, marker: str, expected: str, number: str | None) -> None:
         copies = await self.front.send(raw, sender)
         digest = hashlib.sha256(raw).hexdigest()
@@ -189,6 +210,8 @@ class People:
         number = found[1].decode()
         chance = self._clients
         if address == ROBOT:
+            if self.front.record.did["robots' mails"] > MOST_OF_A_ROBOT:
+                return
             self._later(between(chance, 1, 60), self._answer_as_robot(number))
             return
         case = self.cases.get(number)
@@ -203,7 +226,9 @@ class People:
     async def _react(self, case: Case, chance: Random) -> None:
         """Answer by mail or API, come back to what was ended, close what was solved, or be away and say so."""
         marker, choice = self.front.mark(), chance.random()
-        if choice < 0.35 or case.id is None:
+        if case.by_web and choice < 0.7:
+            await self._answer_by_web(case, marker)
+        elif choice < 0.35 or case.id is None:
             raw = mail_text(case.who.email, f"Re: [{case.number}] Request", f"I add this. {marker}", marker)
             await self._mail(raw, case.who.email, marker, "message", case.number)
             self.front.record.did["replies by mail"] += 1
@@ -422,7 +447,7 @@ class People:
                 self.front.record.did[f"transfers {answer.status}"] += 1
 
     async def _read_clocks(self, who: Principal, chance: Random) -> None:
-        known = sorted(request.id for request in self.front.record.requests.values())
+        known = sorted(request.id for request in self.front.record.requests.values() if request.id)
         if not known:
             return
         wanted = [known[int(chance.random() * len(known))] for _ in range(3)]

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_no_seed_breaks_a_promise(stage: Stage) -> None:
     """Days of desk life with crashes, lost messages and full disks: every oracle is content, and every fault fired."""
