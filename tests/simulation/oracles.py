@@ -22,7 +22,8 @@ Oracle = Callable[[Evidence], Iterable[str]]
 OUTCOMES = frozenset({"new_ticket", "appended", "quarantined", "refused", "duplicate"})
 TOLD_WITHIN = timedelta(seconds=5)
 NEARLY, NEARLY_MINUTES = timedelta(milliseconds=1), 0.001
-MOST_ANSWERS_ON_TICKET, MOST_ANSWERS_AN_HOUR = 2, 60
+MOST_ANSWERS_ON_TICKET, MOST_TO_A_STRANGER = 2, 10
+HOUR = timedelta(hours=1)
 INVERSIONS = frozenset({"out_of_turn", "own_ticket", "tier_or_skill", "by_hand", "supervisor"})
 """Reasons for which a claim may pass over an entry; an arrival in between can't happen on a store with one writer."""
 
@@ -257,7 +258,7 @@ def replies_go_where_they_belong(evidence: Evidence) -> Iterable[str]:
 
 
 def robots_are_bounded(evidence: Evidence) -> Iterable[str]:
-    """P14: at most two automatic answers on a request to one address, and at most sixty an hour."""
+    """P14: at most two automatic answers on a request to one address, and ten an hour to a stranger."""
     marks: dict[tuple[str, str], set[str]] = {}
     for mail, _, to in evidence.world.post.taken:
         headers = _headers(mail)
@@ -267,8 +268,14 @@ def robots_are_bounded(evidence: Evidence) -> Iterable[str]:
     for place, found in marks.items():
         if len(found) > MOST_ANSWERS_ON_TICKET:
             yield f"{len(found)} automatic answers on {place}"
-    if any(count > 24 * MOST_ANSWERS_AN_HOUR for count in Counter(to for _, to in marks).values()):
-        yield "too many automatic answers"
+    written: dict[str, list[datetime]] = {}
+    for row in evidence.table("notify", "delivery"):
+        if row["automatic"] and row["kind"] == "acknowledgement_unknown_sender":
+            written.setdefault(row["recipient"], []).append(when(row["created_at"]))
+    for address, instants in written.items():
+        hours = [sum(at <= other < at + HOUR for other in instants) for at in instants]
+        if max(hours) > MOST_TO_A_STRANGER and not evidence.faults.jumped:
+            yield f"{max(hours)} automatic answers to {address} within an hour"
 
 
 def claims_are_exclusive(evidence: Evidence) -> Iterable[str]:

@@ -29,7 +29,7 @@ NUMBER = re.compile(rb"^Subject: .*\[(FL-\w{4}-\w{4})\]", re.MULTILINE)
 ROBOT, STRANGER = "robot@machines.example", "stranger@elsewhere.example"
 TOPICS = (None, None, "installation", "performance", "updates.failed_update", "recovery", "hosting", "other")
 FIRST_REACTIONS = 3
-MOST_OF_A_ROBOT = 12
+MOST_OF_A_ROBOT = 16
 
 
 @dataclass
@@ -73,6 +73,7 @@ class People:
         self._staff = [self.world.stream(f"staff {name}") for name in range(len(self.cast.specialists) + 1)]
         self._clients = self.world.stream("clients")
         self._browsing = self.world.stream("browsing")
+        self._robot = self.world.stream("robot")
         self._visitors = Visitors(self.front)
 
     def start(self) -> None:
@@ -86,7 +87,7 @@ class People:
         for _ in range(max(1, round(self.habits.days * 2))):
             self._later(trouble.random() * self.habits.days * DAY, self._send_nonsense(trouble))
             self._later(trouble.random() * self.habits.days * DAY, self._send_as_stranger(trouble))
-        if trouble.random() < 0.3:
+        if trouble.random() < 0.2:
             self._later(trouble.random() * self.habits.days * DAY, self._send_as_robot())
 
     def _arrivals(self, chance: Random) -> list[float]:
@@ -212,7 +213,7 @@ class People:
         if address == ROBOT:
             if self.front.record.did["robots' mails"] > MOST_OF_A_ROBOT:
                 return
-            self._later(between(chance, 1, 60), self._answer_as_robot(number))
+            self._later(between(self._robot, 1, 60), self._answer_as_robot(number))
             return
         case = self.cases.get(number)
         if case is None and address in self.awaited:
@@ -299,8 +300,10 @@ class People:
         self.front.record.did["robots' mails"] += 1
 
     async def _answer_as_robot(self, number: str) -> None:
+        """Answer, and lose the ID now and then, so that a new request comes of it."""
         marker = self.front.mark()
-        raw = mail_text(ROBOT, f"Re: [{number}] Request", f"Beep. {marker}", marker)
+        subject = f"Re: [{number}] Request" if self._robot.random() < 0.2 else f"Request {marker}"
+        raw = mail_text(ROBOT, subject, f"Beep. {marker}", marker)
         await self._mail(raw, ROBOT, marker, "robot", number)
         self.front.record.did["robots' mails"] += 1
 

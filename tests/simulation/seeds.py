@@ -59,16 +59,17 @@ def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None) -> Outcome:
     drawn, habits = scene_of(stage, seed)
     world = World(scene or drawn, stage.applications)
     errors: list[str] = []
+    evidence: Evidence | None = None
     gc.disable()
-    try:
-        with quiet_logs(errors):
+    with quiet_logs(errors):
+        try:
             evidence = run_world(world, lambda world: _play(stage, world, habits))
             violations = [*evidence.front.record.faults, *judge(evidence)]
-    except Exception as error:
-        violations, evidence = [f"P0: the world ended by {error!r}"], None
-    finally:
-        world.close()
-        gc.enable()
+        except Exception as error:
+            violations = [f"P0: the world ended by {error!r}"]
+        finally:
+            world.close()
+            gc.enable()
     digest = hashlib.sha256("\n".join([*world.story, *sorted(violations)]).encode()).hexdigest()
     violations += [f"complaint: {text}" for text in world.loop.complaints]
     days = world.loop.time() / DAY
