@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
-SOAK := $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py tests/*/test_split_kill.py tests/*/test_same_history.py)
+SOAK := $(wildcard tests/*/test_*oracle*.py tests/*/test_kill*.py tests/*/test_split_kill.py tests/*/test_same_history.py tests/*/test_campaign.py)
 CODE := $(wildcard libs services tests bench tools)
 
 .PHONY: help
@@ -61,8 +61,8 @@ bench: dev-tools ## Run the benchmarks one by one; figures go to bench/out
 	done
 
 .PHONY: soak
-soak: dev-tools ## Run the long campaigns: 100,000 calendars, 250 kills, 10 plays (an hour or more)
-	@FIRSTLINE_ORACLE_CALENDARS=100000 FIRSTLINE_KILL_ROUNDS=50 FIRSTLINE_SPLIT_ROUNDS=200 \
+soak: dev-tools ## Run the long campaigns: 100,000 calendars, 250 kills, 10 plays, 2,000 seeds (some hours)
+	@FIRSTLINE_ORACLE_CALENDARS=100000 FIRSTLINE_KILL_ROUNDS=50 FIRSTLINE_SPLIT_ROUNDS=200 FIRSTLINE_SIMULATION_SEEDS=2000 \
 		FIRSTLINE_PLAY_SEEDS="1 2 3 4 5 6 7 8 9 10" $(BIN)/python -m pytest $(SOAK) $(ARGS)
 
 .PHONY: containers
