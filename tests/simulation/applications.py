@@ -43,7 +43,7 @@ Step = Callable[[], Awaitable[None]]
 
 PURE: tuple[tuple[ModuleType, str], ...] = (
     (firstline.notify.service.desk, "_book"),
-    (firstline.sla.service, "_read_terms"),
+    (firstline.sla.service, "terms_of"),
     (firstline.intake.service.desk, "rulebook"),
 )
 """Functions that make something of a policy and nothing else: what they made of a version is made once."""

@@ -482,7 +482,7 @@ def naive_local_time(patches: Patches) -> None:
         calendar = parse_calendar({**policy.calendar, "tz": "UTC"})
         return replace(found, calendar=calendar)
 
-    own = patches.put(firstline.sla.service, "_read_terms", terms)
+    own = patches.put(firstline.sla.service, "terms_of", terms)
 
 
 def waiting_counts(patches: Patches) -> None:

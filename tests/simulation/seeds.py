@@ -29,6 +29,9 @@ STARTS = (
 SETTLE_SECONDS = 6.2 * 3600.0
 """Longer than the longest pause between two tries of a mail, and than two looks into another's log."""
 
+GONE_EVERY = 10
+"""In one seed of so many, the mailbox of a client is gone."""
+
 
 @dataclass
 class Outcome:
@@ -82,6 +85,8 @@ async def _play(stage: Stage, world: World, habits: Habits) -> Evidence:
     front = Front(world)
     people = People(front, stage.cast, habits)
     faults = Faults(world, world.stream("faults"), stage.policies, habits.days * DAY)
+    if world.scene.seed % GONE_EVERY == 0:
+        world.post.unknown.add(stage.cast.clients[0].email)
     world.start()
     while len(world.processes()) < len(world.slots):
         await asyncio.sleep(1)
