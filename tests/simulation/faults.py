@@ -21,7 +21,7 @@ SOMETIMES = (
     *("killed after webhook taken", "killed after answer", "killed after file", "stopped", "paused"),
     *("request lost", "answer lost", "message lost", "message doubled", "message delayed", "bus away"),
     *("disk full", "store error", "disk slow", "clock set forward", "clock set back", "policy changed"),
-    *("mail server away", "mail server slow", "mail refused for now", "mail in doubt"),
+    *("mail server away", "mail server slow", "mail refused for now", "mail in doubt", "mail refused for good"),
     *("receiver down", "receiver silent", "receiver failing", "webhook in doubt"),
     *("poison sent", "unknown event sent", "message refused"),
 )
