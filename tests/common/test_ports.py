@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from firstline.common.ports import (
+    FAILED_STATUS,
+    Failpoint,
     ManualClock,
     SystemClock,
     SystemIds,
     SystemRandom,
+    failpoint,
+    nobody_cares,
     offload,
     spawn,
     system_ports,
@@ -134,3 +138,19 @@ def test_the_bundle_takes_another_clock() -> None:
     clock = ManualClock(NOON)
     assert system_ports(clock).clock is clock
     assert isinstance(system_ports().clock, SystemClock)
+
+
+def test_a_failpoint_ends_the_process_at_its_time() -> None:
+    """Only the place that was named counts, and only its n-th time ends the process."""
+    ended: list[int] = []
+    reached = Failpoint("published", 2, ended.append)
+    for place in ("published", "committed", "published", "published"):
+        reached(place)
+    assert ended == [FAILED_STATUS]
+
+
+def test_settings_name_failpoints() -> None:
+    """Nothing, a place, or a place with a number of times."""
+    assert failpoint("") is nobody_cares
+    assert isinstance(failpoint("committed"), Failpoint)
+    assert isinstance(failpoint("committed:3"), Failpoint)

@@ -73,12 +73,21 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         ("pull_seconds", 0),
         ("lease_minutes", -1),
         ("log_level", "LOUD"),
+        ("failpoint", "somewhere"),
+        ("failpoint", "committed:0"),
     ],
 )
 def test_impossible_values_are_refused(name: str, value: Any) -> None:
     """A value that makes no sense stops the start, with the setting's name."""
     with pytest.raises(ValidationError, match=name):
         Settings(**{name: value})
+
+
+def test_production_has_no_failpoints() -> None:
+    """A process that would end itself does not start in production."""
+    assert Settings(failpoint="mail-sent:3").failpoint == "mail-sent:3"
+    with pytest.raises(ValidationError, match="failpoint"):
+        Settings(failpoint="mail-sent", mode="production")
 
 
 def test_settings_stay_as_they_were_read() -> None:

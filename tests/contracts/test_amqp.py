@@ -170,8 +170,8 @@ async def test_a_bus_stops_while_its_broker_hangs(killable_rabbit: RabbitServer,
 @pytest.mark.slow
 async def test_a_full_broker_still_hands_out_events(killable_rabbit: RabbitServer, open_bus: OpenBus) -> None:
     """A broker that blocks publishers for want of space stops no consumer: the queue gets empty."""
-    bus = await open_bus(deadline=1)
-    await bus.publish(notes(range(500)))
+    bus = await open_bus(deadline=3)
+    await publish_surely(bus, [notes(range(first, first + 100)) for first in range(0, 500, 100)])
     await asyncio.to_thread(killable_rabbit.set_disk_alarm, True)
     try:
         with pytest.raises(BusDown):

@@ -18,6 +18,7 @@ NOT_FOR_COMPOSE = {
     "smtp_port": "the same",
     "policy": "a file, so it needs a volume too",
     "clock": "separate services know the machine's time only",
+    "failpoint": "for tests only",
     "database_pooler": "there is none in the compose file",
     "database_listen_url": "the same",
     **{f"{role}_url": "the default is the name of its container" for role in ROLES if role != "web"},

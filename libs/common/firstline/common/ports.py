@@ -5,6 +5,7 @@ desk runs under a manual clock, or inside a simulator.
 """
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 import uuid_utils.compat
 
 T = TypeVar("T")
+FAILED_STATUS = 70
+"""The exit status of a process that a failpoint has ended."""
 
 
 class Clock(Protocol):
@@ -59,6 +62,10 @@ class Offload(Protocol):
 
     async def __call__(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, or raise what it raises."""
+
+
+Reached = Callable[[str], None]
+"""Told that a process has come to a place where a crash would matter most: after an effect, before its record."""
 
 
 class SystemClock:
@@ -139,6 +146,33 @@ async def offload(work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work)
 
 
+def nobody_cares(_place: str) -> None:
+    """Go on: places are of interest to tests only."""
+
+
+class Failpoint:
+    """Ends the process, as a kill would, when it comes to a place for the n-th time."""
+
+    def __init__(self, place: str, times: int = 1, end: Callable[[int], object] = os._exit) -> None:
+        """Name the place, which time counts, and what ends the process with an exit status."""
+        self._place = place
+        self._left = times
+        self._end = end
+
+    def __call__(self, place: str) -> None:
+        """End the process if this is the place and the time."""
+        if place == self._place:
+            self._left -= 1
+            if self._left == 0:
+                self._end(FAILED_STATUS)
+
+
+def failpoint(setting: str) -> Reached:
+    """Return what a setting asks for: nothing, or an end at `place` or at `place:times`."""
+    place, _, times = setting.partition(":")
+    return Failpoint(place, int(times or 1)) if place else nobody_cares
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The ports that every service takes, in one bundle."""
@@ -148,8 +182,9 @@ class Ports:
     ids: Ids
     spawn: Spawn
     offload: Offload
+    reached: Reached = nobody_cares
 
 
-def system_ports(clock: Clock | None = None) -> Ports:
-    """Return the machine's own ports, with another clock where one is given."""
-    return Ports(clock or SystemClock(), SystemRandom(), SystemIds(), spawn, offload)
+def system_ports(clock: Clock | None = None, fails_at: str = "") -> Ports:
+    """Return the machine's own ports, with another clock where one is given, and the setting of a failpoint."""
+    return Ports(clock or SystemClock(), SystemRandom(), SystemIds(), spawn, offload, failpoint(fails_at))

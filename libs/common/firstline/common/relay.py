@@ -76,7 +76,9 @@ class Relay:
         if head.published < head.position - len(rows):  # a crash came between numbering and publishing
             rows = await self._store.read(lambda unit: unit.all(PAGE, after=head.published, limit=BATCH))
         if rows:
+            self._ports.reached("committed")
             await self._publish(head, rows)
+            self._ports.reached("published")
         return len(rows)
 
     async def _publish(self, head: Head, rows: list[LogRow]) -> None:

@@ -1,9 +1,9 @@
 """The desk's settings, from environment variables that begin with FIRSTLINE_; firstline.example.env explains each."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level of log lines")
     trace_share: float = Field(0.01, ge=0, le=1, description="share of traces that are recorded")
     otlp_endpoint: str = Field("", description="where spans go by OTLP over HTTP; empty: nowhere")
+    failpoint: str = Field(
+        "",
+        pattern=r"^((committed|published|mail-sent|webhook-sent)(:[1-9][0-9]{0,5})?)?$",
+        description="for tests: the process ends when it comes to this place (for the n-th time)",
+    )
     pull_seconds: float = Field(30.0, gt=0, description="how often each service reads on in the others' logs")
     lease_minutes: float = Field(30.0, gt=0, description="how long a claim holds without being renewed")
     database_url: SecretStr = Field(
@@ -59,6 +64,12 @@ class Settings(BaseSettings):
     def keys_folder(self) -> Path:
         """The folder of the desk's keys."""
         return self.keys or self.data / "keys"
+
+    @model_validator(mode="after")
+    def _ends_in_tests_only(self) -> Self:
+        if self.failpoint and self.mode == "production":
+            raise ValueError("leave failpoint empty in production: it ends the process")
+        return self
 
     @field_validator("mail_smtp")
     @classmethod

@@ -63,6 +63,7 @@ async def _send(desk: Desk, mail: Outgoing) -> None:
     """Send one mail and record how it went, as part of the trace of what it tells of."""
     with continued("send mail", mail.traceparent, SpanKind.CLIENT):
         tried = await _try(desk, mail)
+        desk.ports.reached("mail-sent")
         await desk.store.write(lambda unit: record(desk, unit, mail.id, tried))
         # Without the address: whom the desk writes to is in its store, not in its log.
         _log.info("mail tried", delivery_id=mail.id, verdict=tried.judgement.verdict, milliseconds=tried.took_ms)
@@ -152,6 +153,7 @@ class Lanes:
         try:
             with continued("push event", push.traceparent, SpanKind.CLIENT):
                 tried = await _post(self._desk, push)
+                self._desk.ports.reached("webhook-sent")
                 await self._desk.store.write(lambda unit: record(self._desk, unit, push.id, tried))
         except Exception:
             # The store is out of reach; without the pause the same event would be sent again at once, and again.

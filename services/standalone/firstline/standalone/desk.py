@@ -95,7 +95,7 @@ def _build(settings: Settings, public_url: str, resolver: Resolver) -> Standalon
     wall = SystemClock()
     time_file = settings.data / "clock.json"
     manual = ManualClock(kept_time(time_file) or wall.now()) if settings.clock == "manual" else None
-    ports = system_ports(manual)
+    ports = system_ports(manual, settings.failpoint)
     keys = desk_keys(settings.keys_folder, ports.random)
     credentials = ServiceTokens(keys.secret, wall)
     verifier = Verifier(keys.public, wall, credentials)

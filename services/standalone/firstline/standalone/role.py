@@ -105,7 +105,8 @@ async def running_role(role: str, settings: Settings, url: str) -> AsyncIterator
         stack.callback(resolver.close)
         timeout = httpx.Timeout(HTTP_SECONDS, connect=CONNECT_SECONDS)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=timeout))
-        parts = Parts(settings, url, system_ports(), wall, keys, policy_of(settings), resolver, shared=True)
+        ports = system_ports(fails_at=settings.failpoint)
+        parts = Parts(settings, url, ports, wall, keys, policy_of(settings), resolver, shared=True)
         if role == WEB:
             api = httpx.AsyncClient(base_url=settings.api_url or url, timeout=HTTP_SECONDS)
             yield _website(parts, http, await stack.enter_async_context(api))
