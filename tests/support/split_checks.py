@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ HEADS = (
     "SELECT DISTINCT ON (stream) stream, version, hash FROM log_event"
     " WHERE split_part(type, '.', 1) = ANY($1) ORDER BY stream, version DESC"
 )
+APPLIED = "SELECT stream, version, hash FROM inbox_stream WHERE source = $1"
 
 
 def asked(work: Coroutine[Any, Any, T]) -> T:
@@ -86,32 +87,30 @@ def row_held(desk: SplitDesk, service: str, table: str, row_id: str) -> Iterator
 
 def unread(desk: SplitDesk) -> list[str]:
     """Return what is still under way: rows without a position, events that an inbox keeps, or has yet to apply."""
-    found = [
-        f"{service}: {count} events without a position"
-        for service in desk.databases
-        if (count := rows(desk, service, "SELECT COUNT(*) FROM log_event WHERE position IS NULL")[0][0])
-    ]
-    for consumer, sources in SOURCES.items():
-        kept = rows(desk, consumer, "SELECT state, COUNT(*) FROM inbox_event GROUP BY state")
-        found += [f"{consumer}: {count} events {state}" for state, count in kept]
-        for source in sources:
-            missing = _heads(desk, source, consumer) ^ _applied(desk, source, consumer)
-            found += (
-                [f"{consumer}: {len(missing)} heads of {source} differ, such as {min(missing, key=str)}"]
-                if missing
-                else []
-            )
-    return found
+    return asked(_unread(desk))
 
 
-def _heads(desk: SplitDesk, source: str, consumer: str) -> set[tuple[str, int, str]]:
-    """Return the last event of each stream that a consumer takes, as the producer has it."""
-    return {tuple(row) for row in rows(desk, source, HEADS, list(BINDINGS[consumer]))}
-
-
-def _applied(desk: SplitDesk, source: str, consumer: str) -> set[tuple[str, int, str]]:
-    statement = "SELECT stream, version, hash FROM inbox_stream WHERE source = $1"
-    return {tuple(row) for row in rows(desk, consumer, statement, source)}
+async def _unread(desk: SplitDesk) -> list[str]:
+    async with AsyncExitStack() as stack:
+        stores: dict[str, Any] = {}
+        for service in desk.databases:
+            stores[service] = connection = await asyncpg.connect(url_of(desk, service))
+            stack.push_async_callback(connection.close)
+        found = [
+            f"{service}: {count} events without a position"
+            for service, store in stores.items()
+            if (count := await store.fetchval("SELECT COUNT(*) FROM log_event WHERE position IS NULL"))
+        ]
+        for consumer, sources in SOURCES.items():
+            kept = await stores[consumer].fetch("SELECT state, COUNT(*) FROM inbox_event GROUP BY state")
+            found += [f"{consumer}: {count} events {state}" for state, count in kept]
+            for source in sources:
+                heads = await stores[source].fetch(HEADS, list(BINDINGS[consumer]))
+                applied = await stores[consumer].fetch(APPLIED, source)
+                missing = {tuple(row) for row in heads} ^ {tuple(row) for row in applied}
+                like = f"{consumer}: {len(missing)} heads of {source} differ, such as"
+                found += [f"{like} {min(missing, key=str)}"] if missing else []
+        return found
 
 
 def check_log(desk: SplitDesk, service: str) -> list[LogRow]:
