@@ -150,11 +150,11 @@ async def test_rabbit_keeps_what_is_confirmed(
 async def test_queues_are_counted_emptied_and_removed(killable_rabbit: RabbitServer) -> None:
     """The list of queues tells how many messages each holds; a queue can be emptied and removed."""
     await publish(killable_rabbit, "some", b"1", b"2", b"3")
-    await until(lambda: killable_rabbit.queues() == {"some": 3})
+    await until(lambda: killable_rabbit.queues().get("some") == 3)
     killable_rabbit.purge("some")
-    await until(lambda: killable_rabbit.queues() == {"some": 0})
+    await until(lambda: killable_rabbit.queues().get("some") == 0)
     killable_rabbit.delete("some")
-    await until(lambda: killable_rabbit.queues() == {})
+    await until(lambda: "some" not in killable_rabbit.queues())
 
 
 async def test_full_disk_blocks_publishers(killable_rabbit: RabbitServer) -> None:

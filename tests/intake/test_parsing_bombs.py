@@ -1,6 +1,7 @@
 """Mails made to hurt cost little (S5: two seconds of CPU time), raise nothing, and still say who sent them."""
 
 import resource
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,8 @@ from firstline.intake.parsing import MAX_LINES, MAX_TEXT_CHARS, parse, unparseab
 HEAD = b"From: Eve <eve@evil.example>\r\nSubject: bomb\r\nMIME-Version: 1.0\r\n"
 MIB = 1024 * 1024
 CPU_SECONDS = 2.0
+LOOPS, LOOP_SECONDS = 2_000_000, 0.15
+"""A loop and the CPU time that it takes on the machine to which the limit applies; slower ones get more."""
 
 
 def typed(content_type: bytes, body: bytes, encoding: bytes = b"7bit") -> bytes:
@@ -89,7 +92,17 @@ def cost(raw: bytes) -> tuple[ParsedMail, list[bytes], float]:
     before = resource.getrusage(resource.RUSAGE_SELF)
     mail, payloads = parse(raw)
     after = resource.getrusage(resource.RUSAGE_SELF)
-    return mail, payloads, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return mail, payloads, seconds / slowness()
+
+
+def slowness() -> float:
+    """Return how much slower this machine is now, at least 1."""
+    before = time.process_time()
+    total = 0
+    for number in range(LOOPS):
+        total += number
+    return max(1.0, (time.process_time() - before) / LOOP_SECONDS)
 
 
 @pytest.mark.parametrize("raw", SMALL.values(), ids=SMALL)
