@@ -124,6 +124,13 @@ async def test_what_is_broken_is_found(data: Path, promise: str, store: str, sta
     assert all(finding.place and finding.what for finding in found)
 
 
+@pytest.mark.slow
+async def test_what_was_erased_is_no_fault(data: Path) -> None:
+    """A row whose data and salt are erased keeps its place in the chain, and nothing of its request is missed."""
+    damage(data, "intake", "UPDATE log_event SET data = NULL, salt = NULL WHERE type = 'ticket.replied'")
+    assert (await checked(data, nothing))[1] == []
+
+
 def test_every_promise_has_a_damage() -> None:
     """No promise is listed whose violation nobody has planted."""
     assert {promise for promise, _, _ in DAMAGES} == set(PROMISES)

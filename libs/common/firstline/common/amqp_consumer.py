@@ -114,7 +114,7 @@ class Consumer:
             await self._ports.clock.sleep(SHARE_SECONDS)
             work = channel.declare_queue(roll_of(self._service), passive=True)
             counted = await within(SETTLE_SECONDS, work, self._ports, f"{self._service}: counting replicas")
-            share = ceil(PARTITIONS / max(1, counted.declaration_result.consumer_count or 1))
+            share = ceil(PARTITIONS / (counted.declaration_result.consumer_count or 1))
             for line in [line for line in lines if line.brought][share:]:
                 await within(SETTLE_SECONDS, line.step_back(), self._ports, f"{self._service}: stepping back")
             for line in lines:
@@ -226,19 +226,18 @@ class _InLine:
         self._queue = queue
         self._channel = channel
         self._waiting = waiting
-        self._tag: str | None = None
+        self._tag = ""
 
     async def stand(self) -> None:
         """Stand in line, behind all who are there."""
         driver = await self._channel.get_underlay_channel()
-        self._tag = (await driver.basic_consume(self._queue, self._add)).consumer_tag
+        self._tag = (await driver.basic_consume(self._queue, self._add)).consumer_tag or ""
 
     async def step_back(self) -> None:
         """Go to the end of the line; what the broker has sent already stays with us."""
-        if self._tag is not None:
-            driver = await self._channel.get_underlay_channel()
-            await driver.basic_cancel(self._tag)
-            await self.stand()
+        driver = await self._channel.get_underlay_channel()
+        await driver.basic_cancel(self._tag)
+        await self.stand()
 
     async def _add(self, delivered: Delivered) -> None:
         self.brought = True

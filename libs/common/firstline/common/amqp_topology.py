@@ -19,6 +19,7 @@ from firstline.common.bus import BINDINGS
 
 EXCHANGE = "firstline.events"
 DEAD_EXCHANGE = "firstline.dead"
+
 PARTITIONS = 8
 """How many queues a service has, and so how many replicas may take events at once. When it is changed, what waits in a
 queue that is no more must be taken first, or is left to the pull."""

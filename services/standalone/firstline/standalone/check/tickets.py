@@ -61,8 +61,6 @@ MAILS = Sql(
     KeptMail,
 )
 KNOWN = Sql("SELECT id FROM ticket WHERE id = ANY(:ids) ORDER BY id", str)
-
-
 LATE = Sql(
     "SELECT ticket_id FROM delivery WHERE ticket_id = ANY(:ids) AND kind = ANY(:kinds) AND state = 'pending'"
     " AND next_at < :before ORDER BY ticket_id",
@@ -99,10 +97,10 @@ async def half_written(books: Books, told: Told) -> AsyncIterator[Finding]:
             books.looked["P4"] += 1
             version = left.pop(row.id, 0)
             if row.version != version and row.created_at < books.settled_before:
-                yield Finding(
-                    "P4", "intake", f"ticket {row.id}", f"version {row.version}, and its log ends at {version}"
-                )
-            if counts.get(row.id, 0) != told.messages[row.id] and row.version == version:
+                yield Finding("P4", "intake", f"ticket {row.id}, version {row.version}", f"its log ends at {version}")
+            if row.id in told.erased or row.version != version:
+                continue
+            if counts.get(row.id, 0) != told.messages[row.id]:
                 what = f"{counts.get(row.id, 0)} messages, and its log tells of {told.messages[row.id]}"
                 yield Finding("P4", "intake", f"ticket {row.id}", what)
     for ticket_id in left:
