@@ -24,7 +24,7 @@ from split_stage import Stage, check, figures, split_stage
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-TAKE_OVER_SECONDS = LIFE_SECONDS + 4 * RENEW_SECONDS
+TAKE_OVER_SECONDS = 4 * (LIFE_SECONDS + 2 * RENEW_SECONDS)
 BACK_SECONDS = 60
 FENCE = "SELECT fence FROM lease WHERE name = 'relay'"
 OPEN_RELAY = (

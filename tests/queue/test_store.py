@@ -23,7 +23,7 @@ def _statements() -> dict[str, Sql[Any]]:
 
 
 STATEMENTS = _statements()
-INSERTS = {"SAVE_ENTRY", "SAVE_STREAK", "SAVE_RULES", "SAVE_PERSON", "ADD_ADDRESS"}
+INSERTS = {"SAVE_ENTRY", "ADD_STREAK", "SAVE_RULES", "SAVE_PERSON", "ADD_ADDRESS"}
 
 
 @pytest.fixture(scope="module")
