@@ -114,13 +114,13 @@ def test_what_a_queue_lost_is_pulled(stage: Stage, damage: str) -> None:
             for replica in replicas:
                 replica.kill()
             time.sleep(3)
-            held = stage.rabbit.queues()
+            held = stage.room.queues()
             queues = {role: queues_of(role) for role in roles}
             lost = {role: sum(held[name] for name in names) for role, names in queues.items()}
             print(f"{damage}: {lost}")
             assert all(lost.values()), "a service's queues were empty, so nothing was lost"
             for name in chain.from_iterable(queues.values()):
-                getattr(stage.rabbit, damage)(name)
+                getattr(stage.room, damage)(name)
             start(replicas)
     begun = time.monotonic()
     check(stage, record, f"queues: {damage}")

@@ -10,9 +10,15 @@ from random import Random
 
 from firstline.common.policy.model import Policy
 from loop import Owner
-from world import HOOK, Process, Slot, World
+from world import HOOK, TAKE_OVER_SECONDS, Process, Slot, World
 
 HOUR = 3600.0
+REST_SECONDS = 15.0
+"""For how long a transaction may lie idle before the database ends it."""
+
+ZOMBIE_FROM_SECONDS, ZOMBIE_FACTOR = 60.0, 10.0
+"""Of a service with two replicas, a pause as long as this lasts so many times longer, so that its leases run out."""
+
 ARMED_BY = ("commit", "published", "mail taken", "webhook taken", "answer", "file")
 """After these a process may be killed within a few steps: the windows between an effect and its record."""
 
@@ -23,7 +29,7 @@ SOMETIMES = (
     *("disk full", "store error", "disk slow", "clock set forward", "clock set back", "policy changed"),
     *("mail server away", "mail server slow", "mail refused for now", "mail in doubt", "mail refused for good"),
     *("receiver down", "receiver silent", "receiver failing", "webhook in doubt"),
-    *("poison sent", "unknown event sent", "message refused"),
+    *("paused for longer than its leases", "poison sent", "unknown event sent", "message refused"),
 )
 """Faults that a campaign has to have seen; one that never fires tests nothing."""
 
@@ -162,7 +168,19 @@ class Faults:
         owner = process.owner
         self.world.told("paused", None)
         owner.paused = True
-        self._window(5 + self.chance.random() * 115, lambda: self.world.loop.resume(owner))
+        seconds = 5 + self.chance.random() * 115
+        if process.slot.is_shared and seconds > ZOMBIE_FROM_SECONDS:
+            seconds *= ZOMBIE_FACTOR
+            self.world.told("paused for longer than its leases", None)
+            now = self.world.loop.time()
+            self.windows.append(Window(now, now + TAKE_OVER_SECONDS))
+        self._window(seconds, lambda: self.world.loop.resume(owner))
+        self.world.loop.call_later(REST_SECONDS, self._break_off, process, context=Context())
+
+    def _break_off(self, process: Process) -> None:
+        if process.owner.paused and process.owner.alive:
+            for store in process.stores.values():
+                store.break_off()
 
     # -- surroundings
 

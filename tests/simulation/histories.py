@@ -4,10 +4,11 @@ Shares nothing with the product but the names of events.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from clock_states import ClockStates, Fact, Watch
 from evidence import Event, Minutes, when
 
 Order = tuple[bool, datetime, int]
@@ -68,16 +69,6 @@ def unanswered(events: Sequence[Event]) -> Unanswered:
     return state
 
 
-@dataclass
-class Fact:
-    """Something that clocks care about."""
-
-    kind: str
-    at: datetime
-    cause: str | None = None
-    targets: dict[str, float] | None = None
-
-
 def facts_of(events: Sequence[Event], targets: dict[str, dict[str, Any]]) -> list[Fact]:
     """Return a request's history as its clocks see it: nothing counts from before what the desk did earlier."""
     found: list[Fact] = []
@@ -106,7 +97,7 @@ def _fact(event: Event, targets: dict[str, dict[str, Any]], urgency: str) -> Fac
     if kind == "waiting":
         return Fact("wait", event.time, cause=data["cause"])
     if kind in ("resumed", "resolved", "closed"):
-        return Fact(kind, event.time)
+        return Fact(kind.replace("resumed", "resume"), event.time)
     return Fact("reopened", received(event)) if kind == "reopened" else None
 
 
@@ -114,33 +105,13 @@ def _given(targets: dict[str, dict[str, Any]], urgency: str) -> dict[str, float]
     return {name: float(minutes) for name, minutes in targets.get(urgency, {}).items() if minutes is not None}
 
 
-@dataclass
-class Watch:
-    """One clock while it is lived through: the stretches that it counted."""
+class Clocks(ClockStates[tuple[datetime, float]]):
+    """All clocks of one request, lived through from event to event; what they spent are the stretches counted."""
 
-    mode: str = "off"
-    late: bool = False
-    stretches: list[tuple[datetime, float]] = field(default_factory=list)
-
-    @property
-    def counted(self) -> float:
-        """The open minutes counted so far."""
-        return sum(spent for _, spent in self.stretches)
-
-
-@dataclass
-class Clocks:
-    """All clocks of one request, lived through from event to event by counting open minutes."""
-
-    minutes: Minutes
-    now: datetime
-    targets: dict[str, float] = field(default_factory=dict)
-    status: str = "open"
-    cause: str | None = None
-    replied: bool = False
-    watches: dict[str, Watch] = field(
-        default_factory=lambda: {name: Watch() for name in ("first_response", "next_response", "resolution")}
-    )
+    def __init__(self, minutes: Minutes, now: datetime) -> None:
+        super().__init__({})
+        self.minutes = minutes
+        self.now = now
 
     def live(self, facts: Sequence[Fact], as_of: datetime) -> None:
         """Live up to an instant; what happens at one instant comes before the deadline of that instant."""
@@ -148,19 +119,19 @@ class Clocks:
             if fact.at > as_of:
                 break
             self._pass(fact.at)
-            getattr(self, f"_{fact.kind}")(fact)
+            self.happen(fact)
         self._pass(as_of)
         for name, watch in self.watches.items():
             if self._runs(watch) and name in self.targets and self.due(name) <= as_of:
                 watch.late = True
 
-    def _runs(self, watch: Watch) -> bool:
+    def _runs(self, watch: Watch[tuple[datetime, float]]) -> bool:
         return watch.mode == "on" and self.status == "open"
 
     def due(self, name: str) -> datetime:
         """Return when a clock's target is used up, if nothing else happens; it may lie in the past."""
         left = self.targets[name]
-        for start, spent in self.watches[name].stretches:
+        for start, spent in self.watches[name].spent:
             if left <= spent:
                 return self.minutes.add(start, left)
             left -= spent
@@ -175,76 +146,19 @@ class Clocks:
                 continue
             if name in self.targets and self.due(name) < to:
                 watch.late = True
-            watch.stretches.append((self.now, passed))
+            watch.spent.append((self.now, passed))
         self.now = to
 
-    def state(self, name: str) -> str:
-        """Return idle, running, paused or met."""
-        mode = self.watches[name].mode
-        if mode != "on":
-            return {"off": "idle", "done": "met"}[mode]
-        return {"open": "running", "waiting": "paused", "resolved": "idle", "closed": "idle"}[self.status]
+    def counted(self, name: str) -> float:
+        """Return the open minutes that a clock has counted."""
+        return sum(minutes for _, minutes in self.watches[name].spent)
 
     def _judged(self, fact: Fact) -> None:
         self.targets = fact.targets or {}
 
     def _created(self, fact: Fact) -> None:
         self.targets = fact.targets or {}
-        self._client_message(fact)
-
-    def _client_message(self, _fact: Fact) -> None:
-        first, following, resolution = self.watches.values()
-        if first.mode == "off":
-            first.mode = "done" if self.replied else "on"
-        if resolution.mode == "off":
-            resolution.mode = "done" if self.status in ("resolved", "closed") else "on"
-        if self.status == "waiting" and self.cause == "client":
-            self.status = "open"
-        if self.status in ("open", "waiting") and following.mode != "on":
-            following.mode, following.stretches = "on", []
-
-    def _staff_reply(self, _fact: Fact) -> None:
-        first, following, _ = self.watches.values()
-        self.replied = True
-        for watch in (first, following):
-            watch.late = False
-            if watch.mode == "on":
-                watch.mode = "done"
-
-    def _wait(self, fact: Fact) -> None:
-        if self.status in ("open", "waiting"):
-            self.status, self.cause = "waiting", fact.cause
-
-    def _resumed(self, _fact: Fact) -> None:
-        if self.status == "waiting":
-            self.status = "open"
-
-    def _resolved(self, _fact: Fact) -> None:
-        self._settle("resolved")
-
-    def _closed(self, _fact: Fact) -> None:
-        self._settle("closed")
-        for watch in self.watches.values():
-            watch.late = False
-
-    def _settle(self, status: str) -> None:
-        _, following, resolution = self.watches.values()
-        self.status = status
-        following.mode = "off"
-        if resolution.mode == "on":
-            resolution.mode = "done"
-
-    def _reopened(self, _fact: Fact) -> None:
-        _, following, resolution = self.watches.values()
-        self.status = "open"
-        following.mode, following.stretches = "on", []
-        if resolution.mode == "done":
-            resolution.mode = "on"
-        for watch in self.watches.values():
-            watch.late = False
-
-    def _targets_changed(self, fact: Fact) -> None:
-        self.targets = fact.targets or {}
+        super()._created(fact)
 
 
 @dataclass

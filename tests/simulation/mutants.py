@@ -43,6 +43,7 @@ from firstline.common.envelope import Envelope
 from firstline.common.errors import FirstlineError
 from firstline.common.heads import Heads, StreamHead
 from firstline.common.inbox import Inbox
+from firstline.common.lease import SharedLease
 from firstline.common.log import chained_hash
 from firstline.common.pull import Pull
 from firstline.common.relay import Head, Relay
@@ -336,6 +337,11 @@ def the_chain_breaks(patches: Patches) -> None:
     patches.put(firstline.common.relay, "chained_hash", lambda _last, row, position: unchained(row, position))
 
 
+def dead_holders_keep_their_lease(patches: Patches) -> None:
+    """No replica takes over from one that died."""
+    patches.put(SharedLease, "_seems_dead", lambda _lease, _holder: False)
+
+
 # -- mail out and webhooks
 
 
@@ -491,6 +497,11 @@ def waiting_counts(patches: Patches) -> None:
     patches.put(firstline.sla.handlers, "REACTIONS", reactions)
 
 
+def misses_are_forgotten(patches: Patches) -> None:
+    """A deadline that passed counts for nothing once the request waits."""
+    patches.put(firstline.sla.clock, "overran", lambda *_given: False)
+
+
 def closed_time_counts(patches: Patches) -> None:
     """Nights and weekends are counted."""
 
@@ -535,6 +546,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("nobody pulls", "P8", nobody_pulls, 0),
     Mutant("gaps in a stream are passed over", "P7", gaps_are_passed_over, 0),
     Mutant("positions are reused", "P8", positions_are_reused, 2),
+    Mutant("a dead replica's lease is never taken over", "P8", dead_holders_keep_their_lease, 40),
     Mutant("the chain of hashes breaks", "P9", the_chain_breaks, 0),
     Mutant("a batch with poison is thrown away", "P10", batch_with_poison_is_thrown_away, 0),
     Mutant("unknown types are errors", "P11", unknown_types_are_errors, 0),
@@ -554,6 +566,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("further messages move an entry", "P18", messages_move_entries, 1),
     Mutant("naive local time", "P19", naive_local_time, 1),
     Mutant("waiting is counted", "P19", waiting_counts, 0),
+    Mutant("a missed deadline is forgotten", "P19", misses_are_forgotten, 39),
     Mutant("milestones come early", "P20", milestones_come_early, 5),
     Mutant("milestones are late", "P20", milestones_are_late, 7),
     Mutant("closed time is counted", "P21", closed_time_counts, 0),

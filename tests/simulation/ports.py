@@ -119,10 +119,11 @@ class Disk:
             raise OSError(28, "No space left on device")
         if self.full or (commits and self._chance.random() < self.errors):
             self._told("disk full" if self.full else "store error", None)
-            raise _failed(sqlite3.SQLITE_FULL if self.full else sqlite3.SQLITE_IOERR)
+            raise failed(sqlite3.SQLITE_FULL if self.full else sqlite3.SQLITE_IOERR)
 
 
-def _failed(code: int) -> sqlite3.OperationalError:
+def failed(code: int) -> sqlite3.OperationalError:
+    """Return what SQLite raises when the file can't be written."""
     error = sqlite3.OperationalError("database or disk is full" if code == sqlite3.SQLITE_FULL else "disk I/O error")
     error.sqlite_errorcode = code
     return error

@@ -11,6 +11,7 @@ from random import Random
 
 from evidence import Evidence
 from faults import Faults
+from firstline.standalone.wiring import SERVICES
 from front import Front
 from oracles import ORACLES
 from people import Habits, People
@@ -28,6 +29,9 @@ STARTS = (
 
 SETTLE_SECONDS = 6.2 * 3600.0
 """Longer than the longest pause between two tries of a mail, and than two looks into another's log."""
+
+TWICE_SHARE = 0.5
+"""Of the worlds of separate services, the share in which some have two replicas."""
 
 GONE_EVERY = 10
 """In one seed of so many, the mailbox of a client is gone."""
@@ -50,11 +54,18 @@ def scene_of(stage: Stage, seed: int) -> tuple[Scene, Habits]:
     """Draw what a seed's world is like."""
     chance = Random(f"{seed} scene")
     separate = chance.random() < 0.35
+    twice = frozenset(_drawn(Random(f"{seed} replicas"), TWICE_SHARE)) if separate else frozenset()
     start = STARTS[seed % len(STARTS)] + timedelta(seconds=int(chance.random() * 4 * DAY))
     policy = stage.policies[int(chance.random() * len(stage.policies))]
-    scene = Scene(seed, start, policy, stage.stores, Shape(separate), disorder=chance.choice([0.0, 0.3, 1.0]))
+    scene = Scene(seed, start, policy, stage.stores, Shape(separate, twice), disorder=chance.choice([0.0, 0.3, 1.0]))
     days = 0.25 + chance.random() * (0.5 if chance.random() < 0.8 else 2.0)
     return scene, Habits(days=days, requests_a_day=3 + chance.random() * 8)
+
+
+def _drawn(chance: Random, share: float) -> list[str]:
+    """Draw the services that have two replicas: none in most worlds, some of them or all in the others."""
+    most = chance.random() if chance.random() < share else 0.0
+    return [service for service in (*SERVICES, "web") if chance.random() < most]
 
 
 def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None) -> Outcome:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import httpx
-from applications import URL, Applications
+from applications import LEASE_SECONDS, RENEW_SECONDS, URL, Applications
 from broker import Broker, BusWay
 from fastapi import FastAPI
 from firstline.accounts.app import create_app as create_accounts
@@ -30,7 +30,6 @@ from firstline.common.pull import LogPage, ReadLog, RemoteLog
 from firstline.common.relay import log_page
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import derive
-from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import ServiceTokens, Signer, Verifier
 from firstline.intake.app import create_app as create_intake
 from firstline.intake.inbound import MailRules
@@ -45,6 +44,7 @@ from joserfc.jwk import OKPKey
 from loop import Loop, Owner
 from net import Answer, Line, Net, Weather
 from ports import Chance, Disk, MailWay, Numbers, Offloading, Post, Receiver, Times, WebhookWay, spawn
+from stores import NoticedStore, Notices
 
 SECRET = b"a secret of the simulated desk!!"
 DESK_ADDRESS = "support@firstline.example"
@@ -54,6 +54,9 @@ BOOT_AGAIN_SECONDS = 20.0
 LONGEST_POLL = 6 * 3600.0
 POLL_FACTOR = 4320.0
 """Polls are safety nets, and each costs as much as work. Here they are rarer, and what hangs on one is late."""
+
+TAKE_OVER_SECONDS = LEASE_SECONDS + 2 * RENEW_SECONDS
+"""After this another replica has taken over what a dead one did."""
 
 SERVICE_OF = {path: service for service, paths in PATHS.items() for path in paths}
 KEY = OKPKey.import_key(
@@ -94,6 +97,11 @@ class Slot:
     down_seconds: float = 1.0
     stopped: bool = False
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether another replica stands beside it, which has to see that it is gone before it takes over."""
+        return bool(self.shared.intersection(self.services))
+
 
 class Process:
     """One incarnation of some services: it boots, works, and ends by a stop or a kill."""
@@ -104,7 +112,7 @@ class Process:
         self.owner = Owner(f"{slot.name}#{number}")
         self.owner.burnt = lambda: self.kill("fuse")
         self.apps: dict[str, FastAPI] = {}
-        self.stores: dict[str, SqliteStore] = {}
+        self.stores: dict[str, NoticedStore] = {}
         self.ready = self.was_ready = False
         self.over = world.loop.create_future()
 
@@ -153,7 +161,8 @@ class Process:
             if service == "web":
                 self.apps["web"] = self.world.applications.website(client, derive(secret, "cookie"), ports)
                 continue
-            store = self.stores[service] = SqliteStore(self.world.folder / f"{service}.db", ports)
+            path = self.world.folder / f"{service}.db"
+            store = self.stores[service] = NoticedStore(path, ports, self.world.notices, self.owner)
             token = partial(credentials.token, service)
             logs = {source: self._log_of(source, client, token) for source in SOURCES.get(service, ())}
             runtime = Runtime(
@@ -299,10 +308,11 @@ class World:
         self.receiver = Receiver(self.stream("receiver"), self.told)
         self.net = Net(self.stream("net"), Weather(), self.told)
         self.broker = Broker(self.loop, self.stream("bus"), self.told)
+        self.notices = Notices(self.loop)
         self.slots = self._slots(scene.shape)
         self.listeners: list[Callable[[str, Owner], None]] = []
         self.downs: list[tuple[float, float, str]] = []
-        """When which slot was not ready, in virtual seconds."""
+        """When which slot was not ready, and what it did not yet taken over by another, in virtual seconds."""
 
         self._incarnations = 0
         self._tokens: dict[Principal, str] = {}
@@ -350,7 +360,8 @@ class World:
                 await process.over
             died = self.loop.time()
             await asyncio.sleep(slot.down_seconds if process.was_ready else BOOT_AGAIN_SECONDS)
-            self.downs.append((died, self.loop.time(), slot.name))
+            over = self.loop.time() + (TAKE_OVER_SECONDS if slot.is_shared else 0.0)
+            self.downs.append((died, over, slot.name))
 
     def processes(self) -> list[Process]:
         """Return the processes that are ready."""

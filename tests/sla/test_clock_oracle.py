@@ -58,7 +58,7 @@ def compare(
     for clock in clocks:
         watch = lived.watches[clock.target]
         assert clock.state == lived.state(clock.target), f"{clock} {name}"
-        assert clock.elapsed_minutes == len(watch.ticks), f"{clock} {name}"
+        assert clock.elapsed_minutes == len(watch.spent), f"{clock} {name}"
         assert clock.breached == watch.late, f"{clock} {name}"
         seen[clock.state] += 1
         seen["breached"] += clock.breached

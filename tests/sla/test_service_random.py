@@ -129,7 +129,7 @@ async def test_any_delivery_ends_as_a_life_minute_by_minute(bare: World, walk: M
             assert sorted(clocks) == sorted(lived.watches), seed
             for name, clock in clocks.items():
                 watch = lived.watches[name]
-                expected = (lived.state(name), len(watch.ticks), watch.late)
+                expected = (lived.state(name), len(watch.spent), watch.late)
                 assert (clock["state"], clock["elapsed_minutes"], clock["breached"]) == expected, (seed, name)
                 due = lived.runs_out(name, lived.targets[name]) if clock["state"] == "running" else None
                 assert clock["due_at"] == (due.strftime("%Y-%m-%dT%H:%M:%SZ") if due else None), (seed, name)

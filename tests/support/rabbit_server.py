@@ -6,9 +6,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 import aio_pika
 from aio_pika.abc import AbstractQueue
@@ -95,8 +96,9 @@ class _Node:
 class RabbitServer:
     """A running RabbitMQ; `external` says that it isn't the tests' own, and must be left alone."""
 
-    def __init__(self, url: str, node: _Node | None = None) -> None:
-        self.url = url
+    def __init__(self, url: str, node: _Node | None = None, room: str = "") -> None:
+        self.url = url + room
+        self._room = room or "/"
         self._node = node
         self._port_mapper: OwnProcess | None = None
         self._process: OwnProcess | None = None
@@ -156,8 +158,23 @@ class RabbitServer:
 
     def queues(self) -> dict[str, int]:
         """Return every queue with the number of its messages, those under way to consumers included."""
-        listed = self._own().control("list_queues", "name", "messages", "--formatter", "json")
+        listed = self._own().control("list_queues", "-p", self._room, "name", "messages", "--formatter", "json")
         return {queue["name"]: queue["messages"] for queue in json.loads(listed)}
+
+    @contextmanager
+    def room(self) -> Iterator["RabbitServer"]:
+        """Give a part of the broker where nothing is heard of what goes on elsewhere; on a named server, all of it."""
+        if self._node is None:
+            yield self
+            return
+        name = f"room-{token_hex(4)}"
+        self._node.control("add_vhost", name)
+        self._node.control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        try:
+            yield RabbitServer(self.url, self._node, name)
+        finally:
+            with suppress(subprocess.CalledProcessError):  # the node may be down, and goes with all its rooms
+                self._node.control("delete_vhost", name)
 
     def set_disk_alarm(self, on: bool) -> None:
         """Let the node believe that its disk is full, so that it blocks all publishers, or that it isn't."""

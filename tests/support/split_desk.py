@@ -90,6 +90,8 @@ class SplitDesk(AnyDesk):
 
     replicas: dict[str, list[Replica]] = field(default_factory=dict)
     databases: dict[str, str] = field(default_factory=dict)
+    broker: RabbitServer | None = None
+    """The room at the broker that is this desk's own."""
 
     def all(self) -> list[Replica]:
         """Return every process."""
@@ -127,11 +129,11 @@ def split_desk(
             if role != "web":
                 desk.databases[role] = postgres.create(f"{name}_{role}")
                 stack.callback(postgres.drop, f"{name}_{role}")
+        desk.broker = stack.enter_context(_room(rabbit))
         desk.environment = {
-            **_settings(data, desk, postgres.url(f"{name}_{{service}}"), rabbit.url),
+            **_settings(data, desk, postgres.url(f"{name}_{{service}}"), desk.broker.url),
             **environment,
         }
-        stack.callback(_forget_queues, rabbit)
         run_command("keys", environment=desk.environment)
         run_command("migrate", environment=desk.environment)
         _make_replicas(desk, replicas)
@@ -169,9 +171,12 @@ def _make_replicas(desk: SplitDesk, count: int) -> None:
         extra.environment["FIRSTLINE_SMTP_PORT"] = str(free_port())
 
 
-def _forget_queues(rabbit: RabbitServer) -> None:
-    """Remove the desk's queues, so that the next desk on this broker hears nothing of this one."""
-    for queue in all_queues():
+@contextmanager
+def _room(rabbit: RabbitServer) -> Iterator[RabbitServer]:
+    """Give the desk a room of its own; where that can't be, remove its queues, so that the next desk hears nothing."""
+    with rabbit.room() as room:
+        yield room
+    for queue in all_queues() if rabbit.external else ():
         with suppress(AMQPException):
             rabbit.delete(queue)
 

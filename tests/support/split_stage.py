@@ -43,6 +43,12 @@ class Stage:
     rabbit: RabbitServer
     sink: MailSink
 
+    @property
+    def room(self) -> RabbitServer:
+        """The part of the broker that is the desk's, with its queues."""
+        assert self.desk.broker is not None
+        return self.desk.broker
+
     def load(self, record: Record, name: str, **more: Any) -> Load:
         """Return load on this desk; its mails go to both replicas of intake."""
         ports = [int(replica.environment["FIRSTLINE_SMTP_PORT"]) for replica in self.desk.replicas["intake"]]

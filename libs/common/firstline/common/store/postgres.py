@@ -12,7 +12,7 @@ import asyncpg
 from firstline.common.errors import OutcomeUnknown, Unavailable
 from firstline.common.ports import Ports
 from firstline.common.store.grouping import Groups
-from firstline.common.store.later import Later
+from firstline.common.store.later import Later, PutOff
 from firstline.common.store.notices import Notices
 from firstline.common.store.port import Insertion, Sql, Value, Work
 from firstline.common.store.values import Reader, reader_for, to_postgres
@@ -83,18 +83,12 @@ def prepare(sql: Sql[Any]) -> Prepared:
     return Prepared(text, names, frozenset(_ANY.findall(sql.text)), reader_for(sql.into, native=True))
 
 
-class Statements:
+class Statements(PutOff):
     """The unit of work on one connection."""
 
     def __init__(self, connection: Any) -> None:
+        super().__init__()
         self._connection = connection
-        self._later = Later()
-        self.channels: list[str] = []
-
-    async def finish(self) -> None:
-        """Execute what was put off."""
-        for sql, rows in self._later.taken():
-            await self.many(sql, rows)
 
     async def one(self, sql: Sql[R], **given: Value) -> R | None:
         """Return the first row, or None."""
@@ -120,14 +114,6 @@ class Statements:
         if rows:
             prepared = prepare(sql)
             await self._connection.executemany(prepared.text, [prepared.arguments(row) for row in rows])
-
-    def later(self, sql: Sql[None], **given: Value) -> None:
-        """Put off a statement."""
-        self._later.add(sql, given)
-
-    def announce(self, channel: str) -> None:
-        """Wake the channel's listeners after the commit."""
-        self.channels.append(channel)
 
 
 class PostgresStore:

@@ -20,7 +20,7 @@ import structlog
 
 from firstline.common.errors import Unavailable
 from firstline.common.ports import Ports
-from firstline.common.store.later import Later
+from firstline.common.store.later import PutOff
 from firstline.common.store.port import Insertion, Sql, Unit, Value, Work
 from firstline.common.store.values import Reader, reader_for, to_sqlite
 
@@ -72,18 +72,12 @@ def _prepare(sql: Sql[Any]) -> tuple[str, Reader]:
     return sqlite_text(sql.text), reader_for(sql.into)
 
 
-class Statements:
+class Statements(PutOff):
     """The unit of work on one SQLite connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
         self._connection = connection
-        self._later = Later()
-        self.channels: list[str] = []
-
-    async def finish(self) -> None:
-        """Execute what was put off."""
-        for sql, rows in self._later.taken():
-            await self.many(sql, rows)
 
     async def one(self, sql: Sql[R], **given: Value) -> R | None:
         """Return the first row, or None."""
@@ -103,14 +97,6 @@ class Statements:
     async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
         """Execute a statement once for each row of parameters."""
         self._connection.executemany(_prepare(sql)[0], [_adapt(row) for row in rows])
-
-    def later(self, sql: Sql[None], **given: Value) -> None:
-        """Put off a statement."""
-        self._later.add(sql, given)
-
-    def announce(self, channel: str) -> None:
-        """Wake the channel's listeners after the commit."""
-        self.channels.append(channel)
 
 
 def _adapt(given: Mapping[str, Value]) -> dict[str, Any]:
