@@ -441,18 +441,19 @@ def milestones_fire_once(evidence: Evidence) -> Iterable[str]:
     breached = _breached(evidence)
     for clock in evidence.clocks:
         passed = clock["state"] == "running" and when(clock["as_of"]) - when(clock["due_at"]) > TOLD_WITHIN
-        if passed and f"clock/{clock['id']}" not in breached:
+        stream = f"clock/{clock['id']}"
+        if passed and breached.isdisjoint({(stream, clock["due_at"]), (stream, None)}):
             yield f"nobody was told that {clock} passed its deadline"
 
 
-def _breached(evidence: Evidence) -> set[str]:
-    """Return the clocks that were told to be late and have not been answered since, whatever their deadline is now."""
-    found: set[str] = set()
+def _breached(evidence: Evidence) -> set[tuple[str, str | None]]:
+    """Return what clocks were told to be late of: of which deadline, and of any (None) until they were stopped."""
+    found: set[tuple[str, str | None]] = set()
     for event in evidence.log("sla"):
         if event.type == "clock.breached":
-            found.add(event.stream)
+            found |= {(event.stream, event.data["due_at"]), (event.stream, None)}
         elif event.type in ("clock.met", "clock.cancelled"):
-            found.discard(event.stream)
+            found.discard((event.stream, None))
     return found
 
 
