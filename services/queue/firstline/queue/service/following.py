@@ -20,7 +20,8 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
     ticket_id = envelope.stream.partition("/")[2]
     # By the event's own time, so that a replay gives the same.
     rules = await rules_at(unit, envelope.time)
-    before = await unit.one(ENTRY_TO_CHANGE, ticket_id=ticket_id)
+    # The first event of a ticket finds nothing, and is the most frequent one: it needn't look.
+    before = await unit.one(ENTRY_TO_CHANGE, ticket_id=ticket_id) if envelope.version > 1 else None
     after = fold(before, ticket_id, event, envelope.time, envelope.position, rules)
     if after != before:
         await unit.run(SAVE_ENTRY, **entry_row(after))
