@@ -87,6 +87,7 @@ class PgBouncer:
             for name in self._databases
         ]
         self._file.write_text(CONFIGURATION.format(databases="\n".join(lines), port=self.port, console=CONSOLE))
+        self._file.chmod(0o644)  # whatever the umask is: the pooler is another user
 
     def _reload(self) -> None:
         async def reload() -> None:
