@@ -92,11 +92,11 @@ VERBS = {
     ),
 }
 ALLOWED = {
-    ("new", "staff"): "messages triage wait resolve close",
-    ("open", "staff"): "messages triage wait resolve close",
-    ("waiting", "staff"): "messages triage resume resolve close",
-    ("resolved", "staff"): "messages triage close reopen",
-    ("closed", "staff"): "reopen",
+    ("new", "staff"): "messages triage wait resolve close split",
+    ("open", "staff"): "messages triage wait resolve close split",
+    ("waiting", "staff"): "messages triage resume resolve close split",
+    ("resolved", "staff"): "messages triage close reopen split",
+    ("closed", "staff"): "reopen split",
     ("new", "client"): "messages",
     ("open", "client"): "messages",
     ("waiting", "client"): "messages",

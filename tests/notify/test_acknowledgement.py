@@ -183,3 +183,16 @@ async def test_a_partner_sends_no_words_of_their_own_to_strangers(world: Any) ->
         ("acknowledgement_unknown_sender", "suppressed")
     ]
     assert not any("evil" in mail.as_string() or "Bank" in mail.as_string() for mail in world.mails())
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_part_is_acknowledged_as_one(world: Any, known: bool) -> None:
+    """A request that was split off is acknowledged with its own ID, and names the one that it came from."""
+    facts = {"split_from": "0193-a", "split_from_number": "FL-0000-0001", "actor": Actor(id="anna", role="agent")}
+    await world.tell(world.submitted(**facts) if known else world.by_mail("victim@elsewhere.example", **facts))
+    await world.settle()
+    text = world.mails()[0].get_content()
+    assert NUMBER in text
+    assert "of its own of a question in" in " ".join(text.split())
+    assert "FL-0000-0001" in text
+    assert "Mallory" not in text

@@ -91,6 +91,7 @@ def message() -> Make:
             "automatic": False,
             "verified": True,
             "created_at": "2026-11-24T09:12:00Z",
+            "split_into": None,
             **changes,
         }
 

@@ -241,3 +241,28 @@ async def test_staff_read_requests_in_the_console(visitor: Visit) -> None:
     assert specialist.path == f"/console/{number}"
     await specialist.open("/requests")
     assert specialist.path == "/console"
+
+
+async def test_a_question_is_split_off(visitor: Visit) -> None:
+    """A client's message leads to a form that makes a request of its own of it; both sides show where to go on."""
+    (number,) = await _ask(visitor, "First")
+    specialist = await visitor("specialist")
+    page = await specialist.open(f"/console/{number}")
+    (chosen,) = [href for href in page.values("href") if "?split=" in href]
+    page = await specialist.open(chosen.partition("#")[0])
+    assert "Split off a question" in page.text
+    message_id = chosen.partition("=")[2].partition("#")[0]
+    refused = await specialist.send(f"/console/{number}/split", message_id=message_id, split_subject=" ")
+    assert specialist.answer.status_code == 422
+    assert "Have another look" in refused.text
+    page = await specialist.send(f"/console/{number}/split", message_id=message_id, split_subject="The logo")
+    part = specialist.path.rpartition("/")[2]
+    assert part != number
+    assert "This is the new request; the client gets its ID." in page.text
+    assert number in page.text
+    assert "has a request of its own" in (await specialist.open(f"/console/{number}")).text
+    client = await visitor("client")
+    assert part in (await client.open(f"/requests/{number}")).text
+    page = await client.open(f"/requests/{part}")
+    assert "Waiting for a specialist" in page.text
+    assert not any("?split=" in href for href in page.values("href"))

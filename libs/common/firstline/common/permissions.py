@@ -99,6 +99,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "tickets.resolve": _STAFF,
         "tickets.close": _EVERYBODY,
         "tickets.reopen": _EVERYBODY,
+        "tickets.split": _STAFF,
         "attachments.upload": _EVERYBODY,
         "attachments.read": _EVERYBODY,
         "mails.read": _STAFF,

@@ -40,6 +40,7 @@ class TicketSubmitted(TicketEvent):
     origin: Origin
     message_id: str | None = None
     split_from: str | None = None
+    split_from_number: str | None = None
     follows: str | None = None
     external_ref: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
@@ -153,11 +154,12 @@ class TicketReopened(TicketEvent):
 
 
 class TicketSplit(TicketEvent):
-    """A message became a ticket of its own (clause 2.4)."""
+    """A message became a ticket of its own, whose ID is `into` (clause 2.4)."""
 
     TYPE = "ticket.split"
     message_id: str
     into: str
+    into_number: str | None = None
 
 
 class TicketMerged(TicketEvent):

@@ -8,14 +8,14 @@ from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
 from firstline.intake import handlers
-from firstline.intake.api import attachments, mails, policy, tickets, verbs
+from firstline.intake.api import attachments, mails, policy, relations, tickets, verbs
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import mail_worker, policy_worker
 
-ROUTERS = (tickets.router, verbs.router, attachments.router, mails.router, policy.router)
+ROUTERS = (tickets.router, verbs.router, relations.router, attachments.router, mails.router, policy.router)
 
 
 def create_app(

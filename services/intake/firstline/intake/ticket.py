@@ -57,6 +57,7 @@ class Ticket:
     channel: str
     verified: bool
     follows: str | None
+    split_from: str | None
     reopen_count: int
     received_at: datetime
     created_at: datetime
@@ -83,6 +84,7 @@ _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
             "resolved": ("client", "staff"),
         },
         "reopen": dict.fromkeys(("resolved", "closed"), ("client", "staff")),
+        "split": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("staff",)),
     }
 )
 """Verb → status in which it may be used → by whom."""

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import shorten
 from typing import Any, Final, Literal
 
 from firstline.common.calendar import Calendar, parse_calendar
+from firstline.web.letters import Letter
 from firstline.web.views import Tone
 from firstline.web.words import count, instant, one_line, since, span, stamp
 
@@ -126,6 +128,9 @@ class Option:
     text: str
 
 
+BEGINNING: Final = 60
+"""Characters of a message by which it is recognised in a list."""
+
 _TARGETS: Final = {"first_response": "First answer", "next_response": "Next answer", "resolution": "Solution"}
 _STANDS: Final = {"met": "done", "paused": "stands still", "idle": "nothing owed", "running": "runs"}
 _CAUSES: Final = {"client": "the client", "third_party": "somebody else", "release": "a release"}
@@ -170,6 +175,16 @@ def options(policy: Json, effect: str) -> list[Option]:
 def reasons(policy: Json) -> list[Option]:
     """Return the policy's reasons for which staff may close a request."""
     return [Option(found["code"], found["title"]) for found in policy["closing"]["reasons"] if "staff" in found["by"]]
+
+
+def splittable(messages: Sequence[Letter]) -> list[Option]:
+    """Return the messages of which a specialist can make a request of its own, by their beginning (clause 2.4)."""
+    return [Option(one.id, f"{one.author}, {one.at}: {_beginning(one)}") for one in messages if one.splits]
+
+
+def _beginning(letter: Letter) -> str:
+    """Return the first words of a message on one line."""
+    return shorten(one_line("".join(piece.text for piece in letter.body)), BEGINNING, placeholder=" …")
 
 
 def cause_of(policy: Json, circumstance: str) -> str:

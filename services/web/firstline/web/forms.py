@@ -12,7 +12,18 @@ from firstline.web.words import one_line
 
 MEBIBYTE: Final = 1024 * 1024
 
-WORDS: Final = ("body", "last", "note", "wait_note", "resume_note", "solution", "reopen_body", "close_body", "why")
+WORDS: Final = (
+    "body",
+    "last",
+    "note",
+    "wait_note",
+    "resume_note",
+    "solution",
+    "reopen_body",
+    "close_body",
+    "why",
+    "split_body",
+)
 """The fields in which people write sentences."""
 
 _ALIASES: Final = {"attachment_ids": "files"}

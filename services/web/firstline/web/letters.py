@@ -59,6 +59,8 @@ class Letter:
         body: what was written, its web addresses apart.
         files: the files that came with it.
         marks: short remarks on how it came in.
+        splits: a specialist can make a request of its own of it (clause 2.4).
+        part: the request that was made of it, None where none was.
 
     """
 
@@ -72,6 +74,8 @@ class Letter:
     body: tuple[Piece, ...]
     files: tuple[FileCard, ...]
     marks: tuple[str, ...]
+    splits: bool = False
+    part: str | None = None
 
 
 def letters(messages: Sequence[Json], now: datetime, *, staff: bool) -> list[Letter]:
@@ -98,6 +102,8 @@ def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:
         body=pieces(message["body"]),
         files=tuple(file_card(attachment) for attachment in message["attachments"]),
         marks=tuple(marks),
+        splits=staff and author["side"] == "client" and message["audience"] == "public" and not message["split_into"],
+        part=message["split_into"],
     )
 
 

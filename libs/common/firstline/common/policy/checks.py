@@ -6,7 +6,7 @@ from typing import Final
 
 from firstline.common.calendar import parse_calendar
 from firstline.common.errors import Invalid
-from firstline.common.policy.model import Policy, ScopePart
+from firstline.common.policy.model import NUMBER, Policy, ScopePart
 from firstline.common.policy.wording import PLACEHOLDERS, Template, Text, TextKind, names_in
 
 
@@ -155,6 +155,15 @@ def _template(pointer: str, kind: TextKind, template: Template) -> Iterator[Find
             yield Finding(pointer, f"the text {kind!r} knows no {name!r}", f"use one of {_listed(allowed)}")
 
 
+def _relations(policy: Policy) -> Iterator[Finding]:
+    for kind, text in policy.relations:
+        pointer = f"/relations/{kind}"
+        if NUMBER not in text:
+            yield Finding(pointer, "the text does not say which other request it is about", f"put `{NUMBER}` into it")
+        if "{" in text.replace(NUMBER, ""):
+            yield Finding(pointer, f"the text holds more than `{NUMBER}`", "use plain words beside it")
+
+
 def _unknown(what: str, known: Sequence[str], used: Iterable[tuple[str, str]]) -> Iterator[Finding]:
     for pointer, code in used:
         if code not in known:
@@ -173,5 +182,6 @@ _CHECKS: Final[tuple[Callable[[Policy], Iterator[Finding]], ...]] = (
     _fields,
     _scope,
     _endings,
+    _relations,
     _wording,
 )

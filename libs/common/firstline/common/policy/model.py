@@ -38,6 +38,9 @@ ClosingCode = Literal["resolved", "out_of_scope", "no_reply", "no_licence", "dup
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+NUMBER = "{{ number }}"
+"""Where the other request's ID stands in the texts of Relations."""
+
 FileTypes = dict[str, Annotated[tuple[Code, ...], Field(min_length=1)]]
 """Media type → the file name endings that go with it."""
 
@@ -249,6 +252,18 @@ class Attachments(Part):
         return self.max_size_mib * 1024 * 1024
 
 
+class Relations(Part):
+    """What the correspondence of requests that belong together says (clause 2.4); `{{ number }}` is the other's ID."""
+
+    split_off: Words = "A question in this request is answered in a request of its own: {{ number }}."
+    split_from: Words = "This request was made of a message of request {{ number }}."
+
+    def text(self, kind: Literal["split_off", "split_from"], number: str) -> str:
+        """Return one of the texts with the other request's ID in it."""
+        words: str = getattr(self, kind)
+        return words.replace(NUMBER, number)
+
+
 class EntitlementRule(Part):
     """Whether requests are registered in this state of the licence, and what their senders are told about it."""
 
@@ -307,6 +322,7 @@ class Policy(Part):
     entitlement: Entitlement
     mail: Mail
     wording: Wording
+    relations: Relations = Relations()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:

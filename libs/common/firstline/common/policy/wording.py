@@ -34,8 +34,10 @@ _KNOWN_CLIENT: Final = _EVERYWHERE | {"name", "subject"}
 
 PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
     {
-        "acknowledgement": _KNOWN_CLIENT | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"},
-        "acknowledgement_unknown_sender": _EVERYWHERE,
+        "acknowledgement": _KNOWN_CLIENT
+        | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"}
+        | {"split_from"},
+        "acknowledgement_unknown_sender": _EVERYWHERE | {"split_from"},
         "reply": _KNOWN_CLIENT | {"body", "specialist"},
         "missing_information": _KNOWN_CLIENT | {"questions"},
         "out_of_scope": _KNOWN_CLIENT | {"scope_reason", "referral"},
@@ -51,7 +53,8 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 
 `body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` is a
 block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
-the referral that the scope names; the other instants and texts are ready to be read.
+the referral that the scope names; `split_from` is the ID of the request that this one was split off from; the other
+instants and texts are ready to be read.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

@@ -171,6 +171,14 @@ class CloseIn(Body):
     attachment_ids: AttachmentIds = []
 
 
+class SplitIn(Body):
+    """A client's message that holds a question of its own."""
+
+    message_id: Short
+    subject: Line = Field(description="Of the new request.")
+    body: Text | None = Field(None, description="The part that the new request is about; left out: the whole message.")
+
+
 class ReopenIn(Body):
     """What is still wrong."""
 

@@ -98,6 +98,7 @@ class TicketOut(BaseModel):
     channel: str
     verified: bool
     follows: str | None
+    split_from: str | None = Field(description="The request that it was split off from (clause 2.4).")
     reopen_count: int
     received_at: datetime
     created_at: datetime
@@ -142,6 +143,7 @@ class MessageOut(BaseModel):
     verified: bool
     received_at: datetime
     created_at: datetime
+    split_into: str | None = Field(None, description="The request that was made of this message (clause 2.4).")
 
 
 class MessageAdded(BaseModel):
@@ -260,6 +262,7 @@ def message_out(message: Message, attached: Sequence[Attached], reader: Principa
         verified=message.verified,
         received_at=message.received_at,
         created_at=message.created_at,
+        split_into=message.split_into,
     )
 
 

@@ -142,6 +142,13 @@ async def add_message(change: Change, message: NewMessage) -> str:
     return message_id
 
 
+async def remark(change: Change, text: str) -> None:
+    """Write into the correspondence what the desk did with the request; it answers nothing and is mailed to nobody."""
+    actor = change.actor
+    author = Author(id=actor.id, role=actor.role, side="staff")
+    await add_message(change, NewMessage(text, author, Origin(channel="api", automatic=True), change.now))
+
+
 async def note(change: Change, message: NewMessage) -> Told:
     """Add an internal note: clients never see it, and it counts for nothing."""
     message_id = await _store(change, message, demand_text(message.body), "internal")

@@ -12,6 +12,7 @@ from firstline.common.errors import Conflict, Fault, Unavailable
 from firstline.common.events import (
     Actor,
     AttachmentRef,
+    Author,
     MissingField,
     Origin,
     RequesterRef,
@@ -61,7 +62,10 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """A request as it comes in, by whichever channel; times and people are known, nothing is judged yet."""
+    """A request as it comes in, by whichever channel; times and people are known, nothing is judged yet.
+
+    `author` wrote the first message where that is not who sends the request now; `split_from` is whose message it was.
+    """
 
     subject: str
     body: str
@@ -86,6 +90,8 @@ class NewTicket:
     external_ref: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     follows: str | None = None
+    author: Author | None = None
+    split_from: Ticket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +291,7 @@ def _as_sent(new: NewTicket) -> dict[str, Any]:
         "channel": new.origin.channel,
         "verified": new.origin.verified,
         "follows": new.follows,
+        "split_from": new.split_from.id if new.split_from else None,
         "received_at": new.received_at,
     }
 
@@ -301,15 +308,23 @@ def _as_judged(judgement: Judgement) -> dict[str, Any]:
     }
 
 
+def _author(new: NewTicket) -> Author:
+    """Return who wrote the first message."""
+    author_id = new.actor.id if new.origin.channel != "email" else new.requester.id
+    name = new.author_name or new.requester.name
+    return new.author or Author(id=author_id, name=name, role=new.actor.role, side=new.side)
+
+
 def _message(new: NewTicket, ticket: Ticket, message_id: str) -> dict[str, Value]:
+    author = _author(new)
     return {
         "id": message_id,
         "ticket_id": ticket.id,
         "audience": "public",
-        "side": new.side,
-        "author_id": new.actor.id if new.origin.channel != "email" else new.requester.id,
-        "author_name": new.author_name or new.requester.name,
-        "author_role": new.actor.role,
+        "side": author.side,
+        "author_id": author.id,
+        "author_name": author.name,
+        "author_role": author.role,
         "body": new.body,
         "channel": new.origin.channel,
         "automatic": new.origin.automatic,
@@ -349,6 +364,8 @@ def _event(
         origin=new.origin,
         message_id=message_id,
         follows=new.follows,
+        split_from=new.split_from.id if new.split_from else None,
+        split_from_number=new.split_from.number if new.split_from else None,
         external_ref=new.external_ref,
         metadata=new.metadata,
     )

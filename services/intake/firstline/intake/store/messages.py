@@ -8,7 +8,7 @@ from firstline.common.store.port import Sql
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message (audience public) or note (internal)."""
+    """A message (audience public) or note (internal); `split_into` is the request that was made of it (clause 2.4)."""
 
     id: str
     ticket_id: str
@@ -24,6 +24,7 @@ class Message:
     mail_id: str | None
     received_at: datetime
     created_at: datetime
+    split_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,13 @@ INSERT_MESSAGE: Sql[None] = Sql(
 )
 _MESSAGE = (
     "SELECT id, ticket_id, audience, side, author_id, author_name, author_role, body, channel, automatic, verified,"
-    " mail_id, received_at, created_at FROM message WHERE ticket_id = :ticket_id AND id > :after"
+    " mail_id, received_at, created_at, split_into FROM message"
 )
-MESSAGES = Sql(f"{_MESSAGE} ORDER BY id LIMIT :limit", Message)
-PUBLIC_MESSAGES = Sql(f"{_MESSAGE} AND audience = 'public' ORDER BY id LIMIT :limit", Message)
+_OF_TICKET = f"{_MESSAGE} WHERE ticket_id = :ticket_id AND id > :after"
+MESSAGE = Sql(f"{_MESSAGE} WHERE id = :id", Message)
+MESSAGES = Sql(f"{_OF_TICKET} ORDER BY id LIMIT :limit", Message)
+PUBLIC_MESSAGES = Sql(f"{_OF_TICKET} AND audience = 'public' ORDER BY id LIMIT :limit", Message)
+SPLIT_OFF: Sql[None] = Sql("UPDATE message SET split_into = :into WHERE id = :id", type(None))
 INSERT_ATTACHMENT: Sql[None] = Sql(
     "INSERT INTO attachment (id, uploader, name, declared_type, type, size, sha256, file_key, status, reason,"
     " created_at) VALUES (:id, :uploader, :name, :declared_type, :type, :size, :sha256, :file_key, :status, :reason,"
@@ -92,6 +96,12 @@ ATTACH: Sql[None] = Sql(
     "INSERT INTO message_attachment (attachment_id, message_id, ticket_id)"
     " VALUES (:attachment_id, :message_id, :ticket_id)",
     type(None),
+)
+ATTACHMENTS_OF_MESSAGE = Sql(
+    "SELECT a.id, a.uploader, a.name, a.declared_type, a.type, a.size, a.sha256, a.file_key, a.status, a.reason,"
+    " a.created_at FROM message_attachment m JOIN attachment a ON a.id = m.attachment_id"
+    " WHERE m.ticket_id = :ticket_id AND m.message_id = :message_id ORDER BY a.id",
+    Attachment,
 )
 ATTACHED = Sql(
     "SELECT m.message_id, a.id, a.name, a.type, a.size, a.status, a.reason FROM message_attachment m"

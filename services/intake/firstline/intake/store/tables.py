@@ -75,6 +75,7 @@ class TicketTable(IntakeTable, table=True):
     channel: str = Field(sa_type=sa.Text)
     verified: bool
     follows: str | None = Field(sa_type=sa.Text)
+    split_from: str | None = Field(sa_type=sa.Text)
     reopen_count: int
     received_at: datetime = Field(sa_type=UtcTime)
     created_at: datetime = Field(sa_type=UtcTime)
@@ -113,10 +114,11 @@ class MessageTable(IntakeTable, table=True):
     mail_id: str | None = Field(sa_type=sa.Text)
     received_at: datetime = Field(sa_type=UtcTime)
     created_at: datetime = Field(sa_type=UtcTime)
+    split_into: str | None = Field(sa_type=sa.Text)
 
 
 class AttachmentTable(IntakeTable, table=True):
-    """An uploaded file and the verdict on it."""
+    """A file and the verdict on it; a split copies the row, so bytes go only with the last row that names them."""
 
     __tablename__ = "attachment"
     id: str = Field(primary_key=True, sa_type=sa.Text)

@@ -55,10 +55,11 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
     notice = Notice(
         kind="acknowledgement" if known else STRANGERS,
         to=Recipient(address=data.requester.email, name=data.requester.name, language=data.requester.language),
-        values=_acknowledged(desk, book, data) if known else {},
+        values={**(_acknowledged(desk, book, data) if known else {}), "split_from": data.split_from_number},
         answers=True,
         automatic=origin.automatic,
-        by_mail=origin.channel == MAIL_CHANNEL,
+        # Who splits a mail off answers no mail.
+        by_mail=origin.channel == MAIL_CHANNEL and data.split_from is None,
     )
     ticket = await write_mail(desk, unit, event, ticket, notice)
     await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from firstline.common.calendar import parse_calendar
 from firstline.web import board, forms, letters
@@ -27,6 +27,7 @@ NOTICES: Final = {
     "reopened": "It is open again.",
     "released": "You gave it back; it has kept its place.",
     "judged": "The urgency is set.",
+    "split": "This is the new request; the client gets its ID.",
 }
 
 ENDING_THE_CLAIM: Final = ("replied", "waiting", "resolved", "closed")
@@ -86,9 +87,12 @@ async def _claim(posted: Posted, ticket_id: str | None) -> Response:
 
 
 @router.get("/{reference}")
-async def show_work(visit: Visiting, reference: Reference, done: str = "") -> Response:
-    """Show a request between the queue and its context."""
-    return await _work(visit, reference, Draft(visit.new_key()), 200, NOTICES.get(done))
+async def show_work(
+    visit: Visiting, reference: Reference, done: str = "", split: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """Show a request between the queue and its context; `split` is the message of which a request is to be made."""
+    draft = Draft(visit.new_key(), {"message_id": split}, open="split" if split else "")
+    return await _work(visit, reference, draft, 200, NOTICES.get(done))
 
 
 async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice: str | None = None) -> Response:
@@ -97,10 +101,12 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
     policy = await visit.desk.policy()
     reader = _reader(visit, ticket["id"])
     clocks, organization = await visit.clocks([ticket["id"]]), await visit.organization(ticket["organization_id"])
+    correspondence = letters.letters(await visit.desk.messages(reference), visit.now, staff=True)
     shown = {
         "work": board.work(ticket, policy, await visit.entry(ticket["id"]), reader),
         "queue": await _queue_pane(visit, policy, reader),
-        "letters": letters.letters(await visit.desk.messages(reference), visit.now, staff=True),
+        "letters": correspondence,
+        "splittable": board.splittable(correspondence),
         "context": board.context(ticket, policy, clocks, organization, visit.now),
         "circumstances": board.options(policy, "delay"),
         "aborts": board.options(policy, "abort"),
@@ -177,6 +183,21 @@ async def close(posted: Posting, reference: Reference) -> Response:
     body = {name: value or None for name, value in given.items()}
     fields = {"circumstance": "abort", "body": "close_body"}
     return await _act(posted, reference, "close", body, "closed", act="close", fields=fields)
+
+
+@router.post("/{reference}/split")
+async def split(posted: Posting, reference: Reference) -> Response:
+    """Make a request of its own of a message, and show it."""
+    given = {"message_id": posted.text("message_id"), "subject": posted.text("split_subject")}
+    body = {**given, "body": posted.text("split_body") or None}
+    visit = posted.visit
+    ticket = await visit.desk.ticket(reference)
+    try:
+        made = await visit.desk.act(reference, "split", body, key=forms.key_of(posted), claim=visit.claim(ticket["id"]))
+    except Refusal as refusal:
+        fields = {"subject": "split_subject", "body": "split_body"}
+        return await _refused(posted, reference, refusal, act="split", fields=fields)
+    return visit.go(f"/console/{made['number']}?done=split")
 
 
 @router.post("/{reference}/release")

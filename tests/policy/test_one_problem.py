@@ -1,0 +1,45 @@
+"""Clause 2.4 walked through HTTP and SMTP: what holds several questions is taken apart."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from live_desk import AnyDesk, eventually, mail
+from walking import done, letters, place, submit
+
+CLARA = "clara.parts@shop.example"
+
+
+@pytest.fixture
+def client(desk: AnyDesk) -> Iterator[httpx.Client]:
+    """Return the API as a client."""
+    with desk.api("client", "clara-parts", email=CLARA) as http:
+        yield http
+
+
+@pytest.fixture
+def agent(desk: AnyDesk) -> Iterator[httpx.Client]:
+    """Return the API as a specialist."""
+    with desk.api("agent", "anna-parts") as http:
+        yield http
+
+
+def test_a_mailed_question_is_split_off(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
+    """A question that came by mail to another request gets a number, a place by its receipt, clocks and a mail."""
+    old = submit(client)
+    desk.send(mail(CLARA, f"Re: [{old['number']}]", "And how do I change the logo?", Message_ID="<p2@shop.example>"))
+    messages = f"/v1/tickets/{old['id']}/messages"
+    items = eventually(lambda: len(found := client.get(messages).json()["items"]) == 2 and found)
+    between = submit(client, subject="Sent later")
+    given = {"message_id": items[1]["id"], "subject": "The logo"}
+    new = done(agent.post(f"/v1/tickets/{old['id']}/split", json=given))
+    assert (new["split_from"], new["received_at"]) == (old["id"], items[1]["received_at"])
+    assert place(client, new["id"]) < place(client, between["id"])
+    (told,) = eventually(lambda: letters(desk, CLARA, new["number"]))
+    assert old["number"] in told
+    clocks = eventually(lambda: agent.get("/v1/clocks", params={"ticket_ids": new["id"]}).json()["items"])
+    assert {clock["state"] for clock in clocks if clock["target"] == "first_response"} == {"running"}
+    assert new["number"] in client.get(messages).json()["items"][-1]["body"]
+    assert old["number"] in client.get(f"/v1/tickets/{new['id']}/messages").json()["items"][-1]["body"]
+    again = agent.post(f"/v1/tickets/{old['id']}/split", json=given)
+    assert (again.status_code, again.json()["number"]) == (409, new["number"])
