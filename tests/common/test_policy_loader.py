@@ -33,6 +33,18 @@ def line_of(text: str, marker: str) -> int:
 
 
 IN_THE_CHANGED_LINE = {
+    "relation without the other's ID": (
+        "Request {{ number }} is about the same.",
+        "Another request is about the same.",
+        "/relations/merged_here",
+        "put `{{ number }}`",
+    ),
+    "relation that prints more": (
+        "Request {{ number }} is about the same.",
+        "Request {{ number }}, {{ subject }}, is about the same.",
+        "/relations/merged_here",
+        "plain words",
+    ),
     "unknown key": ("out_of_turn:\n", "out_off_turn:\n", "/out_off_turn", "did you mean 'out_of_turn'?"),
     "unknown key, nothing near": (
         "  max_in_a_row: 0",

@@ -92,11 +92,11 @@ VERBS = {
     ),
 }
 ALLOWED = {
-    ("new", "staff"): "messages triage wait resolve close split",
-    ("open", "staff"): "messages triage wait resolve close split",
-    ("waiting", "staff"): "messages triage resume resolve close split",
-    ("resolved", "staff"): "messages triage close reopen split",
-    ("closed", "staff"): "reopen split",
+    ("new", "staff"): "messages triage wait resolve close merge split",
+    ("open", "staff"): "messages triage wait resolve close merge split",
+    ("waiting", "staff"): "messages triage resume resolve close merge split",
+    ("resolved", "staff"): "messages triage close reopen merge split",
+    ("closed", "staff"): "reopen merge split",
     ("new", "client"): "messages",
     ("open", "client"): "messages",
     ("waiting", "client"): "messages",

@@ -8,10 +8,13 @@ from firstline.common.addresses import tagged_numbers
 from firstline.common.event_parts import Actor, Author, Origin, Recipient
 from firstline.common.events import (
     TicketClosed,
+    TicketMerged,
     TicketNoted,
     TicketReopened,
+    TicketReplied,
     TicketResolved,
     TicketTriaged,
+    TicketUnmerged,
     TicketWaiting,
 )
 
@@ -154,6 +157,25 @@ async def test_closing_tells_the_reason_and_spam_tells_nothing(world: Any) -> No
     text = " ".join(mail.get_content().split())
     assert "The work on it had to end" in text
     assert " ".join(abort.text.split()) in text
+
+
+async def test_a_merge_says_where_it_goes_on(world: Any) -> None:
+    """Merged, one mail names the other request and its address, whatever the desk wrote down; taken back, one more."""
+    await world.tell(world.submitted())
+    author, origin = Author(id="anna", role="agent", side="staff"), Origin(channel="api", automatic=True)
+    words = {"message_id": "m", "author": author, "origin": origin, "received_at": world.clock.now()}
+    remark = TicketReplied(**FACTS, status="closed", body="It goes on there.", **words)
+    merged = TicketMerged(**FACTS, status="closed", into="0193-b", into_number="FL-0000-0002")
+    await world.tell(
+        remark, merged, TicketClosed(**FACTS, status="closed", reason="duplicate", into_number="FL-0000-0002")
+    )
+    await world.tell(TicketUnmerged(**FACTS, status="open"))
+    await world.settle()
+    closed, opened = (" ".join(mail.get_content().split()) for mail in world.mails()[1:])
+    assert "It is about the same as request FL-0000-0002 and goes on there." in closed
+    assert "https://desk.example/requests/FL-0000-0002" in closed
+    assert "It goes on there." not in closed
+    assert "is open again" in opened
 
 
 async def test_waiting_says_whose_turn_it_is(world: Any) -> None:

@@ -43,3 +43,20 @@ def test_a_mailed_question_is_split_off(desk: AnyDesk, client: httpx.Client, age
     assert old["number"] in client.get(f"/v1/tickets/{new['id']}/messages").json()["items"][-1]["body"]
     again = agent.post(f"/v1/tickets/{old['id']}/split", json=given)
     assert (again.status_code, again.json()["number"]) == (409, new["number"])
+
+
+def test_a_duplicate_goes_on_in_the_other_request(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
+    """Merged, it leaves the queue and the client is told where it goes on; mail to it lands there; it can come back."""
+    into, duplicate = submit(client), submit(client, subject="White page, again")
+    place(client, duplicate["id"])
+    done(agent.post(f"/v1/tickets/{duplicate['id']}/merge", json={"into": into["number"]}))
+    eventually(lambda: client.get(f"/v1/queue/{duplicate['id']}").status_code == 404)
+    (told,) = eventually(lambda: letters(desk, CLARA, duplicate["number"], "goes on there"))
+    assert into["number"] in told
+    desk.send(mail(CLARA, f"Re: [{duplicate['number']}] x", "Any news of it?", Message_ID="<d2@shop.example>"))
+    messages = f"/v1/tickets/{into['id']}/messages"
+    eventually(lambda: client.get(messages).json()["items"][-1]["body"].strip() == "Any news of it?")
+    back = done(agent.post(f"/v1/tickets/{duplicate['id']}/unmerge", json={}))
+    assert (back["status"], back["merged_into"]) == ("open", None)
+    place(client, duplicate["id"])
+    assert eventually(lambda: letters(desk, CLARA, duplicate["number"], "is open again"))

@@ -64,6 +64,7 @@ def ticket() -> Make:
             "channel": "portal",
             "verified": True,
             "follows": None,
+            "merged_into": None,
             "reopen_count": 0,
             "received_at": "2026-11-24T09:12:00Z",
             "updated_at": "2026-11-24T09:31:00Z",

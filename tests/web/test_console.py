@@ -266,3 +266,39 @@ async def test_a_question_is_split_off(visitor: Visit) -> None:
     page = await client.open(f"/requests/{part}")
     assert "Waiting for a specialist" in page.text
     assert not any("?split=" in href for href in page.values("href"))
+
+
+async def test_a_duplicate_goes_on_elsewhere_and_comes_back(visitor: Visit) -> None:
+    """Merged by its number, it leads to the other one; the client's reply lands there; taken back, it is open again."""
+    into, duplicate = await _ask(visitor, "First", "Again")
+    specialist = await visitor("specialist")
+    await specialist.open(f"/console/{duplicate}")
+    page = await specialist.send(f"/console/{duplicate}/relate", other="FL-0000-0000", how="merge")
+    assert (specialist.answer.status_code, "Have another look" in page.text) == (422, True)
+    page = await specialist.send(f"/console/{duplicate}/relate", other=into, how="merge")
+    assert "It is closed and goes on in the other request" in page.text
+    assert f"Goes on in {into}" in " ".join(page.text.split())
+    client = await visitor("client")
+    page = await client.open(f"/requests/{duplicate}")
+    assert "Goes on in another request" in page.text
+    page = await client.send(f"/requests/{duplicate}/reply", body="Any news?")
+    assert (client.path, "where your request goes on" in page.text) == (f"/requests/{into}", True)
+    assert "Any news?" in page.text
+    await specialist.open(f"/console/{duplicate}")
+    page = await specialist.send(f"/console/{duplicate}/unmerge")
+    assert "The merge is taken back; it is open again." in page.text
+
+
+async def test_related_requests_are_linked_and_unlinked(visitor: Visit) -> None:
+    """A link shows on both pages, for the client too, until it is taken back."""
+    one, two = await _ask(visitor, "First", "Second")
+    specialist = await visitor("specialist")
+    await specialist.open(f"/console/{one}")
+    page = await specialist.send(f"/console/{one}/relate", other=two, how="link")
+    assert f"See also {two} Second" in " ".join(page.text.split())
+    client = await visitor("client")
+    assert f"See also {one} First" in " ".join((await client.open(f"/requests/{two}")).text.split())
+    page = await specialist.send(f"/console/{one}/relate", other=two, how="unlink")
+    assert "See also" not in page.text
+    await specialist.send(f"/console/{one}/relate", other=two, how="else")
+    assert specialist.path == f"/console/{one}"

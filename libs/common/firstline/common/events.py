@@ -32,6 +32,7 @@ from firstline.common.ticket_events import (
     TicketClosed,
     TicketHandedOver,
     TicketHeldMail,
+    TicketLinked,
     TicketMerged,
     TicketNoted,
     TicketOpened,
@@ -49,6 +50,7 @@ from firstline.common.ticket_events import (
     TicketSupervisorAnswered,
     TicketSupervisorRequested,
     TicketTriaged,
+    TicketUnlinked,
     TicketUnmerged,
     TicketWaiting,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "TicketEvent",
     "TicketHandedOver",
     "TicketHeldMail",
+    "TicketLinked",
     "TicketMerged",
     "TicketNoted",
     "TicketOpened",
@@ -91,6 +94,7 @@ __all__ = [
     "TicketSupervisorAnswered",
     "TicketSupervisorRequested",
     "TicketTriaged",
+    "TicketUnlinked",
     "TicketUnmerged",
     "TicketWaiting",
 ]

@@ -100,6 +100,8 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "tickets.close": _EVERYBODY,
         "tickets.reopen": _EVERYBODY,
         "tickets.split": _STAFF,
+        "tickets.merge": _STAFF,
+        "tickets.link": _STAFF,
         "attachments.upload": _EVERYBODY,
         "attachments.read": _EVERYBODY,
         "mails.read": _STAFF,

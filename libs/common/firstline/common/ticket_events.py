@@ -138,11 +138,12 @@ class TicketResolved(TicketEvent):
 
 
 class TicketClosed(TicketEvent):
-    """The ticket is closed, with the reason."""
+    """The ticket is closed, with the reason; a duplicate that was merged goes on in `into_number`."""
 
     TYPE = "ticket.closed"
     reason: str
     circumstance: str | None = None
+    into_number: str | None = None
 
 
 class TicketReopened(TicketEvent):
@@ -163,16 +164,33 @@ class TicketSplit(TicketEvent):
 
 
 class TicketMerged(TicketEvent):
-    """The ticket was joined to another as a duplicate."""
+    """The ticket was joined to another as a duplicate; what clients write to it goes there."""
 
     TYPE = "ticket.merged"
     into: str
+    into_number: str | None = None
 
 
 class TicketUnmerged(TicketEvent):
     """A merge was taken back."""
 
     TYPE = "ticket.unmerged"
+
+
+class TicketLinked(TicketEvent):
+    """Staff let the ticket and another name each other."""
+
+    TYPE = "ticket.linked"
+    to: str
+    to_number: str
+
+
+class TicketUnlinked(TicketEvent):
+    """A link was taken back."""
+
+    TYPE = "ticket.unlinked"
+    to: str
+    to_number: str
 
 
 class TicketSupervisorRequested(TicketEvent):

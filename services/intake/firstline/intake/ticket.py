@@ -58,6 +58,7 @@ class Ticket:
     verified: bool
     follows: str | None
     split_from: str | None
+    merged_into: str | None
     reopen_count: int
     received_at: datetime
     created_at: datetime
@@ -84,6 +85,8 @@ _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
             "resolved": ("client", "staff"),
         },
         "reopen": dict.fromkeys(("resolved", "closed"), ("client", "staff")),
+        "merge": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("staff",)),
+        "unmerge": {"closed": ("staff",)},
         "split": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("staff",)),
     }
 )
@@ -110,9 +113,10 @@ def within_window(ticket: Ticket, window: timedelta, now: datetime) -> bool:
 def allowed(ticket: Ticket, side: Side, window: timedelta, now: datetime) -> list[str]:
     """Return the verbs that this side may use on the ticket now, in the order of the verb table."""
     verbs = [verb for verb, statuses in _VERBS.items() if side in statuses.get(ticket.status, ())]
-    if "reopen" in verbs and not within_window(ticket, window, now):
-        verbs.remove("reopen")
-    return verbs
+    late = "reopen" in verbs and not within_window(ticket, window, now)
+    # What goes on elsewhere is taken up there, or comes back by taking the merge back.
+    left_out = {"reopen", "merge"} if ticket.merged_into else {"unmerge", *(["reopen"] if late else [])}
+    return [verb for verb in verbs if verb not in left_out]
 
 
 def demand(ticket: Ticket, verb: str, side: Side, window: timedelta, now: datetime) -> None:
@@ -126,13 +130,14 @@ def demand(ticket: Ticket, verb: str, side: Side, window: timedelta, now: dateti
     verbs = allowed(ticket, side, window, now)
     if verb in verbs:
         return
-    if verb == "reopen" and ticket.status in _VERBS[verb]:
+    if verb == "reopen" and ticket.status in _VERBS[verb] and not ticket.merged_into:
         raise PastTheWindow(
             f"It ended more than {window.days} days ago. Send a message instead: it becomes a new request that follows"
             " this one.",
             extra={"allowed": verbs},
         )
-    state = f"{ticket.status} ({ticket.waiting_cause})" if ticket.waiting_cause else ticket.status
+    more = "merged" if ticket.merged_into else ticket.waiting_cause
+    state = f"{ticket.status} ({more})" if more else ticket.status
     names = ", ".join(verbs) or "none"
     raise IllegalTransition(
         f"{verb} is not possible while the request is {state}. Possible now: {names}.", extra={"allowed": verbs}

@@ -126,6 +126,11 @@ class Desk:
                 return found
             params["cursor"] = page["next"]
 
+    async def relations(self, reference: str) -> list[Json]:
+        """Return the requests that one belongs to: split, merged, following, linked."""
+        found: list[Json] = (await self._json("GET", f"/v1/tickets/{reference}/relations"))["items"]
+        return found
+
     async def act(
         self, reference: str, verb: str, body: Json, *, key: str | None = None, claim: str | None = None
     ) -> Json:

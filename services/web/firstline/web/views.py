@@ -93,6 +93,16 @@ class Abilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Relation:
+    """A request that another one belongs to: how, in words, its ID and subject, and the API's name for it."""
+
+    kind: str
+    text: str
+    number: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """Whether the Helpdesk is open now, a line that says so, and when that changes, empty for never (clause 2.1)."""
 
@@ -188,6 +198,8 @@ def _resolved(request: Json, policy: Json, now: datetime) -> Stage:
 
 def _closed(request: Json, policy: Json, now: datetime) -> Stage:
     """Say why it was closed, and what a further message does to it (closing paragraph)."""
+    if request["merged_into"]:
+        return Stage("Goes on in another request", "What you write here is added there.", "", "done")
     titles = {reason["code"]: reason["title"] for reason in policy["closing"]["reasons"]}
     why = titles.get(request["close_reason"], "")
     if "reopen" in request["allowed"]:
@@ -263,6 +275,22 @@ def notices(request: Json, policy: Json) -> list[str]:
     return said + ([entitlement] if entitlement else [])
 
 
+def relations(found: Sequence[Json]) -> list[Relation]:
+    """Return the requests that one belongs to as lines (clause 2.4)."""
+    return [Relation(r["kind"], _RELATIONS[r["kind"]], r["number"], one_line(r["subject"])) for r in found]
+
+
+_RELATIONS: Final = {
+    "merged_into": "Goes on in",
+    "merged_from": "The same question",
+    "split_from": "Came in with",
+    "split_into": "Another question from here",
+    "follows": "Follows",
+    "followed_by": "Followed by",
+    "linked": "See also",
+}
+
+
 def questions(request: Json) -> list[Question]:
     """Return the questions whose answers would shorten the way to a solution (clause 4.2)."""
     return [Question(missing["field"], one_line(missing["question"])) for missing in request["missing_information"]]
@@ -280,6 +308,8 @@ def abilities(request: Json) -> Abilities:
     label = "Send reply"
     if ended:
         label = "Send and reopen" if "reopen" in request["allowed"] else "Send as a new request"
+    if request["merged_into"]:
+        label = "Send it there"
     return Abilities(
         reply=label if "messages" in request["allowed"] else "",
         close="You can reopen it later if something is left open." if "close" in request["allowed"] else "",

@@ -38,6 +38,7 @@ ClosingCode = Literal["resolved", "out_of_scope", "no_reply", "no_licence", "dup
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+RelationText = Literal["split_off", "split_from", "merged_into", "merged_here", "unmerged"]
 NUMBER = "{{ number }}"
 """Where the other request's ID stands in the texts of Relations."""
 
@@ -258,7 +259,11 @@ class Relations(Part):
     split_off: Words = "A question in this request is answered in a request of its own: {{ number }}."
     split_from: Words = "This request was made of a message of request {{ number }}."
 
-    def text(self, kind: Literal["split_off", "split_from"], number: str) -> str:
+    merged_into: Words = "This request is about the same as {{ number }} and goes on there."
+    merged_here: Words = "Request {{ number }} is about the same and goes on here."
+    unmerged: Words = "Request {{ number }} is answered on its own again."
+
+    def text(self, kind: RelationText, number: str) -> str:
         """Return one of the texts with the other request's ID in it."""
         words: str = getattr(self, kind)
         return words.replace(NUMBER, number)

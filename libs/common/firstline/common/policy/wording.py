@@ -44,7 +44,7 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "waiting": _KNOWN_CLIENT | {"circumstance", "waits_for_client", "closes_at"},
         "reminder": _KNOWN_CLIENT | {"closes_at"},
         "resolved": _KNOWN_CLIENT | {"body", "closes_at", "reopen_days"},
-        "closed": _KNOWN_CLIENT | {"body", "reason", "circumstance", "reopen_days"},
+        "closed": _KNOWN_CLIENT | {"body", "reason", "circumstance", "reopen_days", "goes_on_in", "goes_on_at"},
         "reopened": _KNOWN_CLIENT,
         "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
     }
@@ -53,8 +53,8 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 
 `body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` is a
 block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
-the referral that the scope names; `split_from` is the ID of the request that this one was split off from; the other
-instants and texts are ready to be read.
+the referral that the scope names; `split_from` is the ID of the request that this one was split off from, `goes_on_in`
+and `goes_on_at` are ID and address of the one in which a duplicate goes on; the others are ready to be read.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

@@ -1,17 +1,23 @@
-"""Requests that belong together: what is split off (clause 2.4)."""
+"""Requests that belong together: what is split off, merged or linked (clause 2.4)."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
 from firstline.common.answers import Made
-from firstline.common.paging import etag_of
+from firstline.common.application import permit
+from firstline.common.paging import MAX_LIMIT, etag_of
+from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
-from firstline.intake.api.context import Call, call
-from firstline.intake.schemas.given import SplitIn
-from firstline.intake.schemas.shown import TicketOut
-from firstline.intake.service import splitting
+from firstline.intake.api.context import Call, DeskHere, Reference, call
+from firstline.intake.schemas.given import LinkIn, MergeIn, SplitIn, UnmergeIn
+from firstline.intake.schemas.shown import RelatedOut, RelationsOut, TicketOut
+from firstline.intake.service import merging, splitting
+from firstline.intake.service.change import Change, find_for
 from firstline.intake.service.splitting import Part
+from firstline.intake.store.relations import RELATED
+from firstline.intake.store.tickets import PARTICIPANTS_OF_ALL
+from firstline.intake.ticket import Ticket
 
 router = APIRouter(prefix="/v1/tickets/{reference}", tags=["requests"])
 
@@ -29,3 +35,63 @@ async def split_request(body: SplitIn, here: Annotated[Call, Depends(call("ticke
         return 201, here.document(change, new), etag_of(new.version)
 
     return await here.answer(work)
+
+
+@router.post("/merge", response_model=TicketOut)
+async def merge_request(body: MergeIn, here: Annotated[Call, Depends(call("tickets.merge"))]) -> Response:
+    """Close a duplicate; what is written to it from now on goes to the other request (clause 2.4).
+
+    No text moves. Everybody who takes part here has to take part there, or is added within one organisation.
+    """
+
+    async def verb(change: Change) -> Ticket:
+        return await merging.merge(change, body.into, add_participants=body.add_participants)
+
+    return await here.change(verb)
+
+
+@router.post("/unmerge", response_model=TicketOut)
+async def unmerge_request(_body: UnmergeIn, here: Annotated[Call, Depends(call("tickets.merge"))]) -> Response:
+    """Take a merge back; the request is open again."""
+    return await here.change(merging.unmerge)
+
+
+@router.post("/link", response_model=TicketOut)
+async def link_request(body: LinkIn, here: Annotated[Call, Depends(call("tickets.link"))]) -> Response:
+    """Let two requests name each other; clients see a link where they may read both."""
+
+    async def verb(change: Change) -> Ticket:
+        return await merging.link(change, body.to)
+
+    return await here.change(verb)
+
+
+@router.post("/unlink", response_model=TicketOut)
+async def unlink_request(body: LinkIn, here: Annotated[Call, Depends(call("tickets.link"))]) -> Response:
+    """Take a link back on both sides."""
+
+    async def verb(change: Change) -> Ticket:
+        return await merging.unlink(change, body.to)
+
+    return await here.change(verb)
+
+
+@router.get("/relations")
+async def read_relations(
+    reference: Reference, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.read"))]
+) -> RelationsOut:
+    """Read which requests within your reach this one belongs to: split, merged, following, linked."""
+
+    async def work(unit: Unit) -> RelationsOut:
+        ticket, _ = await find_for(unit, access, reference)
+        found = await unit.all(RELATED, ticket_id=ticket.id, limit=MAX_LIMIT)
+        people = await unit.all(PARTICIPANTS_OF_ALL, ticket_ids=[related.ticket_id for related in found])
+        return RelationsOut(
+            items=[
+                RelatedOut(kind=r.kind, ticket_id=r.ticket_id, number=r.number, subject=r.subject, status=r.status)
+                for r in found
+                if access.covers(frozenset(p.address for p in people if p.ticket_id == r.ticket_id), r.organization_id)
+            ]
+        )
+
+    return await desk.store.read(work)

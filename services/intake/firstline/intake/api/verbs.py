@@ -1,5 +1,6 @@
 """The correspondence of a request, and the verbs that move it."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -10,12 +11,12 @@ from firstline.common.errors import Fault, Forbidden, Invalid
 from firstline.common.paging import MAX_LIMIT, Page, check_version, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
-from firstline.intake.api.context import Call, DeskHere, Reference, call
+from firstline.intake.api.context import Call, DeskHere, Reference, call, document
 from firstline.intake.schemas.given import CloseIn, MessageIn, ReopenIn, ResolveIn, ResumeIn, TriageIn, WaitIn
 from firstline.intake.schemas.shown import MessageAdded, MessageOut, TicketOut, message_out
 from firstline.intake.service import correspondence, verbs
 from firstline.intake.service.change import Change, begin, find_for, side_of
-from firstline.intake.service.correspondence import NewMessage
+from firstline.intake.service.correspondence import NewMessage, Told
 from firstline.intake.store.messages import ATTACHED, MESSAGES, PUBLIC_MESSAGES
 from firstline.intake.ticket import Ticket
 
@@ -50,26 +51,31 @@ async def add_message(body: MessageIn, here: Annotated[Call, Depends(call("ticke
     """Add a message, or an internal note (staff).
 
     A client's message ends waiting for the client and reopens what was resolved or closed within the policy's window;
-    after it, a new request is made that follows the old one.
+    after it, a new request is made that follows the old one. To a merged request it goes where that one goes on.
     """
 
     async def public(unit: Unit) -> Made:
         change = await here.begin(unit)
-        told = await correspondence.reply(change, here.message(change, body))
-        follows = f'"{told.follows}"' if told.follows else "null"
-        ticket = here.document(change, told.ticket)
-        return 201, f'{{"id":"{told.message_id}","ticket":{ticket},"follows":{follows}}}', etag_of(told.ticket.version)
+        told = await correspondence.reply(change, here.message(change, body), here.access)
+        return _added(here, told)
 
     async def internal(unit: Unit) -> Made:
         # A note needs no claim, so that others can add one while somebody is at work.
         change = await begin(here.desk, unit, here.access, here.reference)
         check_version(here.if_match, change.ticket.version)
-        told = await correspondence.note(change, here.message(change, body))
-        ticket = here.document(change, told.ticket)
-        return 201, f'{{"id":"{told.message_id}","ticket":{ticket},"follows":null}}', etag_of(told.ticket.version)
+        return _added(here, await correspondence.note(change, here.message(change, body)))
 
     _check_message(here.access, body)
     return await here.answer(public if body.audience == "public" else internal)
+
+
+def _added(here: Call, told: Told) -> Made:
+    """Return the answer to a message: what became of it, and the request that has it now."""
+    people = [person.address for person in told.participants]
+    ticket = document(here.desk, here.access, told.ticket, people)
+    follows, merged_from = json.dumps(told.follows), json.dumps(told.merged_from)
+    body = f'{{"id":"{told.message_id}","ticket":{ticket},"follows":{follows},"merged_from":{merged_from}}}'
+    return 201, body, etag_of(told.ticket.version)
 
 
 def _check_message(access: Access, body: MessageIn) -> None:

@@ -179,6 +179,25 @@ class SplitIn(Body):
     body: Text | None = Field(None, description="The part that the new request is about; left out: the whole message.")
 
 
+class MergeIn(Body):
+    """The request that a duplicate goes on in."""
+
+    into: Short = Field(description="ID or number.", examples=["FL-7K3M-9QPX"])
+    add_participants: bool = Field(
+        False, description="Let those who take part here read the other one, where both are one organisation's."
+    )
+
+
+class UnmergeIn(Body):
+    """The merge was a mistake."""
+
+
+class LinkIn(Body):
+    """The other request."""
+
+    to: Short = Field(description="ID or number.", examples=["FL-7K3M-9QPX"])
+
+
 class ReopenIn(Body):
     """What is still wrong."""
 

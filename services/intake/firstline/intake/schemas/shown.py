@@ -99,6 +99,7 @@ class TicketOut(BaseModel):
     verified: bool
     follows: str | None
     split_from: str | None = Field(description="The request that it was split off from (clause 2.4).")
+    merged_into: str | None = Field(description="The request that it goes on in, as a duplicate (clause 2.4).")
     reopen_count: int
     received_at: datetime
     created_at: datetime
@@ -150,11 +151,29 @@ class MessageAdded(BaseModel):
     """A message that was added, and the request as it stands then.
 
     `follows` is given where the old request had ended too long ago: `ticket` is then the new one that follows it.
+    `merged_from` is given where the request goes on in another one: `ticket` is then that one, which has the message.
     """
 
     id: str
     ticket: TicketOut
     follows: str | None = None
+    merged_from: str | None = None
+
+
+class RelatedOut(BaseModel):
+    """A request that another one belongs to, and how."""
+
+    kind: Literal["split_from", "split_into", "merged_into", "merged_from", "follows", "followed_by", "linked"]
+    ticket_id: str
+    number: str = Field(examples=["FL-7K3M-9QPX"])
+    subject: str
+    status: Literal["new", "open", "waiting", "resolved", "closed"]
+
+
+class RelationsOut(BaseModel):
+    """The requests that one belongs to, as far as you may read them; at most 100."""
+
+    items: list[RelatedOut]
 
 
 class AttachmentOut(BaseModel):

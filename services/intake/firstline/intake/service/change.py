@@ -97,7 +97,13 @@ class Change:
     def go_open(self) -> None:
         """Make it open, whatever it was."""
         self.become(
-            status="open", waiting_cause=None, circumstance=None, resolved_at=None, closed_at=None, close_reason=None
+            status="open",
+            waiting_cause=None,
+            circumstance=None,
+            resolved_at=None,
+            closed_at=None,
+            close_reason=None,
+            merged_into=None,
         )
 
     async def save(self) -> Ticket:

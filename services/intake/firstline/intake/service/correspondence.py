@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from firstline.common.addresses import normal_address
 from firstline.common.errors import Fault, Invalid
 from firstline.common.events import (
     AttachmentRef,
@@ -15,13 +16,15 @@ from firstline.common.events import (
     TicketReopened,
     TicketReplied,
     TicketResumed,
+    TicketUnmerged,
 )
-from firstline.common.permissions import Principal
+from firstline.common.permissions import Access, Principal
 from firstline.intake.scope import answered
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import Change
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
+from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Participant
 from firstline.intake.ticket import FREE_JSON_LIMIT, Side, Ticket, demand_text, within_window
 
 
@@ -40,11 +43,16 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of a message: its ID, and the new request that it opened where the old one had ended too long ago."""
+    """What became of a message: its ID, the request that has it now, and the one it was written to, where not the same.
+
+    That is either the one that it `follows`, having ended too long ago, or one that was `merged_from` into this one.
+    """
 
     message_id: str
     ticket: Ticket
+    participants: list[Participant]
     follows: str | None = None
+    merged_from: str | None = None
 
 
 def author_of(principal: Principal, side: Side) -> Author:
@@ -52,8 +60,11 @@ def author_of(principal: Principal, side: Side) -> Author:
     return Author(id=principal.id, address=principal.email, name=principal.name, role=principal.role.value, side=side)
 
 
-async def reply(change: Change, message: NewMessage) -> Told:
+async def reply(change: Change, message: NewMessage, access: Access | None = None) -> Told:
     """Add a public message and let it have its effect.
+
+    What the client's side writes to a merged request goes to the one that it goes on in, if the writer may read that
+    one: takes part in it, or reaches it by `access`. Else the request is taken up again like any that was closed.
 
     Staff open a new request by answering it. A client's message ends waiting for the client, reopens what ended within
     the policy's window and starts a following request after it. Automatic mail has no effect but to be kept.
@@ -65,13 +76,37 @@ async def reply(change: Change, message: NewMessage) -> Told:
     """
     change.demand("messages", message.author.side)
     if message.author.side == "client" and not message.origin.automatic:
+        onward = await _onward(change, message, access) if change.ticket.merged_into else None
+        if onward is not None:
+            return replace(await reply(onward, message, access), merged_from=change.ticket.id)
         if change.ticket.status in ("resolved", "closed") and not _may_reopen(change):
             return await _follow(change, message)
         return await _client_reply(change, message)
     if message.author.side == "staff" and change.ticket.status == "new":
         change.become(status="open")
     message_id = await add_message(change, message)
-    return Told(message_id, await change.save())
+    return Told(message_id, await change.save(), change.participants)
+
+
+async def _onward(change: Change, message: NewMessage, access: Access | None) -> Change | None:
+    """Return the request that a merged one goes on in, if the writer may read that one."""
+    ticket = await end_of_merges(change)
+    participants = await change.unit.all(PARTICIPANTS, ticket_id=ticket.id)
+    addresses = frozenset(person.address for person in participants)
+    takes_part = normal_address(message.author.address or "") in addresses
+    if not takes_part and not (access and access.covers(addresses, ticket.organization_id)):
+        return None
+    return Change(change.desk, change.unit, ticket, participants, change.actor)
+
+
+async def end_of_merges(change: Change) -> Ticket:
+    """Return the last of a chain of merged requests, locked; none is merged into one that is merged, so it ends."""
+    ticket = change.ticket
+    while ticket.merged_into is not None:
+        following = await change.unit.one(TICKET_TO_CHANGE, id=ticket.merged_into)
+        assert following is not None  # requests are never deleted
+        ticket = following
+    return ticket
 
 
 def _may_reopen(change: Change) -> bool:
@@ -88,7 +123,7 @@ async def _client_reply(change: Change, message: NewMessage) -> Told:
     elif before.status == "waiting" and before.waiting_cause == "client":
         change.go_open()
         change.say(TicketResumed, cause="client")
-    return Told(message_id, await change.save())
+    return Told(message_id, await change.save(), change.participants)
 
 
 def _fill(change: Change, fields: Mapping[str, Any]) -> None:
@@ -114,6 +149,8 @@ def _together(old: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
 
 def reopened(change: Change, side: Side, at: datetime) -> None:
     """Open an ended request again and say so; `at` counts for its place in the queue."""
+    if change.ticket.merged_into:
+        change.say(TicketUnmerged)
     change.go_open()
     change.become(reopen_count=change.ticket.reopen_count + 1)
     change.say(TicketReopened, side=side, received_at=at)
@@ -153,7 +190,7 @@ async def note(change: Change, message: NewMessage) -> Told:
     """Add an internal note: clients never see it, and it counts for nothing."""
     message_id = await _store(change, message, demand_text(message.body), "internal")
     change.say(TicketNoted, message_id=message_id)
-    return Told(message_id, await change.save())
+    return Told(message_id, await change.save(), change.participants)
 
 
 async def _store(change: Change, message: NewMessage, body: str, audience: str) -> str:
@@ -212,4 +249,4 @@ async def _follow(change: Change, message: NewMessage) -> Told:
     for sql, given in composed.rows:
         await change.unit.run(sql, **given)
     change.unit.announce("log")
-    return Told(composed.message_id, composed.ticket, follows=old.id)
+    return Told(composed.message_id, composed.ticket, change.participants, follows=old.id)

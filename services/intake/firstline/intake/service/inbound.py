@@ -249,9 +249,8 @@ async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender
         await note(change, message)
         return decision
     told = await reply(change, message)
-    if told.follows is not None:
-        return replace(decision, outcome=Outcome.NEW_TICKET, ticket_id=told.ticket.id)
-    return decision
+    outcome = Outcome.NEW_TICKET if told.follows is not None else decision.outcome
+    return replace(decision, outcome=outcome, ticket_id=told.ticket.id)
 
 
 async def record(

@@ -272,6 +272,7 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         updated_at=now,
         resolved_at=None,
         closed_at=None,
+        merged_into=None,
         **_as_sent(new),
         **_as_judged(judged.judgement),
     )

@@ -39,6 +39,9 @@ class TicketTable(IntakeTable, table=True):
         sa.Index("ix_ticket_organization", "organization_id", "id"),
         sa.Index("ix_ticket_status", "status", "id"),
         sa.Index("ix_ticket_updated_at", "updated_at"),
+        sa.Index("ix_ticket_split_from", "split_from", **_partial("split_from IS NOT NULL")),
+        sa.Index("ix_ticket_merged_into", "merged_into", **_partial("merged_into IS NOT NULL")),
+        sa.Index("ix_ticket_follows", "follows", **_partial("follows IS NOT NULL")),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(unique=True, sa_type=sa.Text)
@@ -76,6 +79,7 @@ class TicketTable(IntakeTable, table=True):
     verified: bool
     follows: str | None = Field(sa_type=sa.Text)
     split_from: str | None = Field(sa_type=sa.Text)
+    merged_into: str | None = Field(sa_type=sa.Text)
     reopen_count: int
     received_at: datetime = Field(sa_type=UtcTime)
     created_at: datetime = Field(sa_type=UtcTime)
@@ -85,7 +89,7 @@ class TicketTable(IntakeTable, table=True):
 
 
 class ParticipantTable(IntakeTable, table=True):
-    """Somebody on the client's side of a request; `address` in lower case."""
+    """Somebody on the client's side of a request, perhaps because of one merged into it; `address` in lower case."""
 
     __tablename__ = "participant"
     __table_args__ = (sa.Index("ix_participant_address", "address", "ticket_id"),)
@@ -93,6 +97,16 @@ class ParticipantTable(IntakeTable, table=True):
     address: str = Field(primary_key=True, sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
+    merged_from: str | None = Field(sa_type=sa.Text)
+
+
+class TicketLinkTable(IntakeTable, table=True):
+    """A link between two requests; each has a row in either direction."""
+
+    __tablename__ = "ticket_link"
+    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
+    other_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
+    created_at: datetime = Field(sa_type=UtcTime)
 
 
 class MessageTable(IntakeTable, table=True):

@@ -81,6 +81,11 @@ async def write_mail(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, no
     return heard(ticket, [mark], address)
 
 
+def link_to(desk: Desk, number: str) -> str:
+    """Return the address of a request's page."""
+    return f"{desk.public_url}/requests/{number}"
+
+
 def heard(ticket: Ticket, message_ids: list[str], address: str | None = None) -> Ticket:
     """Return the ticket with Message-IDs added to its conversation: received, or sent to an address."""
     added: list[list[str | None]] = [[one, address] for one in message_ids]
@@ -134,7 +139,7 @@ async def _mail(desk: Desk, unit: Unit, book: Book, ticket: Ticket, notice: Noti
     values: dict[str, Value] = {
         "desk": book.policy.title,
         "number": ticket.number,
-        "link": f"{desk.public_url}/requests/{ticket.number}",
+        "link": link_to(desk, ticket.number),
         "hours": book.hours,
         "next_opening": book.next_opening(now),
         "name": name,

@@ -23,7 +23,7 @@ from firstline.common.policy.model import EntitlementState
 from firstline.common.policy.wording import TextKind
 from firstline.common.store.port import Unit
 from firstline.notify.service.desk import Book, Desk
-from firstline.notify.service.mails import STRANGERS, Notice, heard, write_mail
+from firstline.notify.service.mails import STRANGERS, Notice, heard, link_to, write_mail
 from firstline.notify.store.directory import INSERT_TICKET, PERSON_BY_EMAIL, TICKET_TO_CHANGE, UPDATE_TICKET, Ticket
 from firstline.notify.wording import Value
 
@@ -118,6 +118,8 @@ async def replied(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     An author whose message opened the request again hears that it did.
     """
     data = event.payload(TicketReplied)
+    if data.origin.automatic and data.author.side == "staff":
+        return ticket  # a remark of the desk's own, about what another event tells
     words: dict[str, Value] = {"body": data.body, "specialist": data.author.name}
     if data.author.side == "staff" and data.status in ENDS and data.status != ticket.status:
         return replace(ticket, parting=words)  # the next event of this act tells the ending
@@ -161,8 +163,17 @@ async def closed(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Tic
         "reason": next((known.title for known in closing.reasons if known.code == data.reason), data.reason),
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "reopen_days": closing.reopen_window_days,
+        "goes_on_in": data.into_number,
+        "goes_on_at": link_to(desk, data.into_number) if data.into_number else None,
     }
     return await _part(desk, unit, event, ticket, "closed", values)
+
+
+async def unmerged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say that a request which went on in another one is open again; whose own message opened it knows already."""
+    data = event.payload(TicketEvent)
+    recipients = data.recipients if data.actor.role in STAFF else []
+    return await _tell_all(desk, unit, event, ticket, recipients, "reopened", {})
 
 
 async def triaged(_desk: Desk, _unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -214,5 +225,6 @@ TELLINGS: Mapping[str, Telling] = {
     "ticket.resolved": resolved,
     "ticket.closed": closed,
     "ticket.triaged": triaged,
+    "ticket.unmerged": unmerged,
 }
 """What the client's side hears of; every other event of a request only moves its status."""

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, forms, letters
+from firstline.web import board, forms, letters, views
 from firstline.web.client import Json, Refusal
 from firstline.web.forms import Draft
 from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
@@ -27,10 +27,14 @@ NOTICES: Final = {
     "reopened": "It is open again.",
     "released": "You gave it back; it has kept its place.",
     "judged": "The urgency is set.",
+    "merge": "It is closed and goes on in the other request; the client was told where.",
+    "unmerge": "The merge is taken back; it is open again.",
+    "link": "The two requests name each other.",
+    "unlink": "The link is taken back.",
     "split": "This is the new request; the client gets its ID.",
 }
 
-ENDING_THE_CLAIM: Final = ("replied", "waiting", "resolved", "closed")
+ENDING_THE_CLAIM: Final = ("replied", "waiting", "resolved", "closed", "merge")
 
 
 @router.get("")
@@ -106,6 +110,7 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "work": board.work(ticket, policy, await visit.entry(ticket["id"]), reader),
         "queue": await _queue_pane(visit, policy, reader),
         "letters": correspondence,
+        "relations": views.relations(await visit.desk.relations(reference)),
         "splittable": board.splittable(correspondence),
         "context": board.context(ticket, policy, clocks, organization, visit.now),
         "circumstances": board.options(policy, "delay"),
@@ -198,6 +203,24 @@ async def split(posted: Posting, reference: Reference) -> Response:
         fields = {"subject": "split_subject", "body": "split_body"}
         return await _refused(posted, reference, refusal, act="split", fields=fields)
     return visit.go(f"/console/{made['number']}?done=split")
+
+
+@router.post("/{reference}/relate")
+async def relate(posted: Posting, reference: Reference) -> Response:
+    """Merge a request into another one, link the two, or take the link back."""
+    how = posted.text("how")
+    if how not in ("merge", "link", "unlink"):
+        return posted.visit.go(f"/console/{reference}")
+    body: Json = {"to": posted.text("other")}
+    if how == "merge":
+        body = {"into": posted.text("other"), "add_participants": posted.text("add_participants") == "yes"}
+    return await _act(posted, reference, how, body, how, act="relate", fields={"into": "other", "to": "other"})
+
+
+@router.post("/{reference}/unmerge")
+async def unmerge(posted: Posting, reference: Reference) -> Response:
+    """Take a merge back."""
+    return await _act(posted, reference, "unmerge", {}, "unmerge")
 
 
 @router.post("/{reference}/release")

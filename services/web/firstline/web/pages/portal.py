@@ -26,6 +26,7 @@ RECOVERIES: Final = (
 NOTICES: Final = {
     "before": "This form was sent before. What you changed in it since then was not added.",
     "replied": "Your reply was added. You find it at the end.",
+    "moved": "Your reply was added here, where your request goes on.",
     "closed": "The request is closed.",
 }
 REQUIRED: Final = {"subject": "Say in a few words what is wrong.", "body": "Tell us what happened."}
@@ -127,6 +128,7 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "questions": views.questions(item),
         "letters": letters.letters(messages, visit.now, staff=False),
         "can": views.abilities(item),
+        "relations": views.relations(await visit.desk.relations(reference)),
     }
     rules = forms.file_rules(policy)
     return await visit.page(
@@ -153,7 +155,9 @@ async def reply(posted: PostingFiles, reference: Reference) -> Response:
             return visit.go(f"/requests/{reference}?done=before")
         return await _request(visit, reference, forms.refused(posted, refusal, kept, opened="messages"), refusal.status)
     number = told["ticket"]["number"]
-    return visit.go(f"/requests/{number}/received" if told["follows"] else f"/requests/{number}?done=replied")
+    if told["follows"]:
+        return visit.go(f"/requests/{number}/received")
+    return visit.go(f"/requests/{number}?done={'moved' if told['merged_from'] else 'replied'}")
 
 
 @router.post("/requests/{reference}/close")

@@ -1,0 +1,207 @@
+"""Duplicates and related requests: merge, unmerge, link, unlink (clause 2.4).
+
+No text moves. A duplicate is closed, and what is written to it from then on goes to the request that it was merged
+into; so everybody who takes part in it has to take part there.
+"""
+
+from firstline.common.errors import Conflict, Fault, Invalid, NotFound
+from firstline.common.events import (
+    TicketClosed,
+    TicketLinked,
+    TicketMerged,
+    TicketParticipantAdded,
+    TicketReopened,
+    TicketUnlinked,
+    TicketUnmerged,
+)
+from firstline.intake.service.change import Change, find, recipients_of
+from firstline.intake.service.correspondence import end_of_merges, remark
+from firstline.intake.store.relations import (
+    ADD_MERGED_PARTICIPANT,
+    DROP_MERGED_PARTICIPANTS,
+    LINK,
+    LINKED,
+    UNLINK,
+)
+from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Participant
+from firstline.intake.ticket import Ticket
+
+DUPLICATE = "duplicate"
+
+
+class NotMergeable(Conflict):
+    """The two can't be merged as they stand; the detail says what to do instead."""
+
+    title = "These requests can't be merged"
+
+
+class NotTheSamePeople(Conflict):
+    """Somebody who takes part in the one may not read the other; link the two instead."""
+
+    title = "Other people take part"
+
+
+async def other(change: Change, reference: str, pointer: str) -> Change:
+    """Begin the change of the other request that a caller of the staff names, locking it.
+
+    Raises:
+        Invalid: there is none, or it is the same.
+
+    """
+    try:
+        found = await find(change.unit, reference)
+    except NotFound as error:
+        fault = Fault(pointer, "Give the ID or number of another request.")
+        raise Invalid("There is no such request.", faults=(fault,)) from error
+    if found.id == change.ticket.id:
+        raise Invalid("A request can't belong to itself.", faults=(Fault(pointer, "Name another request."),))
+    ticket = await change.unit.one(TICKET_TO_CHANGE, id=found.id)
+    people = await change.unit.all(PARTICIPANTS, ticket_id=found.id)
+    return Change(change.desk, change.unit, ticket or found, people, change.actor)
+
+
+async def merge(change: Change, reference: str, *, add_participants: bool) -> Ticket:
+    """Close a duplicate and let it go on in another request.
+
+    Whoever takes part in the duplicate but not there is added only where that was asked for, and only within one
+    organisation.
+
+    Raises:
+        IllegalTransition: it is merged already.
+        Invalid: there is no such other request, or the policy knows no duplicates.
+        NotMergeable: the other one has ended, or goes on elsewhere itself.
+        NotTheSamePeople: somebody may not read the other one.
+
+    """
+    change.demand("merge", "staff")
+    _check_reason(change)
+    into = await other(change, reference, "/into")
+    await _check_target(into)
+    await _bring_along(change, into, add_participants=add_participants)
+    policy, _ = into.desk.policies.of(into.ticket.policy_version)
+    await remark(into, policy.relations.text("merged_here", change.ticket.number))
+    await into.save()
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    await remark(change, policy.relations.text("merged_into", into.ticket.number))
+    change.become(
+        status="closed",
+        merged_into=into.ticket.id,
+        waiting_cause=None,
+        circumstance=None,
+        close_reason=DUPLICATE,
+        closed_at=change.now,
+    )
+    change.say(TicketMerged, into=into.ticket.id, into_number=into.ticket.number)
+    change.say(TicketClosed, reason=DUPLICATE, into_number=into.ticket.number)
+    return await change.save()
+
+
+def _check_reason(change: Change) -> None:
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    if "staff" not in policy.closing.sides(DUPLICATE):
+        raise Invalid("The policy has no closing reason for duplicates. Link the requests instead.", clause="2.4")
+
+
+async def _check_target(into: Change) -> None:
+    """Refuse a request that nobody goes on with; it must not be merged itself, so no circle can arise."""
+    ticket = into.ticket
+    if ticket.merged_into is not None:
+        end = await end_of_merges(into)
+        raise NotMergeable(
+            f"{ticket.number} itself goes on in {end.number}. Merge into that one.",
+            extra={"ticket_id": end.id, "number": end.number},
+        )
+    if ticket.status in ("resolved", "closed"):
+        raise NotMergeable(
+            f"{ticket.number} is {ticket.status}. Reopen it first, merge it into this one, or link the two."
+        )
+
+
+async def _bring_along(change: Change, into: Change, *, add_participants: bool) -> None:
+    there = {person.address for person in into.participants}
+    missing = [person for person in change.participants if person.address not in there]
+    organization = change.ticket.organization_id
+    if organization != into.ticket.organization_id or (missing and organization is None):
+        raise NotTheSamePeople(
+            f"Not everybody who takes part in {change.ticket.number} may read {into.ticket.number}: merging would show"
+            " it to them. Link the two instead."
+        )
+    if missing and not add_participants:
+        names = ", ".join(person.address for person in missing)
+        raise NotTheSamePeople(
+            f"{names} would read {into.ticket.number} from now on. Send add_participants if they may, or link the two.",
+            extra={"participants": [person.address for person in missing]},
+        )
+    for person in missing:
+        await _add(into, person, change.ticket.id)
+
+
+async def _add(into: Change, person: Participant, merged_from: str) -> None:
+    """Let somebody take part because of a merge, until it is taken back."""
+    added = Participant(into.ticket.id, person.address, person.name, person.language)
+    await into.unit.run(
+        ADD_MERGED_PARTICIPANT,
+        ticket_id=added.ticket_id,
+        address=added.address,
+        name=added.name,
+        language=added.language,
+        merged_from=merged_from,
+    )
+    into.participants = [*into.participants, added]
+    into.say(TicketParticipantAdded, participant=recipients_of([added])[0])
+
+
+async def unmerge(change: Change) -> Ticket:
+    """Take a merge back: the request is open again, and who took part in the other because of it no longer does.
+
+    Raises:
+        IllegalTransition: it isn't merged.
+
+    """
+    change.demand("unmerge", "staff")
+    assert change.ticket.merged_into is not None
+    into = await other(change, change.ticket.merged_into, "")
+    await into.unit.run(DROP_MERGED_PARTICIPANTS, ticket_id=into.ticket.id, merged_from=change.ticket.id)
+    into.participants = await into.unit.all(PARTICIPANTS, ticket_id=into.ticket.id)
+    policy, _ = into.desk.policies.of(into.ticket.policy_version)
+    await remark(into, policy.relations.text("unmerged", change.ticket.number))
+    await into.save()
+    change.go_open()
+    change.become(reopen_count=change.ticket.reopen_count + 1)
+    change.say(TicketUnmerged)
+    change.say(TicketReopened, side="staff", received_at=change.now)
+    return await change.save()
+
+
+async def link(change: Change, reference: str) -> Ticket:
+    """Let two requests name each other; a link that is there stays as it is.
+
+    Raises:
+        Invalid: there is no such other request.
+
+    """
+    to = await other(change, reference, "/to")
+    if await change.unit.one(LINKED, ticket_id=change.ticket.id, other_id=to.ticket.id) is not None:
+        return change.ticket
+    for one, far in ((change, to), (to, change)):
+        await one.unit.run(LINK, ticket_id=one.ticket.id, other_id=far.ticket.id, created_at=change.now)
+        one.say(TicketLinked, to=far.ticket.id, to_number=far.ticket.number)
+    await to.save()
+    return await change.save()
+
+
+async def unlink(change: Change, reference: str) -> Ticket:
+    """Take a link back on both sides; where there is none, nothing changes.
+
+    Raises:
+        Invalid: there is no such other request.
+
+    """
+    to = await other(change, reference, "/to")
+    if await change.unit.one(LINKED, ticket_id=change.ticket.id, other_id=to.ticket.id) is None:
+        return change.ticket
+    for one, far in ((change, to), (to, change)):
+        await one.unit.run(UNLINK, ticket_id=one.ticket.id, other_id=far.ticket.id)
+        one.say(TicketUnlinked, to=far.ticket.id, to_number=far.ticket.number)
+    await to.save()
+    return await change.save()

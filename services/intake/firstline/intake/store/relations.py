@@ -1,0 +1,48 @@
+"""Queries on requests that belong together: split, merged, following, linked (clause 2.4)."""
+
+from dataclasses import dataclass
+
+from firstline.common.store.port import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A request that another one belongs to, and how."""
+
+    kind: str
+    ticket_id: str
+    number: str
+    subject: str
+    status: str
+    organization_id: str | None
+
+
+_SHOWN = "t.id AS ticket_id, t.number, t.subject, t.status, t.organization_id"
+_THERE = "FROM ticket s JOIN ticket t ON t.id = s.{column} WHERE s.id = :ticket_id"
+_BACK = "FROM ticket t WHERE t.{column} = :ticket_id"
+_WAYS = (
+    ("split_from", _THERE.format(column="split_from")),
+    ("split_into", _BACK.format(column="split_from")),
+    ("merged_into", _THERE.format(column="merged_into")),
+    ("merged_from", _BACK.format(column="merged_into")),
+    ("follows", _THERE.format(column="follows")),
+    ("followed_by", _BACK.format(column="follows")),
+    ("linked", "FROM ticket_link l JOIN ticket t ON t.id = l.other_id WHERE l.ticket_id = :ticket_id"),
+)
+RELATED = Sql(
+    " UNION ALL ".join(f"SELECT '{kind}' AS kind, {_SHOWN} {source}" for kind, source in _WAYS) + " LIMIT :limit",
+    Related,
+)
+LINKED = Sql("SELECT other_id FROM ticket_link WHERE ticket_id = :ticket_id AND other_id = :other_id", str)
+LINK: Sql[None] = Sql(
+    "INSERT INTO ticket_link (ticket_id, other_id, created_at) VALUES (:ticket_id, :other_id, :created_at)", type(None)
+)
+UNLINK: Sql[None] = Sql("DELETE FROM ticket_link WHERE ticket_id = :ticket_id AND other_id = :other_id", type(None))
+ADD_MERGED_PARTICIPANT: Sql[None] = Sql(
+    "INSERT INTO participant (ticket_id, address, name, language, merged_from)"
+    " VALUES (:ticket_id, :address, :name, :language, :merged_from)",
+    type(None),
+)
+DROP_MERGED_PARTICIPANTS: Sql[None] = Sql(
+    "DELETE FROM participant WHERE ticket_id = :ticket_id AND merged_from = :merged_from", type(None)
+)
