@@ -63,6 +63,18 @@ VERBS = {
         "wait", {"cause": "client"}, staff=each("new open", to="waiting", events="ticket.waiting"), client=None
     ),
     "resume": Verb("resume", {}, staff=each(WAITING, to="open", events="ticket.resumed"), client=None),
+    "hand over": Verb(
+        "handover",
+        {"defect_ref": "BUG-1"},
+        staff=each(f"new open {WAITING}", to="waiting", events="ticket.handed_over ticket.waiting"),
+        client=None,
+    ),
+    "plan a release": Verb(
+        "release-plan",
+        {"planned_release": {"version": "24.200"}},
+        staff=each("waiting(release)", events="ticket.release_planned"),
+        client=None,
+    ),
     "resolve": Verb(
         "resolve", {}, staff=each(f"new open {WAITING}", to="resolved", events="ticket.resolved"), client=None
     ),
@@ -92,17 +104,26 @@ VERBS = {
     ),
 }
 ALLOWED = {
-    ("new", "staff"): "messages triage wait resolve close merge split",
-    ("open", "staff"): "messages triage wait resolve close merge split",
-    ("waiting", "staff"): "messages triage resume resolve close merge split",
+    ("new", "staff"): "messages triage wait handover resolve close merge split",
+    ("open", "staff"): "messages triage wait handover resolve close merge split",
+    ("waiting", "staff"): "messages triage resume handover resolve close merge split",
+    ("waiting(release)", "staff"): "messages triage resume handover release-plan resolve close merge split",
     ("resolved", "staff"): "messages triage close reopen merge split",
     ("closed", "staff"): "reopen merge split",
     ("new", "client"): "messages",
     ("open", "client"): "messages",
     ("waiting", "client"): "messages",
+    ("waiting(release)", "client"): "messages",
     ("resolved", "client"): "messages close reopen",
     ("closed", "client"): "messages reopen",
 }
+
+
+def allowed(ticket: dict[str, Any], who: str) -> list[str]:
+    """Return the verbs that a side may use on a request."""
+    side, cause = "staff" if who == ANNA else "client", f"({ticket['waiting_cause']})"
+    found = ALLOWED.get((f"{ticket['status']}{cause}", side)) or ALLOWED[ticket["status"], side]
+    return found.split()
 
 
 async def in_state(world: World, state: str) -> dict[str, Any]:
@@ -136,7 +157,7 @@ async def _check_allowed(
     assert (after["status"], after["version"]) == (status, ticket["version"] + len(events))
     assert answer.headers["ETag"] == f'"{after["version"]}"'
     assert after == (await world.get(f"/v1/tickets/{ticket['id']}", who)).json()
-    assert after["allowed"] == ALLOWED[status, "staff" if who == ANNA else "client"].split()
+    assert after["allowed"] == allowed(after, who)
     told = await world.events(ticket["id"], after=ticket["version"])
     assert [event_type for event_type, _ in told] == events
     role, _, name = who.partition(":")
@@ -154,8 +175,7 @@ async def _check_refused(world: World, ticket: dict[str, Any], verb: Verb, who: 
         assert (answer.status_code, problem["type"]) == (403, "/problems/forbidden")
     else:
         assert (answer.status_code, problem["type"]) == (409, "/problems/illegal-transition")
-        side = "staff" if who == ANNA else "client"
-        assert problem["allowed"] == ALLOWED[ticket["status"], side].split()
+        assert problem["allowed"] == allowed(ticket, who)
         assert all(possible in problem["detail"] for possible in problem["allowed"])
     assert world.stored() == before
 

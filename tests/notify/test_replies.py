@@ -8,11 +8,15 @@ from firstline.common.addresses import tagged_numbers
 from firstline.common.event_parts import Actor, Author, Origin, Recipient
 from firstline.common.events import (
     TicketClosed,
+    TicketHandedOver,
     TicketMerged,
     TicketNoted,
+    TicketReleased,
+    TicketReleasePlanned,
     TicketReopened,
     TicketReplied,
     TicketResolved,
+    TicketResumed,
     TicketTriaged,
     TicketUnmerged,
     TicketWaiting,
@@ -182,11 +186,63 @@ async def test_waiting_says_whose_turn_it_is(world: Any) -> None:
     """Waiting for the client names the next step; waiting for others says that there is none."""
     await world.tell(world.submitted())
     await world.tell(TicketWaiting(**FACTS, status="waiting", cause="client"))
-    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="release"))
+    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="third_party"))
     await world.settle()
-    client, release = (mail.get_content() for mail in world.mails()[1:])
+    client, others = (mail.get_content() for mail in world.mails()[1:])
     assert "The next step is yours" in client
-    assert "You need not do anything" in release
+    assert "You need not do anything" in others
+
+
+PLAN = {"version": "24.200", "date": "2027-02-01", "precision": "quarter"}
+
+
+async def test_development_is_told_of_from_hand_over_to_release(world: Any) -> None:
+    """One mail when it is handed over, one when the plan moves, one when it is out; each names the version."""
+    await world.tell(world.submitted())
+    handed = TicketHandedOver(**FACTS, status="waiting", defect_ref="BUG-4711", planned_release=PLAN)
+    await world.tell(handed, TicketWaiting(**FACTS, status="waiting", cause="release", circumstance="release"))
+    later = {"version": "24.300", "date": None, "precision": None}
+    await world.tell(TicketReleasePlanned(**FACTS, status="waiting", planned_release=later, before=PLAN))
+    released = TicketReleased(**FACTS, status="open", version="24.300", note="At the usual place.")
+    await world.tell(released, TicketResumed(**FACTS, status="open", cause="release"))
+    await world.settle()
+    first, second, third = (" ".join(text.split()) for text in world.texts()[1:])
+    assert "planned for version 24.200, which is planned for 2027-Q1" in first
+    assert "version 24.300 is to hold the change." in second
+    assert "Before, it was version 24.200, planned for 2027-Q1." in second
+    assert "version 24.300 is out" in third
+    assert "At the usual place." in third
+    assert not any("BUG-4711" in text for text in world.texts())
+
+
+async def test_a_request_that_waits_already_hears_of_its_hand_over(world: Any) -> None:
+    """A request handed over while it waits for somebody gets one mail too, not planned yet if it isn't."""
+    await world.tell(world.submitted())
+    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="third_party"))
+    await world.tell(
+        TicketHandedOver(**FACTS, status="waiting", defect_ref="BUG-1"),
+        TicketWaiting(**FACTS, status="waiting", cause="release"),
+    )
+    await world.settle()
+    (text,) = world.texts()[2:]
+    assert "not settled yet" in text
+
+
+async def test_an_older_policy_tells_a_hand_over_as_waiting(start: Any, shipped_policy: Any) -> None:
+    """Where the version that took a request lacks a text, the mail is left out with the reason, or told otherwise."""
+    texts = {kind: text for kind, text in shipped_policy.wording.languages["en"].items() if "release" not in kind}
+    del texts["handed_over"]
+    wording = shipped_policy.wording.model_copy(update={"languages": {"en": texts}})
+    world = await start(policy=shipped_policy.model_copy(update={"wording": wording}))
+    await world.tell(world.submitted())
+    await world.tell(
+        TicketHandedOver(**FACTS, status="waiting", defect_ref="BUG-1", planned_release=PLAN),
+        TicketWaiting(**FACTS, status="waiting", cause="release", circumstance="release"),
+        TicketReleased(**FACTS, status="open", version="24.200"),
+    )
+    made = [(one["kind"], one["state"], one["reason"]) for one in await world.deliveries()][1:]
+    assert [(kind, state) for kind, state, _ in made] == [("waiting", "pending"), ("released", "suppressed")]
+    assert made[1][2] == "no_text"
 
 
 async def test_a_client_who_reopens_hears_that_it_worked(world: Any) -> None:

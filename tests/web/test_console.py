@@ -302,3 +302,31 @@ async def test_related_requests_are_linked_and_unlinked(visitor: Visit) -> None:
     assert "See also" not in page.text
     await specialist.send(f"/console/{one}/relate", other=two, how="else")
     assert specialist.path == f"/console/{one}"
+
+
+async def test_development_has_it_until_its_release(visitor: Visit) -> None:
+    """Handed over with a plan, moved, shipped from the list of releases: each page says what the request waits for."""
+    (number,) = await _ask(visitor, "First", topic="updates.defect_report")
+    specialist, client = await visitor("specialist"), await visitor("client")
+    await specialist.open(f"/console/{number}")
+    page = await specialist.send(f"/console/{number}/handover", defect_ref="BUG-4711", release_version="no version")
+    assert "Have another look" in page.text
+    assert page.form(f"/console/{number}/handover")["defect_ref"] == "BUG-4711"
+    plan = {"release_version": "24.200", "release_date": "2027-02-01", "release_precision": "quarter"}
+    page = await specialist.send(f"/console/{number}/handover", defect_ref="BUG-4711", **plan)
+    for said in ("Development has it; the client was told.", "BUG-4711", "24.200 · 2027-Q1", "waiting for a release"):
+        assert said in page.text
+    text = (await client.open(f"/requests/{number}")).text
+    assert "Waiting for a new version" in text
+    assert "It is planned for version 24.200, which is planned for 2027-Q1; plans can move." in text
+    assert "BUG-4711" not in text
+    page = await specialist.send(f"/console/{number}/release-plan", release_version="24.300", release_date="")
+    assert "The plan is kept" in page.text
+    page = await specialist.open("/console/releases")
+    assert "24.300" in page.text
+    assert "24.200" not in page.text
+    page = await specialist.send("/console/releases/24.300/ship", ship_note="At the usual place.")
+    assert "The release is out." in page.text
+    assert "No request waits for a release." in page.text
+    assert "Version 24.300 is out." in (await client.open(f"/requests/{number}")).text
+    assert "Came back with" in (await specialist.open(f"/console/{number}")).text

@@ -63,7 +63,20 @@ def shown(
             urgency="high",
             urgency_provisional=True,
             missing_information=[{"field": "x", "question": text}],
-            allowed=["messages", "triage", "wait", "resume", "resolve", "close", "reopen", "split", "merge", "unmerge"],
+            allowed=[
+                "messages",
+                "triage",
+                "wait",
+                "resume",
+                "handover",
+                "release-plan",
+                "resolve",
+                "close",
+                "reopen",
+                "split",
+                "merge",
+                "unmerge",
+            ],
             organization_id=text,
             follows=text,
             channel=text,
@@ -102,7 +115,7 @@ def shown(
             "work": board.work(item, policy, place, reader),
             "context": board.context(item, policy, [clock()], text, now),
             "circumstances": board.options(policy, "delay"), "aborts": board.options(policy, "abort"),
-            "reasons": board.reasons(policy),
+            "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [views.Release(text, text)],
             **changes,
         }  # fmt: skip
 
@@ -111,7 +124,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 7
+    assert len(PAGES) == 8
 
 
 @pytest.mark.parametrize("text", HOSTILE)

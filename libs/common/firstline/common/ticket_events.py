@@ -121,6 +121,7 @@ class TicketReleasePlanned(TicketEvent):
 
     TYPE = "ticket.release_planned"
     planned_release: dict[str, Any]
+    before: dict[str, Any] | None = None
 
 
 class TicketReleased(TicketEvent):

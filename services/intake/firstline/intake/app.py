@@ -8,14 +8,22 @@ from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
 from firstline.intake import handlers
-from firstline.intake.api import attachments, mails, policy, relations, tickets, verbs
+from firstline.intake.api import attachments, mails, policy, relations, releases, tickets, verbs
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.smtp import InboundSmtp
-from firstline.intake.worker import mail_worker, policy_worker
+from firstline.intake.worker import mail_worker, policy_worker, release_worker
 
-ROUTERS = (tickets.router, verbs.router, relations.router, attachments.router, mails.router, policy.router)
+ROUTERS = (
+    tickets.router,
+    verbs.router,
+    relations.router,
+    attachments.router,
+    mails.router,
+    policy.router,
+    releases.router,
+)
 
 
 def create_app(
@@ -50,7 +58,8 @@ def create_app(
         await runtime.store.open()
         # Before any work begins: an open request is changed under the policy that it was taken under.
         await runtime.store.write(lambda unit: publish_policy(desk, unit))
-        await runtime.start(works=[mail_worker(desk, parser, mail, runtime.lease("mails")), policy_worker(desk)])
+        mails_as_they_come = mail_worker(desk, parser, mail, runtime.lease("mails"))
+        await runtime.start(works=[mails_as_they_come, policy_worker(desk), release_worker(desk)])
         if smtp is not None:
             await smtp.start()
 

@@ -20,7 +20,16 @@ FREE_JSON_LIMIT = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A technical support request as it stands now; `version` is that of its stream."""
+    """A technical support request as it stands now; `version` is that of its stream.
+
+    Attributes:
+        waiting_since: since when it waits for whom it waits for now.
+        defect_ref: what development calls the defect.
+        planned_release: `version`, `date` and `precision` of the release that is to hold the solution.
+        awaited_release: the version whose release brings it back; only while it waits for that.
+        released_in: the version with which it came back.
+
+    """
 
     id: str
     number: str
@@ -65,6 +74,11 @@ class Ticket:
     updated_at: datetime
     resolved_at: datetime | None
     closed_at: datetime | None
+    waiting_since: datetime | None = None
+    defect_ref: str | None = None
+    planned_release: dict[str, Any] | None = None
+    awaited_release: str | None = None
+    released_in: str | None = None
 
 
 _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
@@ -79,6 +93,8 @@ _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
         "triage": dict.fromkeys(("new", "open", "waiting", "resolved"), ("staff",)),
         "wait": dict.fromkeys(("new", "open"), ("staff",)),
         "resume": {"waiting": ("staff",)},
+        "handover": dict.fromkeys(("new", "open", "waiting"), ("staff",)),
+        "release-plan": {"waiting": ("staff",)},
         "resolve": dict.fromkeys(("new", "open", "waiting"), ("staff",)),
         "close": {
             **dict.fromkeys(("new", "open", "waiting"), ("staff",)),
@@ -116,6 +132,8 @@ def allowed(ticket: Ticket, side: Side, window: timedelta, now: datetime) -> lis
     late = "reopen" in verbs and not within_window(ticket, window, now)
     # What goes on elsewhere is taken up there, or comes back by taking the merge back.
     left_out = {"reopen", "merge"} if ticket.merged_into else {"unmerge", *(["reopen"] if late else [])}
+    if ticket.waiting_cause != "release":
+        left_out.add("release-plan")
     return [verb for verb in verbs if verb not in left_out]
 
 

@@ -1,4 +1,4 @@
-"""Timed work of intake: judging the mails that came in, and learning the policies that other replicas publish."""
+"""Timed work of intake: judging mails, learning other replicas' policies, bringing requests back from releases."""
 
 import structlog
 
@@ -20,6 +20,7 @@ from firstline.intake.service.inbound import (
     record,
     settle_mail,
 )
+from firstline.intake.service.releases import RELEASE_CHANNEL, bring_back
 from firstline.intake.store.mails import PENDING, PendingMail
 
 MAILS_A_STEP = 10
@@ -50,6 +51,17 @@ def policy_worker(desk: Desk) -> Worker:
 
     wake = desk.store.listen(POLICY_CHANNEL)
     return Worker("intake: policies", step, desk.ports, wake=wake, poll_seconds=POLICY_POLL_SECONDS)
+
+
+def release_worker(desk: Desk) -> Worker:
+    """Return the worker that brings requests back whose release is out; replicas share it by the rows' locks."""
+    return Worker(
+        "intake: releases",
+        lambda: desk.store.write(lambda unit: bring_back(desk, unit)),
+        desk.ports,
+        wake=desk.store.listen(RELEASE_CHANNEL),
+        poll_seconds=POLL_SECONDS,
+    )
 
 
 async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings, lease: Lease) -> int:

@@ -61,6 +61,10 @@ class Writer:
         laid_out = _laid_out(self._template(text.body).render(given))
         return Letter(_numbered(subject, str(given["number"])), laid_out.replace(BODY_MARK, body))
 
+    def knows(self, kind: TextKind) -> bool:
+        """Tell whether the policy version has a text of that kind."""
+        return self._wording.has(kind)
+
     def prints_body(self, kind: TextKind) -> bool:
         """Tell whether the text of a kind carries a message's words, in every language that has one."""
         texts = [texts[kind] for texts in self._wording.languages.values() if kind in texts]

@@ -8,7 +8,7 @@ from firstline.common.telemetry import App, Receive, Scope, Send
 
 PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "intake": ("/v1/tickets", "/v1/attachments", "/v1/mails", "/v1/policy"),
+        "intake": ("/v1/tickets", "/v1/attachments", "/v1/mails", "/v1/policy", "/v1/releases"),
         "queue": ("/v1/queue",),
         "sla": ("/v1/clocks", "/v1/calendar"),
         "notify": ("/v1/webhook-endpoints", "/v1/deliveries", "/v1/events"),

@@ -135,6 +135,13 @@ _TARGETS: Final = {"first_response": "First answer", "next_response": "Next answ
 _STANDS: Final = {"met": "done", "paused": "stands still", "idle": "nothing owed", "running": "runs"}
 _CAUSES: Final = {"client": "the client", "third_party": "somebody else", "release": "a release"}
 _RECOVERY: Final = {"partial": "site partly down", "full": "site down"}
+PRECISIONS: Final = (
+    Option("day", "this day"),
+    Option("week", "that week"),
+    Option("month", "that month"),
+    Option("quarter", "that quarter"),
+    Option("year", "that year"),
+)
 _VERDICTS: Final = {"in": "covered", "out": "not covered", "undetermined": "not decided"}
 _MODES: Final = {"full": "in full", "consult_only": "by references only", "none": "not at all"}
 
@@ -196,7 +203,7 @@ def cause_of(policy: Json, circumstance: str) -> str:
 def state(ticket: Json, now: datetime) -> tuple[str, Tone]:
     """Say the state of a request to staff."""
     if ticket["status"] == "waiting":
-        lasting = since(instant(ticket["updated_at"]), now)
+        lasting = since(instant(ticket["waiting_since"]), now)
         return f"waiting for {_CAUSES[ticket['waiting_cause']]} {lasting}", "done"
     words: dict[str, tuple[str, Tone]] = {
         "new": ("new", "waiting"),
@@ -230,6 +237,7 @@ def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: st
         Part("Clock", tuple(_clock_fact(clock, calendar, now) for clock in clocks)),
         Part("Client", tuple(_client(ticket, organization))),
         Part("Scope", tuple(_scope(ticket, policy))),
+        Part("Development", tuple(_development(ticket))),
         Part("Missing", lines=tuple(one_line(missing["question"]) for missing in ticket["missing_information"])),
         Part("Request", tuple(_origin(ticket, now))),
     ]
@@ -274,6 +282,18 @@ def _scope(ticket: Json, policy: Json) -> list[Fact]:
     if scope["refer_to"]:
         facts.append(Fact("Refer to", referrals.get(scope["refer_to"], scope["refer_to"])))
     return facts
+
+
+def _development(ticket: Json) -> list[Fact]:
+    """Say what development calls the defect, and which release holds the solution or is to hold it (clause 2.2)."""
+    plan = ticket["planned_release"]
+    words = " · ".join(part for part in (plan["version"], plan["term"]) if part) if plan else ""
+    facts = [
+        Fact("Defect", one_line(ticket["defect_ref"] or "")),
+        Fact("Planned", words),
+        Fact("Came back with", ticket["released_in"] or ""),
+    ]
+    return [fact for fact in facts if fact.text]
 
 
 def _origin(ticket: Json, now: datetime) -> list[Fact]:

@@ -9,6 +9,7 @@ import httpx
 Json = dict[str, Any]
 MESSAGES_A_PAGE: Final = 100
 QUEUE_SHOWN: Final = 50
+RELEASES_SHOWN: Final = 100
 
 
 class SignedOut(Exception):
@@ -138,6 +139,17 @@ class Desk:
         given = {"Idempotency-Key": key, "Claim-Token": claim}
         headers = {name: value for name, value in given.items() if value}
         return await self._json("POST", f"/v1/tickets/{reference}/{verb}", json=body, headers=headers)
+
+    async def releases(self) -> list[Json]:
+        """Return the releases that requests were planned for and that are not out, the first hundred by version."""
+        page = await self._json("GET", "/v1/releases", params={"limit": RELEASES_SHOWN})
+        items: list[Json] = page["items"]
+        return items
+
+    async def ship(self, version: str, note: str, key: str) -> Json:
+        """Say that a release is out; its requests come back and their clients are told."""
+        headers = {"Idempotency-Key": key}
+        return await self._json("POST", f"/v1/releases/{version}/ship", json={"note": note or None}, headers=headers)
 
     async def upload(self, name: str, content: bytes, media_type: str) -> Json:
         """Upload a file for a message that follows."""

@@ -23,6 +23,7 @@ WORDS: Final = (
     "close_body",
     "why",
     "split_body",
+    "ship_note",
 )
 """The fields in which people write sentences."""
 
@@ -83,12 +84,13 @@ class Draft:
 
 
 def faults_by_field(refusal: Refusal, fields: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what is wrong by field of the form: each pointer's first part, or what `fields` calls it."""
+    """Return what is wrong by field of the form: each pointer's first part, or what `fields` calls it or all of it."""
     known = {**_ALIASES, **(fields or {})}
     wrong: dict[str, str] = {}
     for pointer, advice in refusal.faults:
-        part = pointer.lstrip("/").partition("/")[0]
-        wrong.setdefault(known.get(part, part), advice)
+        path = pointer.lstrip("/")
+        part = path.partition("/")[0]
+        wrong.setdefault(known.get(path) or known.get(part, part), advice)
     return wrong or {"": refusal.detail}
 
 

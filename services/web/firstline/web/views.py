@@ -79,6 +79,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A version that requests wait for, and how many, in words."""
+
+    version: str
+    waiting: str
+
+
+@dataclass(frozen=True, slots=True)
 class Abilities:
     """What the reader may do with a request: the words on the buttons, empty where it is not possible."""
 
@@ -175,17 +183,30 @@ def _open(request: Json, place: Place | None, last_side: str | None) -> Stage:
 
 def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
     """Say for whom a request waits, and the policy's reason (clauses 2.3, 4.8)."""
-    # Nothing else changes a request while it waits but its end, so its last change is the beginning of the wait.
-    lasting = since(instant(request["updated_at"]), now)
+    lasting = since(instant(request["waiting_since"]), now)
     reason = _circumstance(request, policy)
     if request["waiting_cause"] == "client":
         step = f"{reason} Answer below; we go on as soon as we have it.".strip()
         return Stage(f"Waiting for your answer {lasting}", step, "you", "yours")
     if request["waiting_cause"] == "release":
-        step = f"{reason} We tell you when it is out.".strip()
+        step = " ".join(part for part in (reason, planned(request), "We tell you when it is out.") if part)
         return Stage(f"Waiting for a new version {lasting}", step, "our developers", "waiting")
     step = f"{reason} We go on when they have answered.".strip()
     return Stage(f"Waiting for somebody else {lasting}", step, "somebody outside the Helpdesk", "waiting")
+
+
+def planned(request: Json) -> str:
+    """Say which release is to hold the solution, and when it is expected; empty where none is (clause 2.2)."""
+    plan = request["planned_release"]
+    if plan is None:
+        return ""
+    when = f", which is planned for {plan['term']}" if plan["term"] else ""
+    return f"It is planned for version {plan['version']}{when}; plans can move."
+
+
+def release(given: Json) -> Release:
+    """Return a planned release as its line shows it."""
+    return Release(given["version"], count(given["waiting"], "request waits", "requests wait"))
 
 
 def _resolved(request: Json, policy: Json, now: datetime) -> Stage:
@@ -263,8 +284,10 @@ def topic(given: Json) -> Topic:
 
 
 def notices(request: Json, policy: Json) -> list[str]:
-    """Say what the client has to know of scope and licence (clauses 1.1, 1.3)."""
+    """Say what the client has to know of release, scope and licence (clauses 1.1, 1.3, 2.2)."""
     said = []
+    if request["status"] == "open" and request["released_in"]:
+        said.append(f"Version {request['released_in']} is out. Install it and tell us whether it solves the problem.")
     scope = request["scope"]
     if scope["verdict"] == "out":
         advice = {known["code"]: known["advice"] for known in policy["scope"]["referrals"]}

@@ -19,6 +19,9 @@ TextKind = Literal[
     "missing_information",
     "out_of_scope",
     "waiting",
+    "handed_over",
+    "release_planned",
+    "released",
     "reminder",
     "resolved",
     "closed",
@@ -42,6 +45,9 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "missing_information": _KNOWN_CLIENT | {"questions"},
         "out_of_scope": _KNOWN_CLIENT | {"scope_reason", "referral"},
         "waiting": _KNOWN_CLIENT | {"circumstance", "waits_for_client", "closes_at"},
+        "handed_over": _KNOWN_CLIENT | {"version", "term"},
+        "release_planned": _KNOWN_CLIENT | {"version", "term", "version_before", "term_before"},
+        "released": _KNOWN_CLIENT | {"version", "note"},
         "reminder": _KNOWN_CLIENT | {"closes_at"},
         "resolved": _KNOWN_CLIENT | {"body", "closes_at", "reopen_days"},
         "closed": _KNOWN_CLIENT | {"body", "reason", "circumstance", "reopen_days", "goes_on_in", "goes_on_at"},
@@ -53,7 +59,8 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 
 `body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` is a
 block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
-the referral that the scope names; `split_from` is the ID of the request that this one was split off from, `goes_on_in`
+the referral that the scope names; `term` is when a release is planned for, as exactly as it is planned (2027-03-15,
+2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of the request that this one was split off from, `goes_on_in`
 and `goes_on_at` are ID and address of the one in which a duplicate goes on; the others are ready to be read.
 """
 
@@ -77,6 +84,10 @@ class Wording(BaseModel):
 
     default_language: Language
     languages: dict[Language, dict[TextKind, Text]] = Field(min_length=1)
+
+    def has(self, kind: TextKind) -> bool:
+        """Say whether there is such a text; a version published by an earlier release lacks the newer kinds."""
+        return kind in self.languages[self.default_language]
 
     def text(self, kind: TextKind, language: str | None) -> Text:
         """Return the text in that language, in its main language (`de` for `de-AT`), else in the default one."""

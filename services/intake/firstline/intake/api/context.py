@@ -13,7 +13,7 @@ from firstline.common.paging import check_version, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.intake.schemas.given import MessageIn
-from firstline.intake.schemas.shown import ticket_out
+from firstline.intake.schemas.shown import TicketOut, ticket_out
 from firstline.intake.service.change import Change, begin, find_for, side_of
 from firstline.intake.service.claims import check_claim
 from firstline.intake.service.correspondence import NewMessage, author_of
@@ -46,11 +46,16 @@ async def retry_here(request: Request, access: Access, key: str | None) -> Retry
     return retry_of(access.principal.id, f"{request.method} {request.url.path}", key, await request.body())
 
 
-def document(desk: Desk, access: Access, ticket: Ticket, participants: list[str]) -> str:
-    """Return a request's document as JSON text, with the verbs that the caller may use now."""
+def shown(desk: Desk, access: Access, ticket: Ticket, participants: list[str]) -> TicketOut:
+    """Return a request's document, with the verbs that the caller may use now."""
     policy, _ = desk.policies.of(ticket.policy_version)
     verbs = allowed(ticket, side_of(access.principal), policy.closing.reopen_window, desk.now())
-    return ticket_out(ticket, verbs, participants).model_dump_json()
+    return ticket_out(ticket, policy, access.principal, verbs, participants)
+
+
+def document(desk: Desk, access: Access, ticket: Ticket, participants: list[str]) -> str:
+    """Return a request's document as JSON text."""
+    return shown(desk, access, ticket, participants).model_dump_json()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,14 @@ from firstline.common.log import STREAM_EVENTS
 from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit, Value
-from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here
+from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here, shown
 from firstline.intake.schemas.given import TicketIn
-from firstline.intake.schemas.shown import HistoryOut, TicketOut, Verdict, ticket_out, verdict_out
-from firstline.intake.service.change import side_of
+from firstline.intake.schemas.shown import HistoryOut, TicketOut, Verdict, verdict_out
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.requester import Named, new_ticket
 from firstline.intake.service.submission import Judged, NewTicket, check, submit
 from firstline.intake.store.tickets import Participant, Wanted, list_tickets
-from firstline.intake.ticket import Ticket, allowed
+from firstline.intake.ticket import Ticket
 
 router = APIRouter(prefix="/v1/tickets", tags=["requests"])
 HISTORY_LIMIT = 1000
@@ -123,13 +122,10 @@ async def list_requests(
 
 
 def _documents(desk: Desk, access: Access, tickets: list[Ticket], participants: list[Participant]) -> list[TicketOut]:
-    now, side = desk.now(), side_of(access.principal)
-    items = []
-    for ticket in tickets:
-        policy, _ = desk.policies.of(ticket.policy_version)
-        people = [person.address for person in participants if person.ticket_id == ticket.id]
-        items.append(ticket_out(ticket, allowed(ticket, side, policy.closing.reopen_window, now), people))
-    return items
+    people: dict[str, list[str]] = {}
+    for person in participants:
+        people.setdefault(person.ticket_id, []).append(person.address)
+    return [shown(desk, access, ticket, people.get(ticket.id, [])) for ticket in tickets]
 
 
 @router.get("/{reference}", response_model=TicketOut)

@@ -12,9 +12,19 @@ from firstline.common.paging import MAX_LIMIT, Page, check_version, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.intake.api.context import Call, DeskHere, Reference, call, document
-from firstline.intake.schemas.given import CloseIn, MessageIn, ReopenIn, ResolveIn, ResumeIn, TriageIn, WaitIn
+from firstline.intake.schemas.given import (
+    CloseIn,
+    HandOverIn,
+    MessageIn,
+    ReleasePlanIn,
+    ReopenIn,
+    ResolveIn,
+    ResumeIn,
+    TriageIn,
+    WaitIn,
+)
 from firstline.intake.schemas.shown import MessageAdded, MessageOut, TicketOut, message_out
-from firstline.intake.service import correspondence, verbs
+from firstline.intake.service import correspondence, releases, verbs
 from firstline.intake.service.change import Change, begin, find_for, side_of
 from firstline.intake.service.correspondence import NewMessage, Told
 from firstline.intake.store.messages import ATTACHED, MESSAGES, PUBLIC_MESSAGES
@@ -124,6 +134,27 @@ async def resume_request(body: ResumeIn, here: Annotated[Call, Depends(call("tic
 
     async def verb(change: Change) -> Ticket:
         return await verbs.resume(change, body.note)
+
+    return await here.change(verb)
+
+
+@router.post("/handover", response_model=TicketOut)
+async def hand_request_over(body: HandOverIn, here: Annotated[Call, Depends(call("tickets.handover"))]) -> Response:
+    """Hand a request over to development; it waits for the release that is planned (clause 2.2)."""
+    plan = body.planned_release.plan() if body.planned_release else None
+
+    async def verb(change: Change) -> Ticket:
+        return await releases.hand_over(change, body.defect_ref, plan)
+
+    return await here.change(verb)
+
+
+@router.post("/release-plan", response_model=TicketOut)
+async def plan_release(body: ReleasePlanIn, here: Annotated[Call, Depends(call("tickets.release_plan"))]) -> Response:
+    """Plan the release that a request waits for, or move it; its client is told of the change (clause 2.2)."""
+
+    async def verb(change: Change) -> Ticket:
+        return await releases.plan_release(change, body.planned_release.plan())
 
     return await here.change(verb)
 

@@ -2,10 +2,12 @@
 
 import json
 import math
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import date as Date  # noqa: N812 (a member has that name)
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
 
+from firstline.common.releases import Precision
 from firstline.intake.ticket import BODY_LIMIT, FREE_JSON_LIMIT, SUBJECT_LIMIT
 
 T = TypeVar("T")
@@ -48,6 +50,9 @@ def _check_plain(value: object) -> None:
         case float() if not math.isfinite(value):
             raise ValueError("A number is not finite. Send it as text.")
 
+
+VERSION_PATTERN = "^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$"
+"""What versions of releases look like: fit for a path."""
 
 NoNul = AfterValidator(_without_nul)
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=SUBJECT_LIMIT), NoNul]
@@ -151,6 +156,44 @@ class WaitIn(Body):
 
 class ResumeIn(Body):
     """Waiting is over."""
+
+    note: Remark | None = None
+
+
+class PlannedReleaseIn(Body):
+    """The release that is to hold the solution, and when it is expected as far as that is known (clause 2.2)."""
+
+    version: Annotated[str, StringConstraints(pattern=VERSION_PATTERN)] = Field(examples=["24.200"])
+    date: Date | None = Field(None, description="Any day of the period.", examples=["2027-02-01"])
+    precision: Precision | None = Field(None, description="How exact the date is; a day where nothing is said.")
+
+    @model_validator(mode="after")
+    def _has_a_date(self) -> Self:
+        if self.precision is not None and self.date is None:
+            raise ValueError("A precision needs its date; add it, or leave both out.")
+        return self
+
+    def plan(self) -> dict[str, Any]:
+        """Return the plan as it is kept and told."""
+        day = self.date.isoformat() if self.date else None
+        return {"version": self.version, "date": day, "precision": (self.precision or "day") if day else None}
+
+
+class HandOverIn(Body):
+    """Development has it: what they call the defect, and the release that is planned for it."""
+
+    defect_ref: Short = Field(examples=["BUG-4711"])
+    planned_release: PlannedReleaseIn | None = None
+
+
+class ReleasePlanIn(Body):
+    """The release that is planned now."""
+
+    planned_release: PlannedReleaseIn
+
+
+class ShipIn(Body):
+    """What clients are told of a release beside its version, such as where to get it."""
 
     note: Remark | None = None
 

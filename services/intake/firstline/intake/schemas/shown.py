@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from firstline.common.permissions import STAFF, Principal
+from firstline.common.policy.model import Policy
+from firstline.common.releases import Precision, term
 from firstline.intake.scope import Judgement
 from firstline.intake.store.mails import Mail
 from firstline.intake.store.messages import Attached, Attachment, Message
@@ -61,6 +63,32 @@ class Verdict(BaseModel):
     policy_version: str
 
 
+class PlannedReleaseOut(BaseModel):
+    """The release that is to hold the solution; `term` says when as exactly as it is planned (2027-Q1)."""
+
+    version: str
+    date: str | None
+    precision: Precision | None
+    term: str | None
+
+
+class ReleaseOut(BaseModel):
+    """A release that requests were planned for; `shipped_at` is null until it is out."""
+
+    version: str
+    note: str | None
+    shipped_at: datetime | None
+    waiting: int = Field(description="How many requests wait for it.")
+
+
+class ShippedOut(BaseModel):
+    """A release that is out."""
+
+    version: str
+    note: str | None
+    shipped_at: datetime
+
+
 class TicketOut(BaseModel):
     """A request as it stands."""
 
@@ -70,6 +98,11 @@ class TicketOut(BaseModel):
     status: Literal["new", "open", "waiting", "resolved", "closed"]
     waiting_cause: Literal["client", "third_party", "release"] | None
     circumstance: str | None
+    circumstance_text: str | None = Field(None, description="The circumstance in the policy's words (clause 4.8).")
+    waiting_since: datetime | None = None
+    defect_ref: str | None = Field(None, description="What development calls the defect; staff see it.")
+    planned_release: PlannedReleaseOut | None = None
+    released_in: str | None = Field(None, description="The version with which it came back from development.")
     close_reason: str | None
     subject: str
     topic: str | None
@@ -225,9 +258,15 @@ def links_of(ticket: Ticket) -> dict[str, str]:
     return {"self": own, "messages": f"{own}/messages", "queue": f"/v1/queue/{ticket.id}"}
 
 
-def ticket_out(ticket: Ticket, allowed: Sequence[str], participants: Sequence[str] = ()) -> TicketOut:
-    """Return a request's document."""
+def ticket_out(
+    ticket: Ticket, policy: Policy, reader: Principal, allowed: Sequence[str], participants: Sequence[str] = ()
+) -> TicketOut:
+    """Return a request's document as one reader may see it; `policy` is the version that it was taken under."""
     values = {name: getattr(ticket, name) for name in Ticket.__slots__}
+    circumstance = policy.circumstance(ticket.circumstance) if ticket.circumstance else None
+    plan = values.pop("planned_release")
+    if not reader.is_staff:
+        values.pop("defect_ref")
     requester = RequesterOut(
         id=values.pop("requester_id"),
         email=values.pop("requester_email"),
@@ -235,7 +274,13 @@ def ticket_out(ticket: Ticket, allowed: Sequence[str], participants: Sequence[st
         language=values.pop("language"),
     )
     return TicketOut(
-        **values, requester=requester, participants=list(participants), allowed=list(allowed), links=links_of(ticket)
+        **values,
+        circumstance_text=circumstance.text if circumstance else None,
+        planned_release=PlannedReleaseOut(**plan, term=term(plan)) if plan else None,
+        requester=requester,
+        participants=list(participants),
+        allowed=list(allowed),
+        links=links_of(ticket),
     )
 
 

@@ -94,17 +94,24 @@ class Change:
         """Note an event to be appended when the change is saved."""
         self._said.append((event, data))
 
+    def wait_for(self, cause: str, circumstance: str | None) -> None:
+        """Let it wait for the client, a third party or a release."""
+        self.become(
+            status="waiting",
+            waiting_cause=cause,
+            circumstance=circumstance,
+            waiting_since=self.now,
+            awaited_release=None,
+        )
+
+    def wait_no_more(self) -> None:
+        """Forget whom it waited for and why."""
+        self.become(waiting_cause=None, circumstance=None, waiting_since=None, awaited_release=None)
+
     def go_open(self) -> None:
         """Make it open, whatever it was."""
-        self.become(
-            status="open",
-            waiting_cause=None,
-            circumstance=None,
-            resolved_at=None,
-            closed_at=None,
-            close_reason=None,
-            merged_into=None,
-        )
+        self.wait_no_more()
+        self.become(status="open", resolved_at=None, closed_at=None, close_reason=None, merged_into=None)
 
     async def save(self) -> Ticket:
         """Append the events and store the ticket; return it with its new version."""

@@ -83,11 +83,10 @@ async def merge(change: Change, reference: str, *, add_participants: bool) -> Ti
     await into.save()
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     await remark(change, policy.relations.text("merged_into", into.ticket.number))
+    change.wait_no_more()
     change.become(
         status="closed",
         merged_into=into.ticket.id,
-        waiting_cause=None,
-        circumstance=None,
         close_reason=DUPLICATE,
         closed_at=change.now,
     )

@@ -116,9 +116,16 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
     """
     change.demand("wait", "staff")
     _check_circumstance(change, circumstance, "delay", cause)
-    change.become(status="waiting", waiting_cause=cause, circumstance=circumstance)
-    change.say(TicketWaiting, cause=cause, circumstance=circumstance, note=note)
+    named = circumstance or usual_circumstance(change, cause)
+    change.wait_for(cause, named)
+    change.say(TicketWaiting, cause=cause, circumstance=named, note=note)
     return await change.save()
+
+
+def usual_circumstance(change: Change, cause: str) -> str | None:
+    """Return what the client is told where nothing nearer was named: the policy's first for that cause (clause 4.8)."""
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    return next((known.code for known in policy.circumstances if known.cause == cause), None)
 
 
 def _check_circumstance(change: Change, code: str | None, effect: str, cause: str | None = None) -> None:
@@ -156,7 +163,8 @@ async def resolve(change: Change, message: NewMessage | None) -> Ticket:
     change.demand("resolve", "staff")
     if message is not None:
         await add_message(change, message)
-    change.become(status="resolved", waiting_cause=None, circumstance=None, resolved_at=change.now)
+    change.wait_no_more()
+    change.become(status="resolved", resolved_at=change.now)
     change.say(TicketResolved)
     return await change.save()
 
@@ -179,9 +187,8 @@ async def close(
     _check_circumstance(change, circumstance, "abort")
     if message is not None:
         await add_message(change, message)
-    change.become(
-        status="closed", waiting_cause=None, circumstance=circumstance, close_reason=reason, closed_at=change.now
-    )
+    change.wait_no_more()
+    change.become(status="closed", circumstance=circumstance, close_reason=reason, closed_at=change.now)
     change.say(TicketClosed, reason=reason, circumstance=circumstance)
     return await change.save()
 

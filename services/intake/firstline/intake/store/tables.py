@@ -42,6 +42,7 @@ class TicketTable(IntakeTable, table=True):
         sa.Index("ix_ticket_split_from", "split_from", **_partial("split_from IS NOT NULL")),
         sa.Index("ix_ticket_merged_into", "merged_into", **_partial("merged_into IS NOT NULL")),
         sa.Index("ix_ticket_follows", "follows", **_partial("follows IS NOT NULL")),
+        sa.Index("ix_ticket_awaited_release", "awaited_release", "id", **_partial("awaited_release IS NOT NULL")),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(unique=True, sa_type=sa.Text)
@@ -86,6 +87,27 @@ class TicketTable(IntakeTable, table=True):
     updated_at: datetime = Field(sa_type=UtcTime)
     resolved_at: datetime | None = Field(sa_type=UtcTime)
     closed_at: datetime | None = Field(sa_type=UtcTime)
+    waiting_since: datetime | None = Field(sa_type=UtcTime)
+    defect_ref: str | None = Field(sa_type=sa.Text)
+    planned_release: str | None = Field(sa_type=JsonText)
+    awaited_release: str | None = Field(sa_type=sa.Text)
+    released_in: str | None = Field(sa_type=sa.Text)
+
+
+class ReleaseTable(IntakeTable, table=True):
+    """A version that requests were planned for; `settled_at` once all that waited for it are back."""
+
+    __tablename__ = "release"
+    __table_args__ = (
+        sa.Index("ix_release_planned", "version", **_partial("shipped_at IS NULL")),
+        sa.Index("ix_release_unsettled", "shipped_at", **_partial("settled_at IS NULL AND shipped_at IS NOT NULL")),
+    )
+    version: str = Field(primary_key=True, sa_type=sa.Text)
+    note: str | None = Field(sa_type=sa.Text)
+    shipped_by: str | None = Field(sa_type=sa.Text)
+    shipped_by_role: str | None = Field(sa_type=sa.Text)
+    shipped_at: datetime | None = Field(sa_type=UtcTime)
+    settled_at: datetime | None = Field(sa_type=UtcTime)
 
 
 class ParticipantTable(IntakeTable, table=True):

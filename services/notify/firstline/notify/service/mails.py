@@ -32,6 +32,7 @@ REASONS = {
     "automatic": "The message came from a machine; machines get no answer.",
     "own_address": "The address is the desk's own.",
     "loop_guard": f"{MOST_ANSWERS_ON_TICKET} answers to messages on this request went to this address already.",
+    "no_text": "The policy version of the request has no text for this.",
     "rate_cap_address": "This address got as many answers within the last hour as it may.",
     "rate_cap_strangers": "Unknown senders together got as many acknowledgements within the last hour as they may.",
 }
@@ -111,6 +112,8 @@ async def _why_not(desk: Desk, unit: Unit, book: Book, ticket: Ticket, address: 
         return "automatic"
     if address == normal_address(desk.address) or read_reply_address(desk.mail_key, address) is not None:
         return "own_address"
+    if not book.writer.knows(notice.kind):
+        return "no_text"
     return await _over_the_cap(desk, unit, book, ticket, address, notice) if notice.answers else None
 
 

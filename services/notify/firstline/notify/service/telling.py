@@ -5,7 +5,7 @@ One act gives one mail: a reply that comes with a resolution or a closing goes o
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
@@ -13,6 +13,9 @@ from firstline.common.events import (
     Recipient,
     TicketClosed,
     TicketEvent,
+    TicketHandedOver,
+    TicketReleased,
+    TicketReleasePlanned,
     TicketReplied,
     TicketSubmitted,
     TicketTriaged,
@@ -21,6 +24,7 @@ from firstline.common.events import (
 from firstline.common.permissions import STAFF
 from firstline.common.policy.model import EntitlementState
 from firstline.common.policy.wording import TextKind
+from firstline.common.releases import term
 from firstline.common.store.port import Unit
 from firstline.notify.service.desk import Book, Desk
 from firstline.notify.service.mails import STRANGERS, Notice, heard, link_to, write_mail
@@ -136,9 +140,42 @@ async def replied(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     return await _tell_all(desk, unit, event, ticket, others, "reply", words)
 
 
+async def handed_over(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say that development has it, and for which release the solution is planned (clause 2.2)."""
+    data = event.payload(TicketHandedOver)
+    book = await desk.books.of(unit, ticket.policy_version)
+    if not book.writer.knows("handed_over"):
+        return ticket  # an older policy tells it as waiting
+    values: dict[str, Value] = {**_planned(data.planned_release)}
+    return await _tell_all(desk, unit, event, ticket, data.recipients, "handed_over", values)
+
+
+async def release_planned(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say that the planned release has changed, and what it was before (clause 2.2)."""
+    data = event.payload(TicketReleasePlanned)
+    before = {f"{name}_before": value for name, value in _planned(data.before).items()}
+    values: dict[str, Value] = {**_planned(data.planned_release), **before}
+    return await _tell_all(desk, unit, event, ticket, data.recipients, "release_planned", values)
+
+
+def _planned(plan: Mapping[str, Any] | None) -> dict[str, str | None]:
+    return {"version": plan["version"] if plan else None, "term": term(plan)}
+
+
+async def released(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say that the release is out and that the request is taken up again (clause 2.2)."""
+    data = event.payload(TicketReleased)
+    values: dict[str, Value] = {"version": data.version, "note": data.note}
+    return await _tell_all(desk, unit, event, ticket, data.recipients, "released", values)
+
+
 async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
     """Say whom the request waits for, and why (clauses 2.3, 4.8)."""
     data = event.payload(TicketWaiting)
+    book = await desk.books.of(unit, ticket.policy_version)
+    # Only a hand-over lets a request wait that waits or has just been told to: its mail said it all.
+    if ticket.status == "waiting" and data.cause == "release" and book.writer.knows("handed_over"):
+        return ticket
     values: dict[str, Value] = {
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "waits_for_client": data.cause == "client",
@@ -222,6 +259,9 @@ async def _tell_all(
 TELLINGS: Mapping[str, Telling] = {
     "ticket.replied": replied,
     "ticket.waiting": waiting,
+    "ticket.handed_over": handed_over,
+    "ticket.release_planned": release_planned,
+    "ticket.released": released,
     "ticket.resolved": resolved,
     "ticket.closed": closed,
     "ticket.triaged": triaged,

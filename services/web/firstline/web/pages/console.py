@@ -21,6 +21,8 @@ NOTICES: Final = {
     "replied": "Your reply was sent.",
     "noted": "Your note was kept. The client doesn't see it.",
     "waiting": "It waits now, and its clocks stand still.",
+    "handed_over": "Development has it; the client was told.",
+    "planned": "The plan is kept; the client was told if it has changed.",
     "resumed": "It goes on.",
     "resolved": "It is solved; the client was told.",
     "closed": "It is closed; the client was told.",
@@ -34,7 +36,12 @@ NOTICES: Final = {
     "split": "This is the new request; the client gets its ID.",
 }
 
-ENDING_THE_CLAIM: Final = ("replied", "waiting", "resolved", "closed", "merge")
+PLAN_FIELDS: Final = {
+    "planned_release/version": "release_version",
+    "planned_release/date": "release_date",
+    "planned_release/precision": "release_precision",
+}
+ENDING_THE_CLAIM: Final = ("replied", "waiting", "handed_over", "resolved", "closed", "merge")
 
 
 @router.get("")
@@ -116,6 +123,7 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "circumstances": board.options(policy, "delay"),
         "aborts": board.options(policy, "abort"),
         "reasons": board.reasons(policy),
+        "precisions": board.PRECISIONS,
         "rules": forms.file_rules(policy),
     }
     return await visit.page("console.html", status=status, draft=draft, notice=notice, problem=None, **shown)
@@ -161,6 +169,32 @@ async def resume(posted: Posting, reference: Reference) -> Response:
     """End waiting."""
     body = {"note": posted.text("resume_note") or None}
     return await _act(posted, reference, "resume", body, "resumed", act="resume", fields={"note": "resume_note"})
+
+
+@router.post("/{reference}/handover")
+async def hand_over(posted: Posting, reference: Reference) -> Response:
+    """Hand a request over to development, with the planned release where there is one."""
+    body = {"defect_ref": posted.text("defect_ref"), "planned_release": _plan(posted)}
+    return await _act(posted, reference, "handover", body, "handed_over", act="handover", fields=PLAN_FIELDS)
+
+
+@router.post("/{reference}/release-plan")
+async def plan_release(posted: Posting, reference: Reference) -> Response:
+    """Plan the release that a request waits for, or move it."""
+    if not posted.text("release_version"):
+        refusal = forms.lacking({"release_version": "Name the version."})
+        return await _refused(posted, reference, refusal, act="release-plan")
+    body = {"planned_release": _plan(posted)}
+    return await _act(posted, reference, "release-plan", body, "planned", act="release-plan", fields=PLAN_FIELDS)
+
+
+def _plan(posted: Posted) -> Json | None:
+    """Return the planned release that was typed, None where nothing of it was."""
+    given = {name: posted.text(f"release_{name}") for name in ("version", "date")}
+    if not any(given.values()):
+        return None
+    plan = {name: value for name, value in given.items() if value}
+    return {**plan, "precision": posted.text("release_precision")} if given["date"] else plan
 
 
 @router.post("/{reference}/resolve")

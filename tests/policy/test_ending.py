@@ -1,0 +1,97 @@
+"""How requests wait, come back and end, lived through HTTP and mail (clauses 2.2, 2.3, 4.8, closing paragraph)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from live_desk import AnyDesk, eventually
+
+CLARA = "clara.end@shop.example"
+
+
+@pytest.fixture
+def client(desk: AnyDesk) -> Iterator[httpx.Client]:
+    """Return the API as a client."""
+    with desk.api("client", "clara-end", email=CLARA) as http:
+        yield http
+
+
+@pytest.fixture
+def agent(desk: AnyDesk) -> Iterator[httpx.Client]:
+    """Return the API as a specialist."""
+    with desk.api("agent", "anna-end") as http:
+        yield http
+
+
+def submit(client: httpx.Client, **more: Any) -> dict[str, Any]:
+    """Send a request and return its document."""
+    answer = client.post("/v1/tickets", json={"subject": "White page", "body": "The shop shows nothing.", **more})
+    assert answer.status_code == 201, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def use(http: httpx.Client, ticket: dict[str, Any], verb: str, **body: Any) -> dict[str, Any]:
+    """Use a verb on a request, which has to succeed; return the answer."""
+    answer = http.post(f"/v1/tickets/{ticket['id']}/{verb}", json=body)
+    assert answer.is_success, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def mailed(desk: AnyDesk, ticket: dict[str, Any], words: str) -> str:
+    """Wait for the mail about a request that holds some words; return its text on one line."""
+
+    def found() -> list[str]:
+        mails = [mail for mail in desk.mails(CLARA) if ticket["number"] in str(mail["Subject"])]
+        texts = [" ".join(bytes(mail.get_payload(decode=True)).decode().split()) for mail in mails]
+        return [text for text in texts if words in text]
+
+    return str(eventually(found)[0])
+
+
+def test_development_gets_it_and_its_release_brings_it_back(
+    desk: AnyDesk, client: httpx.Client, agent: httpx.Client
+) -> None:
+    """The client reads of the hand-over, of the plan that slips and of the release, which queues the request again."""
+    ticket = submit(client, topic="updates.defect_report")
+    version, later = f"{ticket['number']}-1", f"{ticket['number']}-2"
+    use(agent, ticket, "messages", body="This is an error of ours.")
+    plan = {"version": version, "date": "2031-02-01", "precision": "quarter"}
+    use(agent, ticket, "handover", defect_ref="BUG-4711", planned_release=plan)
+    eventually(lambda: client.get(f"/v1/queue/{ticket['id']}").status_code == 404)
+    shown = client.get(f"/v1/tickets/{ticket['id']}").json()
+    assert (shown["waiting_cause"], shown["planned_release"]["term"], shown["defect_ref"]) == (
+        "release",
+        "2031-Q1",
+        None,
+    )
+    assert shown["circumstance_text"]
+    assert shown["waiting_since"]
+    assert "2031-Q1" in mailed(desk, ticket, "our developers have it now")
+
+    use(agent, ticket, "release-plan", planned_release={**plan, "version": later})
+    assert f"Before, it was version {version}" in mailed(desk, ticket, "the plan for your request")
+
+    shipped = agent.post(f"/v1/releases/{later}/ship", json={"note": "It is at the usual place."})
+    assert shipped.status_code == 200, shipped.text
+    assert "usual place" in mailed(desk, ticket, f"version {later} is out")
+    back = eventually(lambda: (t := client.get(f"/v1/tickets/{ticket['id']}").json())["status"] == "open" and t)
+    assert back["released_in"] == later
+    place = eventually(lambda: (a := client.get(f"/v1/queue/{ticket['id']}")).status_code == 200 and a.json())
+    assert place["position"] >= 1
+    assert agent.post(f"/v1/releases/{later}/ship", json={}).json() == shipped.json()
+
+
+@pytest.mark.parametrize(("cause", "circumstance"), [("client", "incomplete"), ("third_party", "hosting_company")])
+def test_every_waiting_names_its_circumstance(
+    desk: AnyDesk, client: httpx.Client, agent: httpx.Client, cause: str, circumstance: str
+) -> None:
+    """Whatever a request waits for, its client reads the policy's words for it, on the request and by mail."""
+    ticket = submit(client)
+    use(agent, ticket, "wait", cause=cause, circumstance=circumstance)
+    shown = client.get(f"/v1/tickets/{ticket['id']}").json()
+    assert (shown["waiting_cause"], shown["circumstance"]) == (cause, circumstance)
+    assert shown["circumstance_text"] in mailed(desk, ticket, "is waiting")
+    assert use(agent, ticket, "resume")["waiting_cause"] is None
