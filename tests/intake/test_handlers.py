@@ -79,11 +79,11 @@ async def test_licences_decide_the_entitlement(world: World) -> None:
 async def test_a_policy_is_published_when_it_comes_and_when_it_returns(
     opened: OpenWorld, tmp_path: Path, policy: Policy
 ) -> None:
-    """Each start under another policy than the last publishes it; a start under the same one publishes nothing."""
+    """Each start under another policy than the last publishes it; one under the same publishes nothing, at any time."""
     document = policy.document()
     document["closing"]["reopen_window_days"] = 1
     other = Policy.from_document(document)
-    for current in (policy, policy, other, policy):
+    for current in (policy, policy, other, other, policy, policy):
         async with opened(tmp_path, current=current) as world:
             rows = world.rows("SELECT data FROM log_event WHERE type = 'policy.published' ORDER BY seq")
     assert [json.loads(row[0])["version"] for row in rows] == [policy.version, other.version, policy.version]

@@ -1,7 +1,7 @@
 """What the verbs of intake work with: store, log, ports, files, keys, and the policies in force."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from firstline.common.errors import Unavailable
 from firstline.common.events import Actor, PolicyPublished
@@ -14,6 +14,7 @@ from firstline.common.store.port import Store, Unit
 from firstline.intake.scope import Rulebook, rulebook
 from firstline.intake.store.directory import FURTHER_POLICIES, HOLD_POLICIES, POLICIES, SAVE_POLICY
 
+MOMENT = timedelta(microseconds=1)
 SYSTEM = Actor(id="intake", role="service")
 POLICY_CHANNEL = "policies"
 """Announced when a version is published, so that the other replicas learn it."""
@@ -93,7 +94,9 @@ async def publish_policy(desk: Desk, unit: Unit) -> None:
     if stored and stored[-1].version == policy.version:
         return
     document = policy.document()
-    await unit.run(SAVE_POLICY, version=policy.version, name=policy.name, document=document, published_at=desk.now())
+    # After the last one also where product time stands still between two starts, or the order would be their names'.
+    published_at = max(desk.now(), stored[-1].published_at + MOMENT) if stored else desk.now()
+    await unit.run(SAVE_POLICY, version=policy.version, name=policy.name, document=document, published_at=published_at)
     unit.announce(POLICY_CHANNEL)
     await desk.log.append(
         unit,

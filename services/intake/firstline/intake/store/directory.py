@@ -36,6 +36,7 @@ class StoredPolicy:
 
     version: str
     document: dict[str, Any]
+    published_at: datetime
 
 
 PERSON_BY_EMAIL = Sql(
@@ -66,14 +67,16 @@ SAVE_LICENCE: Sql[None] = Sql(
     " organization_id = excluded.organization_id, product = excluded.product, active_until = excluded.active_until",
     type(None),
 )
-POLICIES = Sql("SELECT version, document FROM policy ORDER BY published_at, version", StoredPolicy)
+POLICIES = Sql("SELECT version, document, published_at FROM policy ORDER BY published_at, version", StoredPolicy)
 # A row of its own to lock, so that of replicas that start together one publishes and the others see that it did.
 HOLD_POLICIES = Sql(
     "INSERT INTO lease (name, owner, fence, renewed_at) VALUES ('policies', '', 1, :now)"
     " ON CONFLICT (name) DO UPDATE SET fence = lease.fence RETURNING fence",
     int,
 )
-FURTHER_POLICIES = Sql("SELECT version, document FROM policy WHERE NOT (version = ANY(:known))", StoredPolicy)
+FURTHER_POLICIES = Sql(
+    "SELECT version, document, published_at FROM policy WHERE NOT (version = ANY(:known))", StoredPolicy
+)
 SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (version, name, document, published_at) VALUES (:version, :name, :document, :published_at)"
     " ON CONFLICT (version) DO UPDATE SET published_at = excluded.published_at",
