@@ -60,3 +60,15 @@ def test_a_duplicate_goes_on_in_the_other_request(desk: AnyDesk, client: httpx.C
     assert (back["status"], back["merged_into"]) == ("open", None)
     place(client, duplicate["id"])
     assert eventually(lambda: letters(desk, CLARA, duplicate["number"], "is open again"))
+
+
+def test_several_questions_are_remarked(desk: AnyDesk, client: httpx.Client) -> None:
+    """Who asks several things is told so by the check, with the answer and in the acknowledgement, and served."""
+    several = {"subject": "Two things", "body": "It is white. I have another question: who may read the reports?"}
+    (hint,) = done(client.post("/v1/tickets/check", json=several))["hints"]
+    assert hint["code"] == "several_issues"
+    ticket = submit(client, **several)
+    assert ticket["hints"] == [hint]
+    (told,) = eventually(lambda: letters(desk, CLARA, ticket["number"]))
+    assert hint["text"] in told
+    assert done(client.post("/v1/tickets/check", json={"subject": "One", "body": "It is white."}))["hints"] == []

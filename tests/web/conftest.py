@@ -60,6 +60,7 @@ def ticket() -> Make:
             "recovery": "none",
             "scope": {"verdict": "in", "support_mode": "full", "reason": None, "refer_to": None},
             "missing_information": [],
+            "hints": [],
             "entitlement": "active",
             "requester": requester,
             "organization_id": None,

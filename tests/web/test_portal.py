@@ -187,3 +187,20 @@ async def test_answered_questions_are_asked_no_more(visitor: Visit) -> None:
     assert page.text.count("What did you expect, and what happens instead?") == 1
     page = await specialist.open(f"/console/{number}")
     assert "Which version do you use, or is it the cloud service?\n24.1" in page.text
+
+
+async def test_several_questions_are_remarked_before_sending(visitor: Visit) -> None:
+    """Who asks several things reads it before anything is sent, with all that was typed; sent again, it goes."""
+    client = await visitor("client")
+    await client.open("/requests/new")
+    words = "The page is white. And I have another question: who may see the reports?"
+    page = await client.send("/requests", subject="White page", body=words)
+    assert (client.answer.status_code, client.path) == (200, "/requests")
+    assert "Your text seems to hold several questions." in page.text
+    assert words in page.text
+    assert page.form("/requests")["subject"] == "White page"
+    page = await client.send("/requests", body=words)
+    assert client.path.endswith("/received")
+    number = client.path.split("/")[2]
+    specialist = await visitor("specialist")
+    assert "perhaps several questions" in (await specialist.open(f"/console/{number}")).text

@@ -73,6 +73,13 @@ class MissingField(Part):
     question: str
 
 
+class HintPart(Part):
+    """A remark on a request that hinders nothing, such as several questions in one (clause 2.4)."""
+
+    code: str
+    text: str
+
+
 class Origin(Part):
     """How a message came in; the mail's own marks where it was one."""
 

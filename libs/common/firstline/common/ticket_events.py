@@ -9,6 +9,7 @@ from firstline.common.event_parts import (
     AttachmentRef,
     Author,
     Changes,
+    HintPart,
     MissingField,
     Origin,
     Recipient,
@@ -35,6 +36,7 @@ class TicketSubmitted(TicketEvent):
     scope: Scope
     entitlement: str
     missing_information: list[MissingField] = Field(default_factory=list)
+    hints: list[HintPart] = Field(default_factory=list)
     received_at: datetime
     policy_version: str
     origin: Origin

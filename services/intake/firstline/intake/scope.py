@@ -8,6 +8,7 @@ from firstline.common.errors import Fault, Invalid
 from firstline.common.policy.model import (
     EntitlementRule,
     EntitlementState,
+    HintCode,
     Item,
     Policy,
     SupportMode,
@@ -15,6 +16,7 @@ from firstline.common.policy.model import (
     Topic,
     Verdict,
 )
+from firstline.intake.issues import IssueRules, issue_rules, seems_several
 
 Recovery = Literal["none", "partial", "full"]
 
@@ -62,8 +64,19 @@ class MissingInformation:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """A remark on the request that hinders nothing: its code and the policy's words."""
+
+    code: HintCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
-    """What is judged. `members` holds the top-level members that may answer a required field, such as `product`."""
+    """What is judged; `text` is what was written freely.
+
+    `members` holds the top-level members that may answer a required field, such as `product`.
+    """
 
     channel: str
     topic: str | None = None
@@ -72,11 +85,12 @@ class Submission:
     entitlement: EntitlementState = "unknown"
     fields: Mapping[str, object] = field(default_factory=dict)
     members: Mapping[str, object] = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the policy says: scope, urgency (provisional until a specialist confirms it), tier, gaps, entitlement."""
+    """What the policy says; an urgency may be provisional until a specialist confirms it."""
 
     scope: Scope
     urgency: str
@@ -85,6 +99,7 @@ class Judgement:
     missing_information: tuple[MissingInformation, ...]
     entitlement: EntitlementState
     notice: str | None
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,7 @@ class Rulebook:
     may_set: Mapping[str, bool]
     recovery: Mapping[str, str]
     entitlement: Mapping[EntitlementState, EntitlementRule]
+    issues: IssueRules | None
 
 
 def rulebook(policy: Policy) -> Rulebook:
@@ -135,6 +151,7 @@ def rulebook(policy: Policy) -> Rulebook:
         may_set={level.code: level.client_may_set for level in policy.urgency.levels},
         recovery={str(kind): level for kind, level in policy.urgency.recovery.items()},
         entitlement={state: policy.entitlement.rule(state) for state in ("active", "expired", "unknown")},
+        issues=issue_rules(policy.several_issues) if policy.several_issues else None,
     )
 
 
@@ -170,7 +187,15 @@ def judge(rules: Rulebook, submission: Submission) -> Judgement:
         missing_information=missing_information(rule, submission.fields, submission.members),
         entitlement=submission.entitlement,
         notice=entitled.notice,
+        hints=_hints(rules, submission.text),
     )
+
+
+def _hints(rules: Rulebook, text: str) -> tuple[Hint, ...]:
+    """Return what is to be remarked about a text (clause 2.4)."""
+    if rules.issues is None or not seems_several(rules.issues, text):
+        return ()
+    return (Hint("several_issues", rules.issues.advice),)
 
 
 def check_channel(rules: Rulebook, channel: str) -> None:

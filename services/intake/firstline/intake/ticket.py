@@ -50,6 +50,7 @@ class Ticket:
     scope: dict[str, Any]
     entitlement: str
     missing_information: list[dict[str, str]]
+    hints: list[dict[str, str]]
     doc_required: bool
     policy_version: str
     requester_id: str | None

@@ -27,7 +27,7 @@ class Shape:
 
 _SUBMITTED = (
     *("topic", "urgency", "urgency_provisional", "recovery", "tier", "scope", "entitlement", "missing_information"),
-    *("language", "received_at", "policy_version", "message_id", "split_from", "follows", "external_ref"),
+    *("hints", "language", "received_at", "policy_version", "message_id", "split_from", "follows", "external_ref"),
 )
 _ENTRY = ("key", "agent", "fence", "lease_expires_at", "reason")
 _CLOCK = ("target", "due_at", "elapsed_minutes", "policy_version")

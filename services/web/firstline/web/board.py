@@ -223,6 +223,8 @@ def marks(ticket: Json) -> tuple[Mark, ...]:
         found.append(Mark(f"{text} (provisional)" if ticket["urgency_provisional"] else text, strong=True))
     if ticket["scope"]["verdict"] == "out":
         found.append(Mark("out of scope", strong=True))
+    if ticket["hints"]:
+        found.append(Mark("perhaps several questions"))
     if not ticket["verified"]:
         found.append(Mark("sender not verified", strong=True))
     if ticket["reopen_count"]:

@@ -108,6 +108,10 @@ class Desk:
         """Send a request; the same key again gives the same request."""
         return await self._json("POST", "/v1/tickets", json=body, headers={"Idempotency-Key": key})
 
+    async def check(self, body: Json) -> Json:
+        """Return what the policy says of a request; nothing is stored."""
+        return await self._json("POST", "/v1/tickets/check", json=body)
+
     async def tickets(self, cursor: str | None) -> Json:
         """Return a page of the requests within reach, newest first."""
         return await self._json("GET", "/v1/tickets", params={"cursor": cursor} if cursor else None)

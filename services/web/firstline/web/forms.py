@@ -57,6 +57,7 @@ class Draft:
         wrong: what is wrong, by field; the empty name is for what belongs to no field.
         title: what happened, where something is wrong.
         open: the act that was refused; its form is shown unfolded.
+        hints: remarks that hinder nothing.
 
     """
 
@@ -66,6 +67,7 @@ class Draft:
     wrong: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     open: str = ""
+    hints: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """Return what was typed into a field."""

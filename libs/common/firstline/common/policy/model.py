@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from firstline.common.policy.wording import Wording
+from firstline.common.policy.wording import Language, Wording
 
 Provenance = Literal["seed", "public", "inferred"]
 """Where an item comes from: the policy's own text, other public material, or our inference."""
@@ -38,6 +38,9 @@ ClosingCode = Literal["resolved", "out_of_scope", "no_reply", "no_licence", "dup
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+HintCode = Literal["several_issues"]
+"""What may be remarked about a request."""
+
 RelationText = Literal["split_off", "split_from", "merged_into", "merged_here", "unmerged"]
 NUMBER = "{{ number }}"
 """Where the other request's ID stands in the texts of Relations."""
@@ -269,6 +272,23 @@ class Relations(Part):
         return words.replace(NUMBER, number)
 
 
+class SeveralIssues(Part):
+    """When a text seems to hold several questions (clause 2.4), and what its writer is told then.
+
+    Attributes:
+        advice: said before the request is sent, and with its acknowledgement.
+        markers: phrases that announce a further question, by language; letter case doesn't matter.
+        listed_questions: so many items of a list that are questions are several.
+        questions: so many paragraphs or items with a question are several.
+
+    """
+
+    advice: Words
+    markers: dict[Language, tuple[Words, ...]]
+    listed_questions: PositiveInt
+    questions: PositiveInt
+
+
 class EntitlementRule(Part):
     """Whether requests are registered in this state of the licence, and what their senders are told about it."""
 
@@ -328,6 +348,7 @@ class Policy(Part):
     mail: Mail
     wording: Wording
     relations: Relations = Relations()
+    several_issues: SeveralIssues | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:

@@ -39,7 +39,7 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
     {
         "acknowledgement": _KNOWN_CLIENT
         | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"}
-        | {"split_from"},
+        | {"split_from", "hints"},
         "acknowledgement_unknown_sender": _EVERYWHERE | {"split_from"},
         "reply": _KNOWN_CLIENT | {"body", "specialist"},
         "missing_information": _KNOWN_CLIENT | {"questions"},
@@ -57,8 +57,8 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 )
 """Placeholders that each text may use.
 
-`body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` is a
-block of lines, one question each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
+`body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` and
+`hints` are blocks of lines, one each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
 the referral that the scope names; `term` is when a release is planned for, as exactly as it is planned (2027-03-15,
 2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of the request that this one was split off from, `goes_on_in`
 and `goes_on_at` are ID and address of the one in which a duplicate goes on; the others are ready to be read.

@@ -32,6 +32,13 @@ class MissingOut(BaseModel):
     question: str
 
 
+class HintOut(BaseModel):
+    """A remark that hinders nothing, such as several questions in one request (clause 2.4)."""
+
+    code: Literal["several_issues"]
+    text: str
+
+
 class RequesterOut(BaseModel):
     """Whose request it is."""
 
@@ -57,6 +64,7 @@ class Verdict(BaseModel):
     tier: str
     scope: ScopeOut
     missing_information: list[MissingOut]
+    hints: list[HintOut] = []
     suggested_articles: list[Article] = []
     entitlement: Literal["active", "expired", "unknown"]
     notice: str | None = Field(None, description="What the state of the licence means for the client.")
@@ -114,6 +122,7 @@ class TicketOut(BaseModel):
     complexity: str | None
     scope: ScopeOut
     missing_information: list[MissingOut]
+    hints: list[HintOut]
     suggested_articles: list[Article] = []
     entitlement: str
     doc_required: bool
@@ -296,6 +305,7 @@ def verdict_out(judgement: Judgement, topic: str | None, policy_version: str) ->
             verdict=scope.verdict, support_mode=scope.support_mode, reason=scope.reason, refer_to=scope.refer_to
         ),
         missing_information=[MissingOut(field=m.field, question=m.question) for m in judgement.missing_information],
+        hints=[HintOut(code=hint.code, text=hint.text) for hint in judgement.hints],
         entitlement=judgement.entitlement,
         notice=judgement.notice,
         policy_version=policy_version,

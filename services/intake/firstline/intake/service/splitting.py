@@ -113,12 +113,12 @@ async def _origin(change: Change, message: Message) -> Origin:
 
 
 async def _judged(change: Change, new: NewTicket) -> Judged:
-    """Judge the new request; a licence whose key is not kept counts as it did for the old one."""
+    """Judge the new request; a licence whose key is not kept counts as it did, and nobody is told to take it apart."""
     judged = await check(change.desk, change.unit, new)
-    if judged.licence is not None:
-        return judged
-    entitlement = cast("EntitlementState", change.ticket.entitlement)
-    return replace(judged, judgement=replace(judged.judgement, entitlement=entitlement))
+    judgement = replace(judged.judgement, hints=())
+    if judged.licence is None:
+        judgement = replace(judgement, entitlement=cast("EntitlementState", change.ticket.entitlement))
+    return replace(judged, judgement=judgement)
 
 
 async def _copied_attachments(change: Change, message: Message) -> tuple[Attachment, ...]:

@@ -13,6 +13,7 @@ from firstline.common.events import (
     Actor,
     AttachmentRef,
     Author,
+    HintPart,
     MissingField,
     Origin,
     RequesterRef,
@@ -130,6 +131,7 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
             entitlement=_entitlement(licence, desk.now()),
             fields=new.fields,
             members=_members(new, licence),
+            text=new.body,
         ),
     )
     return Judged(judgement, licence, await usable_attachments(desk, unit, new.uploader, new.attachment_ids))
@@ -306,6 +308,7 @@ def _as_judged(judgement: Judgement) -> dict[str, Any]:
         "scope": asdict(judgement.scope),
         "entitlement": judgement.entitlement,
         "missing_information": [asdict(missing) for missing in judgement.missing_information],
+        "hints": [asdict(hint) for hint in judgement.hints],
     }
 
 
@@ -360,6 +363,7 @@ def _event(
         scope=ScopePart(**ticket.scope),
         entitlement=ticket.entitlement,
         missing_information=[MissingField(**missing) for missing in ticket.missing_information],
+        hints=[HintPart(**hint) for hint in ticket.hints],
         received_at=new.received_at,
         policy_version=ticket.policy_version,
         origin=new.origin,

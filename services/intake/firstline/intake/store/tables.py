@@ -63,6 +63,7 @@ class TicketTable(IntakeTable, table=True):
     scope: str = Field(sa_type=JsonText)
     entitlement: str = Field(sa_type=sa.Text)
     missing_information: str = Field(sa_type=JsonText)
+    hints: str = Field(sa_type=JsonText, sa_column_kwargs={"server_default": "[]"})
     doc_required: bool
     policy_version: str = Field(sa_type=sa.Text)
     requester_id: str | None = Field(sa_type=sa.Text)

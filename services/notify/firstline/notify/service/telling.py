@@ -92,6 +92,7 @@ def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted) -> dict[str, Va
         "questions": tuple(missing.question for missing in data.missing_information),
         "scope_reason": data.scope.reason,
         "referral": referral.advice if referral else None,
+        "hints": tuple(hint.text for hint in data.hints),
         "entitlement_notice": policy.entitlement.rule(cast("EntitlementState", data.entitlement)).notice,
         "open_now": book.calendar.open_at(desk.now()).open,
     }

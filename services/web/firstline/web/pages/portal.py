@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from firstline.web import forms, letters, views
-from firstline.web.client import Refusal
+from firstline.web.client import Json, Refusal
 from firstline.web.forms import Draft
-from firstline.web.visit import Posting, PostingFiles, Visit, Visiting
+from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
 from firstline.web.words import one_line
 
 router = APIRouter()
@@ -71,15 +71,29 @@ async def send(posted: PostingFiles) -> Response:
         return await _form(visit, forms.refused(posted, forms.lacking(wrong), kept), 422)
     given = {name: posted.text(name) for name in (*REQUIRED, *OPTIONAL)}
     sent = {name: value for name, value in given.items() if value}
-    files = [file.id for file in kept]
+    body = {**sent, "channel": "portal", "attachment_ids": [file.id for file in kept]}
+    hints = await _hints(posted, body)
+    if hints:
+        return await _form(visit, Draft(forms.key_of(posted), forms.typed(posted), kept, hints=hints), 200)
     try:
-        made = await visit.desk.submit({**sent, "channel": "portal", "attachment_ids": files}, forms.key_of(posted))
+        made = await visit.desk.submit(body, forms.key_of(posted))
     except Refusal as refusal:
         # The files of a form that is sent twice were uploaded twice, so its key meets another body.
         if refusal.slug == SENT_BEFORE:
             return visit.go("/requests?done=before")
         return await _form(visit, forms.refused(posted, refusal, kept), refusal.status)
     return visit.go(f"/requests/{made['number']}/received")
+
+
+async def _hints(posted: Posted, body: Json) -> tuple[str, ...]:
+    """Return what the policy remarks about a request before it is sent, unless that was read (clause 2.4)."""
+    if posted.text("read_hints"):
+        return ()
+    try:
+        verdict = await posted.visit.desk.check(body)
+    except Refusal:
+        return ()  # sending it says what is wrong
+    return tuple(hint["text"] for hint in verdict["hints"])
 
 
 @router.get("/requests/{reference}/received")
