@@ -173,6 +173,73 @@ async def test_a_topic_given_by_triage_is_judged_anew(world: World) -> None:
     assert (out["scope"]["verdict"], out["scope"]["refer_to"], out["missing_information"]) == ("out", "developer", [])
 
 
+async def test_a_scope_is_revised_and_taken_back(world: World) -> None:
+    """What isn't said follows from the verdict: how far support goes, and that nobody else is to be asked any more."""
+    ticket = await world.submit(topic="usage")
+    out = await world.must(ticket, "triage", {"scope": {"verdict": "out", "refer_to": "hosting", "reason": "Theirs."}})
+    assert out["scope"] == {
+        "verdict": "out",
+        "support_mode": "none",
+        "reason": "Theirs.",
+        "refer_to": "hosting",
+        "product_error": None,
+    }
+    back = await world.must(ticket, "triage", {"scope": {"verdict": "in", "reason": "Ours after all."}})
+    assert [back["scope"][name] for name in ("verdict", "support_mode", "refer_to")] == ["in", "full", None]
+    only = await world.must(ticket, "triage", {"scope": {"support_mode": "consult_only"}})
+    assert [only["scope"][name] for name in ("verdict", "support_mode")] == ["in", "consult_only"]
+    told = [data["changes"]["scope"] for _, data in await world.events(ticket["id"], after=1)]
+    assert [(old["verdict"], new["verdict"]) for old, new in told] == [("in", "out"), ("out", "in"), ("in", "in")]
+
+
+async def test_a_product_error_brings_in_what_is_not_covered(world: World) -> None:
+    """Stated by a specialist, it covers anything, and an item that says so by itself; taken back, the topic counts."""
+    ticket = await world.submit(topic="development.own_code")
+    assert ticket["scope"]["verdict"] == "out"
+    covered = await world.must(ticket, "triage", {"scope": {"product_error": True}})
+    scope = covered["scope"]
+    assert (scope["verdict"], scope["support_mode"], scope["refer_to"]) == ("in", "full", None)
+    assert "An error of the product may be behind it" in scope["reason"]
+    other = await world.must(ticket, "triage", {"topic": "usage.partner_functions"})
+    assert (other["scope"]["verdict"], other["scope"]["product_error"]) == ("in", True)
+    never = await world.must(ticket, "triage", {"topic": "usage.wishes"})
+    assert (never["scope"]["verdict"], never["scope"]["refer_to"], never["scope"]["product_error"]) == (
+        "out",
+        "sales",
+        True,
+    )
+    again = await world.must(ticket, "triage", {"topic": "usage.partner_functions"})
+    assert again["scope"]["verdict"] == "in"
+    back = await world.must(ticket, "triage", {"scope": {"product_error": False}})
+    assert (back["scope"]["verdict"], back["scope"]["refer_to"], back["scope"]["product_error"]) == (
+        "out",
+        "partner",
+        False,
+    )
+    covered = await world.submit(topic="usage")
+    flagged = await world.must(covered, "triage", {"scope": {"product_error": True}})
+    assert (flagged["scope"]["reason"], flagged["scope"]["product_error"]) == (covered["scope"]["reason"], True)
+
+
+@pytest.mark.parametrize(("given", "referral"), [({}, "developer"), ({"refer_to": "hosting"}, "hosting")])
+async def test_closing_as_out_of_scope_says_whom_to_ask(world: World, given: dict[str, Any], referral: str) -> None:
+    """The request is out of scope then, and the event names who helps: by the topic, or whom the specialist names."""
+    ticket = await world.submit(topic="development.own_code" if not given else "usage")
+    closed = await world.must(ticket, "close", {"reason": "out_of_scope", **given})
+    assert (closed["scope"]["verdict"], closed["scope"]["support_mode"]) == ("out", "none")
+    ((_, told),) = await world.events(ticket["id"], after=1)
+    assert (told["reason"], told["refer_to"]) == ("out_of_scope", referral)
+
+
+async def test_closing_refers_to_nobody_unknown(world: World) -> None:
+    """A referral that the policy doesn't have is refused with those that it has."""
+    ticket = await world.submit()
+    before = world.stored()
+    answer = await world.verb(ticket, "close", {"reason": "out_of_scope", "refer_to": "nobody"})
+    assert (answer.status_code, "hosting" in answer.json()["errors"][0]["detail"]) == (422, True)
+    assert world.stored() == before
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -183,6 +250,9 @@ async def test_a_topic_given_by_triage_is_judged_anew(world: World) -> None:
         ({"complexity": "trivial"}, "/complexity"),
         ({"language": "german"}, "/language"),
         ({"scope": {"verdict": "maybe"}}, "/scope/verdict"),
+        ({"scope": {"verdict": "out", "support_mode": "full"}}, "/scope/support_mode"),
+        ({"scope": {"support_mode": "none"}}, "/scope/support_mode"),
+        ({"scope": {"verdict": "out", "refer_to": "nobody"}}, "/scope/refer_to"),
         ({"status": "closed"}, "/status"),
     ],
 )

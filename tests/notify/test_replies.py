@@ -7,6 +7,7 @@ import pytest
 from firstline.common.addresses import tagged_numbers
 from firstline.common.event_parts import Actor, Author, Origin, Recipient
 from firstline.common.events import (
+    PolicyPublished,
     TicketClosed,
     TicketHandedOver,
     TicketMerged,
@@ -21,6 +22,7 @@ from firstline.common.events import (
     TicketUnmerged,
     TicketWaiting,
 )
+from firstline.common.policy.model import Policy
 
 CLARA, BEN, NUMBER = "clara@shop.example", "ben@shop.example", "FL-7K3M-9QPX"
 BOTH = [Recipient(address=CLARA, name="Clara"), Recipient(address=BEN)]
@@ -180,6 +182,63 @@ async def test_a_merge_says_where_it_goes_on(world: Any) -> None:
     assert "https://desk.example/requests/FL-0000-0002" in closed
     assert "It goes on there." not in closed
     assert "is open again" in opened
+
+
+IN = {"verdict": "in", "support_mode": "full", "reason": "Ours.", "refer_to": None}
+OPEN = {**IN, "verdict": "undetermined"}
+REFERENCES = {**IN, "support_mode": "consult_only", "reason": "Settings of a server."}
+OUT = {"verdict": "out", "support_mode": "none", "reason": "Own code.", "refer_to": "developer"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (OPEN, OUT, ["does not cover your request", "Own code.", "Ask your web developer"]),
+        (OUT, {**OUT, "refer_to": "partner"}, ["Ask the partner who built"]),
+        (OUT, IN, ["technical support covers it: Ours."]),
+        (IN, REFERENCES, ["by references to documentation", "Settings of a server."]),
+        (REFERENCES, IN, ["technical support covers it"]),
+        (OPEN, IN, []),
+        (IN, {**IN, "reason": "Ours, as said.", "product_error": True}, []),
+        (OUT, {**OUT, "reason": "As said."}, []),
+    ],
+)
+async def test_a_change_of_scope_is_told(
+    world: Any, before: dict[str, Any], after: dict[str, Any], words: list[str]
+) -> None:
+    """Whoever is not covered, by references only, or after all, reads it with whom to ask; others nothing."""
+    await world.tell(world.submitted())
+    judged = {"urgency": "normal", "tier": "helpdesk", "status": "open"}
+    await world.tell(TicketTriaged(**FACTS, **judged, changes={"scope": [before, after]}))
+    await world.settle()
+    texts = [" ".join(mail.get_content().split()) for mail in world.mails()[1:]]
+    assert len(texts) == bool(words)
+    assert all(word in texts[0] for word in words)
+
+
+async def test_closing_out_of_scope_says_whom_to_ask(world: Any) -> None:
+    """The notice of closing carries the referral's advice (clause 1.3)."""
+    await world.tell(world.submitted())
+    await world.tell(TicketClosed(**FACTS, status="closed", reason="out_of_scope", refer_to="hosting"))
+    await world.settle()
+    assert world.policy.referral("hosting").advice in " ".join(world.mails()[1].get_content().split())
+
+
+async def test_a_text_that_a_policy_lacks_is_not_missed(world: Any) -> None:
+    """A policy that was published before a text existed leaves the reason why nothing was sent."""
+    document = world.policy.document() | {"name": "older"}
+    del document["wording"]["languages"]["en"]["covered"]
+    older = Policy.from_document(document)
+    published = PolicyPublished(
+        actor=FACTS["actor"], version=older.version, document=document, effective_from=older.effective_from
+    )
+    await world.tell(published, stream="policy/older")
+    await world.tell(world.submitted(policy_version=older.version))
+    judged = {"urgency": "normal", "tier": "helpdesk", "status": "open"}
+    await world.tell(TicketTriaged(**FACTS, **judged, changes={"scope": [OUT, IN]}))
+    await world.settle()
+    (lacking,) = [d for d in await world.deliveries() if d["kind"] == "covered"]
+    assert (lacking["state"], len(world.mails())) == ("suppressed", 1)
 
 
 async def test_waiting_says_whose_turn_it_is(world: Any) -> None:

@@ -330,3 +330,24 @@ async def test_development_has_it_until_its_release(visitor: Visit) -> None:
     assert "No request waits for a release." in page.text
     assert "Version 24.300 is out." in (await client.open(f"/requests/{number}")).text
     assert "Came back with" in (await specialist.open(f"/console/{number}")).text
+
+
+async def test_scope_is_judged_by_hand(visitor: Visit) -> None:
+    """A topic, a verdict with whom to ask, and a product error are set in one form; the client reads what counts."""
+    (number,) = await _ask(visitor, "First", topic="usage")
+    specialist, client = await visitor("specialist"), await visitor("client")
+    await specialist.open(f"/console/{number}")
+    page = await specialist.send(f"/console/{number}/scope", scope_topic="", verdict="", refer_to="hosting")
+    assert (specialist.answer.status_code, "Choose a topic, a verdict, or both." in page.text) == (422, True)
+    out = {"scope_topic": "", "verdict": "out", "refer_to": "hosting", "scope_reason": "It is the server."}
+    page = await specialist.send(f"/console/{number}/scope", **out)
+    assert "out of scope" in page.text
+    assert "Ask your hosting company" in (await client.open(f"/requests/{number}")).text
+    page = await specialist.send(f"/console/{number}/scope", scope_topic="", verdict="error", refer_to="")
+    assert "out of scope" not in page.text
+    assert "No product error: as the topic says" in page.text
+    await specialist.send(f"/console/{number}/scope", scope_topic="hosting", verdict="", refer_to="")
+    assert "answers this by references" in (await client.open(f"/requests/{number}")).text
+    closing = {"reason": "out_of_scope", "abort": "", "close_refer_to": "partner", "close_body": ""}
+    await specialist.send(f"/console/{number}/close", **closing)
+    assert "Ask the partner who built" in (await client.open(f"/requests/{number}")).text

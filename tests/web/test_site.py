@@ -253,3 +253,24 @@ async def test_broken_forms_are_told(visitor: Visit) -> None:
     answer = await client.browser.post("/requests", content=b"nonsense", headers=headers)
     assert answer.status_code == 400
     assert "nothing was sent" in answer.text
+
+
+async def test_anybody_reads_what_is_covered(visitor: Visit) -> None:
+    """The catalogue is public: each section with what is covered and not, and who helps; the start leads to it."""
+    stranger = await visitor("nobody")
+    assert "/covered" in stranger.page.values("href")
+    page = await stranger.open("/covered")
+    assert stranger.answer.status_code == 200
+    for said in ("Performance of the product", "3.2", "Using the built-in performance monitor", "Not covered"):
+        assert said in page.text
+    assert "Ask your hosting company" in page.text
+    assert "Covered where a product error is behind it. Ask the partner" in page.text
+    client = await visitor("client")
+    assert "/covered" in client.page.values("href")
+    assert "Sign out" in (await client.open("/covered")).text
+
+
+async def test_the_catalogue_needs_the_desk(alone: httpx.AsyncClient) -> None:
+    """While the desk is out of reach, the public page says so."""
+    answer = await alone.get("/covered")
+    assert (answer.status_code, "out of reach" in answer.text) == (503, True)

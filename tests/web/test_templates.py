@@ -39,6 +39,11 @@ def environment() -> Environment:
     return templates()
 
 
+def with_referral(topic: Json) -> Json:
+    """Return a topic as the catalogue of the API gives it."""
+    return {**topic, "items": [{**item, "referral": {"advice": "Ask them."}} for item in topic["items"]]}
+
+
 @pytest.fixture
 def shown(
     ticket: Make, message: Make, attachment: Make, entry: Make, clock: Make, policy: Json, now: datetime
@@ -116,6 +121,9 @@ def shown(
             "context": board.context(item, policy, [clock()], text, now),
             "circumstances": board.options(policy, "delay"), "aborts": board.options(policy, "abort"),
             "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [views.Release(text, text)],
+            "verdicts": board.verdicts(item), "referrals": board.referrals(policy),
+            "scope_topics": board.scope_topics(policy), "version": text,
+            "sections": [views.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
             **changes,
         }  # fmt: skip
 
@@ -124,7 +132,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 8
+    assert len(PAGES) == 9
 
 
 @pytest.mark.parametrize("text", HOSTILE)

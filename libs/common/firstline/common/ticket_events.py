@@ -141,11 +141,15 @@ class TicketResolved(TicketEvent):
 
 
 class TicketClosed(TicketEvent):
-    """The ticket is closed, with the reason; a duplicate that was merged goes on in `into_number`."""
+    """The ticket is closed, with the reason.
+
+    A duplicate that was merged goes on in `into_number`; `refer_to` helps with what is out of scope (clause 1.3).
+    """
 
     TYPE = "ticket.closed"
     reason: str
     circumstance: str | None = None
+    refer_to: str | None = None
     into_number: str | None = None
 
 

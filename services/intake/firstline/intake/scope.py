@@ -1,8 +1,8 @@
 """What the policy says of a submission (clauses 1.3, 1.4, 2.1, 3.1-3.6, 4.2, 4.5): a pure judgement, nothing stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from firstline.common.errors import Fault, Invalid
 from firstline.common.policy.model import (
@@ -110,6 +110,7 @@ class TopicRule:
     urgency: str | None
     tier: Tier
     required: tuple[MissingInformation, ...]
+    unless_product_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ class Rulebook:
     recovery: Mapping[str, str]
     entitlement: Mapping[EntitlementState, EntitlementRule]
     issues: IssueRules | None
+    referrals: tuple[str, ...]
+    product_error: str
 
 
 def rulebook(policy: Policy) -> Rulebook:
@@ -152,13 +155,17 @@ def rulebook(policy: Policy) -> Rulebook:
         recovery={str(kind): level for kind, level in policy.urgency.recovery.items()},
         entitlement={state: policy.entitlement.rule(state) for state in ("active", "expired", "unknown")},
         issues=issue_rules(policy.several_issues) if policy.several_issues else None,
+        referrals=tuple(referral.code for referral in policy.scope.referrals),
+        product_error=policy.scope.product_error,
     )
 
 
 def _rule(topic: Topic, part: Topic | Item, reason: str, required: tuple[MissingInformation, ...]) -> TopicRule:
     scope = Scope(part.verdict, part.support_mode, reason, part.refer_to)
     # Who is sent elsewhere is not asked for details first.
-    return TopicRule(scope, part.urgency, topic.tier, () if part.verdict == "out" else required)
+    questions = () if part.verdict == "out" else required
+    brought_in = isinstance(part, Item) and part.unless_product_error
+    return TopicRule(scope, part.urgency, topic.tier, questions, brought_in)
 
 
 def judge(rules: Rulebook, submission: Submission) -> Judgement:
@@ -196,6 +203,55 @@ def _hints(rules: Rulebook, text: str) -> tuple[Hint, ...]:
     if rules.issues is None or not seems_several(rules.issues, text):
         return ()
     return (Hint("several_issues", rules.issues.advice),)
+
+
+def scope_of(rules: Rulebook, topic: str | None, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scope that a topic gives to a request, whose present one may say that a product error is behind it."""
+    rule = rules.topics[topic]
+    scope = asdict(rule.scope)
+    if not before.get("product_error"):
+        return scope
+    return {**(_brought_in(rules, scope) if rule.unless_product_error else scope), "product_error": True}
+
+
+def _brought_in(rules: Rulebook, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a product error makes of a scope: it is covered (clause 1.3)."""
+    reason = f"{scope['reason']} {rules.product_error}"
+    return {**scope, "verdict": "in", "support_mode": "full", "reason": reason, "refer_to": None}
+
+
+def revised(rules: Rulebook, topic: str | None, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scope as a specialist revises it; what isn't given follows, or stays as it is (clauses 1.3, 1.4).
+
+    A product error alone brings in what is not covered; taking it back gives what the topic says.
+
+    Raises:
+        Invalid: verdict and support mode don't go together, or there is no such referral.
+
+    """
+    scope = {**before, **given}
+    if "product_error" in given and "verdict" not in given:
+        own = asdict(rules.topics.get(topic, rules.topics[None]).scope)
+        if not given["product_error"]:
+            scope = {**own, **given}
+        elif before["verdict"] == "out":
+            scope = {**_brought_in(rules, own), **given}
+    elif "support_mode" not in given:
+        covered = "full" if before["support_mode"] == "none" else before["support_mode"]
+        scope["support_mode"] = "none" if scope["verdict"] == "out" else covered
+    if scope["verdict"] != "out":
+        scope["refer_to"] = given.get("refer_to")
+    _check_scope(rules, scope)
+    return scope
+
+
+def _check_scope(rules: Rulebook, scope: Mapping[str, Any]) -> None:
+    if (scope["verdict"] == "out") != (scope["support_mode"] == "none"):
+        fault = Fault("/scope/support_mode", "`none` goes with the verdict `out` and with nothing else.")
+        raise Invalid("Verdict and support mode don't go together.", faults=(fault,), clause="1.4")
+    if scope.get("refer_to") not in (None, *rules.referrals):
+        fault = Fault("/scope/refer_to", f"Use one of: {', '.join(rules.referrals)}.")
+        raise Invalid("The policy refers to nobody by that code.", faults=(fault,), clause="1.3")
 
 
 def check_channel(rules: Rulebook, channel: str) -> None:

@@ -46,7 +46,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "ticket.release_planned": Shape(True, ("planned_release", "before")),
         "ticket.released": Shape(True, ("version",), ("note",)),
         "ticket.resolved": Shape(True),
-        "ticket.closed": Shape(True, ("reason", "circumstance", "into_number")),
+        "ticket.closed": Shape(True, ("reason", "circumstance", "refer_to", "into_number")),
         "ticket.reopened": Shape(True, ("side", "received_at")),
         "ticket.split": Shape(True, ("message_id", "into", "into_number")),
         "ticket.merged": Shape(True, ("into", "into_number")),

@@ -54,10 +54,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TopicLine:
-    """Whether something is covered, in a line of the scope catalogue."""
+    """Whether something is covered, in a line of the scope catalogue; `more` says how, or whom to ask instead."""
 
     text: str
     covered: bool
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,37 @@ def topic(given: Json) -> Topic:
     return Topic(given["code"], given["title"], note, items)
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the public catalogue: its clause, what is covered and what is not (clauses 1.3, 1.4, 3.x)."""
+
+    clause: str
+    title: str
+    note: str
+    covered: tuple[TopicLine, ...]
+    left_out: tuple[TopicLine, ...]
+
+
+def section(given: Json) -> Section:
+    """Return a topic of the catalogue as anybody may read it."""
+    lines = [TopicLine(item["text"], item["verdict"] != "out", _more(item)) for item in given["items"]]
+    return Section(
+        given["clause"],
+        given["title"],
+        topic(given).note,
+        tuple(line for line in lines if line.covered),
+        tuple(line for line in lines if not line.covered),
+    )
+
+
+def _more(item: Json) -> str:
+    """Say what there is to know about an item: how far it is covered, or who helps instead."""
+    if item["verdict"] == "out":
+        error = "Covered where a product error is behind it. " if item["unless_product_error"] else ""
+        return error + (item["referral"]["advice"] if item["referral"] else "")
+    return "Answered by references to documentation." if item["support_mode"] == "consult_only" else ""
+
+
 def notices(request: Json, policy: Json) -> list[str]:
     """Say what the client has to know of release, scope and licence (clauses 1.1, 1.3, 2.2)."""
     said = []
@@ -294,6 +326,8 @@ def notices(request: Json, policy: Json) -> list[str]:
         said += [
             f"Technical support does not cover this. {advice.get(scope['refer_to'], scope['reason'] or '')}".strip()
         ]
+    elif scope["support_mode"] == "consult_only":
+        said.append("Technical support answers this by references to documentation and other sources.")
     entitlement = policy["entitlement"][request["entitlement"]]["notice"]
     return said + ([entitlement] if entitlement else [])
 

@@ -155,9 +155,14 @@ class Topic(ScopePart):
 
 
 class Scope(Part):
-    """The catalogue of clauses 1.3, 1.4 and 3.1 to 3.6; `without_topic` is the reason given while no topic is known."""
+    """The catalogue of clauses 1.3, 1.4 and 3.1 to 3.6.
+
+    `without_topic` is the reason given while no topic is known, `product_error` the one where a product error brings
+    in what would not be covered.
+    """
 
     without_topic: Words
+    product_error: Words = "A product error may be behind it, so it is covered."
     referrals: tuple[Referral, ...]
     topics: tuple[Topic, ...] = Field(min_length=1)
 

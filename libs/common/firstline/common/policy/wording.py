@@ -27,6 +27,7 @@ TextKind = Literal[
     "closed",
     "reopened",
     "attachment_refused",
+    "covered",
 ]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Template = Annotated[str, StringConstraints(min_length=1)]
@@ -39,7 +40,7 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
     {
         "acknowledgement": _KNOWN_CLIENT
         | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"}
-        | {"split_from", "hints"},
+        | {"split_from", "hints", "consult_only"},
         "acknowledgement_unknown_sender": _EVERYWHERE | {"split_from"},
         "reply": _KNOWN_CLIENT | {"body", "specialist"},
         "missing_information": _KNOWN_CLIENT | {"questions"},
@@ -50,18 +51,22 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "released": _KNOWN_CLIENT | {"version", "note"},
         "reminder": _KNOWN_CLIENT | {"closes_at"},
         "resolved": _KNOWN_CLIENT | {"body", "closes_at", "reopen_days"},
-        "closed": _KNOWN_CLIENT | {"body", "reason", "circumstance", "reopen_days", "goes_on_in", "goes_on_at"},
+        "closed": _KNOWN_CLIENT
+        | {"body", "reason", "circumstance", "reopen_days", "referral"}
+        | {"goes_on_in", "goes_on_at"},
         "reopened": _KNOWN_CLIENT,
         "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
+        "covered": _KNOWN_CLIENT | {"scope_reason", "consult_only"},
     }
 )
 """Placeholders that each text may use.
 
 `body` is what was written to the client, in `resolved` and `closed` where it was part of that act. `questions` and
-`hints` are blocks of lines, one each; `open_now` and `waits_for_client` are only asked for; `referral` is the advice of
-the referral that the scope names; `term` is when a release is planned for, as exactly as it is planned (2027-03-15,
-2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of the request that this one was split off from, `goes_on_in`
-and `goes_on_at` are ID and address of the one in which a duplicate goes on; the others are ready to be read.
+`hints` are blocks of lines, one each; `open_now`, `waits_for_client` and `consult_only` are only asked for; `referral`
+is the advice of the referral that the scope names; `term` is when a release is planned for, as exactly as it is planned
+(2027-03-15, 2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of the request that this one was split off from,
+`goes_on_in` and `goes_on_at` are ID and address of the one in which a duplicate goes on; the others are ready to be
+read.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

@@ -27,7 +27,10 @@ async def read_scope(desk: DeskHere) -> dict[str, Any]:
     policy = desk.policies.current
     scope = policy.document()["scope"]
     questions = {field.code: field.question for field in policy.information.fields}
+    referrals = {referral["code"]: referral for referral in scope["referrals"]}
     for topic in scope["topics"]:
+        for part in (topic, *topic["items"]):
+            part["referral"] = referrals.get(part["refer_to"])
         required = dict.fromkeys((*policy.information.always, *topic["required"]))
         topic["required_information"] = [{"field": code, "question": questions[code]} for code in required]
     return {"policy": policy.name, "version": policy.version, **scope}

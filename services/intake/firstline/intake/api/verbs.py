@@ -176,7 +176,7 @@ async def close_request(body: CloseIn, here: Annotated[Call, Depends(call("ticke
     async def verb(change: Change) -> Ticket:
         side = side_of(here.access.principal)
         message = _last_words(here, change, body)
-        return await verbs.close(change, side, body.reason, body.circumstance, message)
+        return await verbs.close(change, side, body.reason, body.circumstance, message, body.refer_to)
 
     return await here.change(verb)
 

@@ -124,13 +124,13 @@ class MessageIn(Body):
 
 
 class ScopeIn(Body):
-    """A specialist's verdict on the scope (clauses 1.3, 1.4)."""
+    """A specialist's verdict on the scope (clauses 1.3, 1.4); what is left out follows from it, or stays."""
 
     verdict: Literal["in", "out", "undetermined"] | None = None
     support_mode: Literal["full", "consult_only", "none"] | None = None
     reason: Short | None = None
-    refer_to: Short | None = None
-    product_error: bool | None = None
+    refer_to: Short | None = Field(None, description="A referral of the policy: whom the client is to ask instead.")
+    product_error: bool | None = Field(None, description="Brings in what is not covered; false takes that back.")
 
 
 class TriageIn(Body):
@@ -210,6 +210,7 @@ class CloseIn(Body):
 
     reason: Literal["resolved", "out_of_scope", "no_reply", "no_licence", "duplicate", "spam", "aborted"]
     circumstance: Short | None = Field(None, description="A circumstance of the policy that aborts (clause 4.8).")
+    refer_to: Short | None = Field(None, description="Whom to ask instead, where it is out of scope (clause 1.3).")
     body: Text | None = None
     attachment_ids: AttachmentIds = []
 

@@ -12,11 +12,12 @@ from firstline.common.events import (
     TicketWaiting,
 )
 from firstline.common.policy.model import Policy
-from firstline.intake.scope import Rulebook, missing_information
+from firstline.intake.scope import Rulebook, missing_information, revised, scope_of
 from firstline.intake.service.change import Change
 from firstline.intake.service.correspondence import NewMessage, add_message, reopened
 from firstline.intake.ticket import Side, Ticket, changes_between
 
+OUT_OF_SCOPE = "out_of_scope"
 TRIAGED = (
     "topic",
     "urgency",
@@ -50,7 +51,7 @@ async def triage(change: Change, given: Triage) -> Ticket:
 
     Raises:
         IllegalTransition: it is closed.
-        Invalid: an unknown topic or urgency, or an urgency without its reason.
+        Invalid: an unknown topic, urgency or referral, an urgency without its reason, a scope that contradicts itself.
 
     """
     change.demand("triage", "staff")
@@ -63,7 +64,7 @@ async def triage(change: Change, given: Triage) -> Ticket:
     plain = {name: getattr(given, name) for name in ("complexity", "tier", "doc_required", "language")}
     change.become(**{name: value for name, value in plain.items() if value is not None})
     if given.scope is not None:
-        change.become(scope={**change.ticket.scope, **given.scope})
+        change.become(scope=revised(rules, change.ticket.topic, change.ticket.scope, given.scope))
     if before.status == "new":
         change.become(status="open")
     after = change.ticket
@@ -91,7 +92,7 @@ def _set_topic(change: Change, rules: Rulebook, topic: str) -> None:
     change.become(
         topic=topic,
         tier=rule.tier,
-        scope=asdict(rule.scope),
+        scope=scope_of(rules, topic, ticket.scope),
         missing_information=[asdict(asked) for asked in missing],
     )
 
@@ -170,13 +171,18 @@ async def resolve(change: Change, message: NewMessage | None) -> Ticket:
 
 
 async def close(
-    change: Change, side: Side, reason: str, circumstance: str | None, message: NewMessage | None
+    change: Change,
+    side: Side,
+    reason: str,
+    circumstance: str | None,
+    message: NewMessage | None,
+    refer_to: str | None = None,
 ) -> Ticket:
     """Close for a reason of the policy; a text goes to the other side first.
 
     Raises:
         IllegalTransition: not from this status by this side.
-        Invalid: the reason is not one that this side may give, or there is no such circumstance.
+        Invalid: the reason is not one that this side may give, or there is no such circumstance or referral.
 
     """
     change.demand("close", side)
@@ -185,12 +191,22 @@ async def close(
         known = ", ".join(known.code for known in policy.closing.reasons if side in known.by)
         raise Invalid("This reason can't be given here.", faults=(Fault("/reason", f"Use one of: {known}."),))
     _check_circumstance(change, circumstance, "abort")
+    if reason == OUT_OF_SCOPE:
+        _leave_out(change, refer_to)
     if message is not None:
         await add_message(change, message)
     change.wait_no_more()
     change.become(status="closed", circumstance=circumstance, close_reason=reason, closed_at=change.now)
-    change.say(TicketClosed, reason=reason, circumstance=circumstance)
+    referral = change.ticket.scope.get("refer_to") if reason == OUT_OF_SCOPE else None
+    change.say(TicketClosed, reason=reason, circumstance=circumstance, refer_to=referral)
     return await change.save()
+
+
+def _leave_out(change: Change, refer_to: str | None) -> None:
+    """Let the scope say what closing as out of scope says, and whom to ask instead (clause 1.3)."""
+    _, rules = change.desk.policies.of(change.ticket.policy_version)
+    given = {"verdict": "out"} | ({"refer_to": refer_to} if refer_to else {})
+    change.become(scope=revised(rules, change.ticket.topic, change.ticket.scope, given))
 
 
 async def reopen(change: Change, side: Side, message: NewMessage) -> Ticket:

@@ -87,15 +87,22 @@ async def _is_known(unit: Unit, address: str) -> bool:
 def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted) -> dict[str, Value]:
     """Return what a known sender reads: questions, scope with a referral, licence, opening hours (1.3, 4.2, A14)."""
     policy = book.policy
-    referral = policy.referral(data.scope.refer_to) if data.scope.verdict == "out" and data.scope.refer_to else None
+    out = data.scope.verdict == "out"
     return {
         "questions": tuple(missing.question for missing in data.missing_information),
         "scope_reason": data.scope.reason,
-        "referral": referral.advice if referral else None,
+        "referral": _advice(book, data.scope.refer_to) if out else None,
+        "consult_only": data.scope.support_mode == "consult_only",
         "hints": tuple(hint.text for hint in data.hints),
         "entitlement_notice": policy.entitlement.rule(cast("EntitlementState", data.entitlement)).notice,
         "open_now": book.calendar.open_at(desk.now()).open,
     }
+
+
+def _advice(book: Book, refer_to: str | None) -> str | None:
+    """Return what the policy says to whoever is sent elsewhere (clause 1.3)."""
+    referral = book.policy.referral(refer_to) if refer_to else None
+    return referral.advice if referral else None
 
 
 async def ticket_changed(desk: Desk, unit: Unit, event: Envelope) -> None:
@@ -196,11 +203,13 @@ async def closed(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Tic
     data = event.payload(TicketClosed)
     if data.reason == "spam":
         return replace(ticket, parting=None)
-    closing = (await desk.books.of(unit, ticket.policy_version)).policy.closing
+    book = await desk.books.of(unit, ticket.policy_version)
+    closing = book.policy.closing
     values: dict[str, Value] = {
         "reason": next((known.title for known in closing.reasons if known.code == data.reason), data.reason),
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "reopen_days": closing.reopen_window_days,
+        "referral": _advice(book, data.refer_to),
         "goes_on_in": data.into_number,
         "goes_on_at": link_to(desk, data.into_number) if data.into_number else None,
     }
@@ -214,10 +223,37 @@ async def unmerged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
     return await _tell_all(desk, unit, event, ticket, recipients, "reopened", {})
 
 
-async def triaged(_desk: Desk, _unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
-    """Know the language that later mails are written in."""
-    changed = event.payload(TicketTriaged).changes.get("language")
-    return replace(ticket, language=changed[1]) if changed else ticket
+async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Know the language that later mails are written in, and tell a change of scope (clauses 1.3, 1.4)."""
+    data = event.payload(TicketTriaged)
+    if "language" in data.changes:
+        ticket = replace(ticket, language=data.changes["language"][1])
+    if "scope" not in data.changes:
+        return ticket
+    before, after = data.changes["scope"]
+    kind = scope_told(before, after)
+    if kind is None:
+        return ticket
+    book = await desk.books.of(unit, ticket.policy_version)
+    values: dict[str, Value] = {
+        "scope_reason": after.get("reason"),
+        "referral": _advice(book, after.get("refer_to")),
+        "consult_only": after["support_mode"] == "consult_only",
+    }
+    return await _tell_all(desk, unit, event, ticket, data.recipients, kind, values)
+
+
+def scope_told(before: Mapping[str, Any], after: Mapping[str, Any]) -> TextKind | None:
+    """Return which text tells a change of scope; None where nothing changes for the client."""
+    if _covered(before) != _covered(after):
+        return "out_of_scope" if after["verdict"] == "out" else "covered"
+    elsewhere = after["verdict"] == "out" and before.get("refer_to") != after.get("refer_to")
+    return "out_of_scope" if elsewhere else None
+
+
+def _covered(scope: Mapping[str, Any]) -> str:
+    """Say how far a scope covers: what is not decided yet is taken up like what is."""
+    return "none" if scope["verdict"] == "out" else str(scope["support_mode"])
 
 
 async def _part(

@@ -33,6 +33,7 @@ NOTICES: Final = {
     "unmerge": "The merge is taken back; it is open again.",
     "link": "The two requests name each other.",
     "unlink": "The link is taken back.",
+    "scope": "The scope is set; the client is told where it means a change for them.",
     "split": "This is the new request; the client gets its ID.",
 }
 
@@ -125,6 +126,9 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "reasons": board.reasons(policy),
         "precisions": board.PRECISIONS,
         "rules": forms.file_rules(policy),
+        "scope_topics": board.scope_topics(policy),
+        "verdicts": board.verdicts(ticket),
+        "referrals": board.referrals(policy),
     }
     return await visit.page("console.html", status=status, draft=draft, notice=notice, problem=None, **shown)
 
@@ -153,6 +157,21 @@ async def judge_urgency(posted: Posting, reference: Reference) -> Response:
     """Confirm a provisional urgency, or return the request to its place, with the reason."""
     body = {"urgency": posted.text("urgency"), "reason": posted.text("why")}
     return await _act(posted, reference, "triage", body, "judged", act="judge", fields={"reason": "why"})
+
+
+@router.post("/{reference}/scope")
+async def judge_scope(posted: Posting, reference: Reference) -> Response:
+    """Say what a request is about, and whether it is covered (clauses 1.3, 1.4)."""
+    topic, verdict = posted.text("scope_topic"), posted.text("verdict")
+    if not (topic or verdict):
+        return await _refused(
+            posted, reference, forms.lacking({"verdict": "Choose a topic, a verdict, or both."}), act="scope"
+        )
+    named = {"refer_to": posted.text("refer_to"), "reason": posted.text("scope_reason")}
+    scope = {**board.SCOPE_GIVEN.get(verdict, {}), **{name: value for name, value in named.items() if value}}
+    body: Json = {"topic": topic or None, "scope": scope or None}
+    fields = {"topic": "scope_topic", "scope": "verdict"}
+    return await _act(posted, reference, "triage", body, "scope", act="scope", fields=fields)
 
 
 @router.post("/{reference}/wait")
@@ -219,8 +238,9 @@ async def close(posted: Posting, reference: Reference) -> Response:
         return await _refused(posted, reference, refusal, act="close")
     given = {"reason": posted.text("reason")}
     given |= {"circumstance": posted.text("abort"), "body": posted.text("close_body")}
+    given |= {"refer_to": posted.text("close_refer_to")}
     body = {name: value or None for name, value in given.items()}
-    fields = {"circumstance": "abort", "body": "close_body"}
+    fields = {"circumstance": "abort", "body": "close_body", "scope": "close_refer_to"}
     return await _act(posted, reference, "close", body, "closed", act="close", fields=fields)
 
 

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 import httpx
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from firstline.web import forms, letters, views
-from firstline.web.client import Json, Refusal
+from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forms import Draft
-from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
+from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting, render, session_of, web_of
 from firstline.web.words import one_line
 
 router = APIRouter()
@@ -35,6 +35,18 @@ SENT_BEFORE: Final = "idempotency-key-reused"
 PLACE_TRIES: Final = 5
 PLACE_PAUSE_SECONDS: Final = 0.05
 HELD_HEADERS: Final = ("content-type", "content-length", "content-disposition")
+
+
+@router.get("/covered")
+async def covered(request: Request) -> Response:
+    """Show anybody what is covered, what is not, and who helps with that (clauses 1.3, 1.4, 3.1 to 3.6)."""
+    web, session = web_of(request), session_of(request)
+    desk = Desk(web.api, None)
+    scope, policy = await desk.scope(), await desk.policy()
+    me = {"me": session, "csrf": session.csrf if session else "", "density": session.density if session else ""}
+    shown = {"sections": [views.section(topic) for topic in scope["topics"]], "title": policy["title"]}
+    values = {**me, **shown, "opening": None, "here": "covered", "version": scope["version"]}
+    return render(web, "covered.html", 200, values)
 
 
 @router.get("/requests")
