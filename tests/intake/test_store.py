@@ -16,10 +16,10 @@ from firstline.common.permissions import Access, Principal, Relation, Role
 from firstline.common.store.migrate import configuration
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
-from firstline.intake.store import directory, mails, messages, relations, releases, tables, tickets
+from firstline.intake.store import directory, mails, messages, relations, releases, reports, tables, tickets
 from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
 
-MODULES = (directory, mails, messages, relations, releases, tickets)
+MODULES = (directory, mails, messages, relations, releases, reports, tickets)
 STATEMENTS: dict[str, Sql[Any]] = {
     name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
 }

@@ -216,6 +216,23 @@ async def test_a_change_of_scope_is_told(
     assert all(word in texts[0] for word in words)
 
 
+@pytest.mark.parametrize(
+    ("levels", "told"), [(("high", "normal"), True), (("high", "high"), False), (("normal", "high"), False)]
+)
+async def test_an_urgency_that_is_returned_is_told_with_its_reason(
+    world: Any, levels: tuple[str, str], told: bool
+) -> None:
+    """Whose request goes back to its turn reads why; a confirmation or a higher urgency is no mail."""
+    await world.tell(world.submitted(urgency="high", urgency_provisional=True))
+    changes = {"urgency": list(levels)} if levels[0] != levels[1] else {"urgency_provisional": [True, False]}
+    judged = {"urgency": levels[1], "tier": "helpdesk", "status": "open", "reason": "The site answers."}
+    await world.tell(TicketTriaged(**FACTS, **judged, changes=changes))
+    await world.settle()
+    texts = [" ".join(mail.get_content().split()) for mail in world.mails()[1:]]
+    assert len(texts) == told
+    assert all("returned it to its place" in text and "The site answers." in text for text in texts)
+
+
 async def test_closing_out_of_scope_says_whom_to_ask(world: Any) -> None:
     """The notice of closing carries the referral's advice (clause 1.3)."""
     await world.tell(world.submitted())

@@ -73,6 +73,10 @@ async def test_no_path_leads_nowhere(desk: StandaloneDesk) -> None:
         ("/v1/tickets/FL-7K3M-9QPX/messages", "intake"),
         ("/v1/queue/claims", "queue"),
         ("/v1/calendar/add", "sla"),
+        ("/v1/reports/urgency-claims", "intake"),
+        ("/v1/reports/urgency-claims/x", "intake"),
+        ("/v1/reports/urgency", "desk"),
+        ("/v1/reports", "desk"),
         ("/v1/events", "notify"),
         ("/.well-known/jwks.json", "accounts"),
         ("/v1/dev/clock", "desk"),
@@ -90,7 +94,7 @@ async def test_no_path_leads_nowhere(desk: StandaloneDesk) -> None:
     ],
 )
 async def test_whole_segments_decide(path: str, name: str) -> None:
-    """A path goes by its first two segments, whole; what no service has is the API's 404 or the website's."""
+    """A path goes by its first segments, whole; what no service has is the API's 404 or the website's."""
     assert await reached(path) == name
 
 

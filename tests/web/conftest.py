@@ -57,6 +57,7 @@ def ticket() -> Make:
             "urgency": "normal",
             "urgency_provisional": False,
             "urgency_reason": None,
+            "urgency_claim": None,
             "recovery": "none",
             "scope": {"verdict": "in", "support_mode": "full", "reason": None, "refer_to": None},
             "missing_information": [],

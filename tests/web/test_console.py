@@ -351,3 +351,22 @@ async def test_scope_is_judged_by_hand(visitor: Visit) -> None:
     closing = {"reason": "out_of_scope", "abort": "", "close_refer_to": "partner", "close_body": ""}
     await specialist.send(f"/console/{number}/close", **closing)
     assert "Ask the partner who built" in (await client.open(f"/requests/{number}")).text
+
+
+async def test_claims_of_urgency_are_shown_to_supervisors(visitor: Visit) -> None:
+    """What became of each organisation's claims is a page of the supervisor's, and the client reads the reason."""
+    numbers = await _ask(visitor, "First", "Second", recovery="full")
+    supervisor = await visitor("supervisor")
+    assert "No claim was judged yet." in (await supervisor.open("/console/urgency-claims")).text
+    specialist, client = await visitor("specialist"), await visitor("client")
+    assert "/console/urgency-claims" not in (await specialist.open("/console")).values("href")
+    await specialist.open(f"/console/{numbers[0]}")
+    judged = {"urgency": "normal", "why": "One page is slow."}
+    await specialist.send(f"/console/{numbers[0]}/urgency", **judged)
+    page = await client.open(f"/requests/{numbers[0]}")
+    assert "A specialist judged the urgency as normal: One page is slow." in page.text
+    assert "/console/urgency-claims" in (await supervisor.open("/console")).values("href")
+    page = await supervisor.open("/console/urgency-claims")
+    assert "Shop Example: 1 of 1 returned (100%)" in page.text
+    assert (await specialist.open("/console/urgency-claims")).text
+    assert specialist.answer.status_code == 403

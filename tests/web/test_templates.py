@@ -121,6 +121,7 @@ def shown(
             "context": board.context(item, policy, [clock()], text, now),
             "circumstances": board.options(policy, "delay"), "aborts": board.options(policy, "abort"),
             "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [views.Release(text, text)],
+            "lines": [views.ClaimLine(text, text)],
             "verdicts": board.verdicts(item), "referrals": board.referrals(policy),
             "scope_topics": board.scope_topics(policy), "version": text,
             "sections": [views.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
@@ -132,7 +133,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 9
+    assert len(PAGES) == 10
 
 
 @pytest.mark.parametrize("text", HOSTILE)

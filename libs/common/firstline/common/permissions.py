@@ -107,6 +107,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "attachments.upload": _EVERYBODY,
         "attachments.read": _EVERYBODY,
         "mails.read": _STAFF,
+        "reports.urgency_claims": _LEADERS,
         "policy.read": _EVERYBODY,
         "releases.read": _STAFF,
         "releases.ship": _STAFF,

@@ -31,6 +31,7 @@ class TicketSubmitted(TicketEvent):
     topic: str | None = None
     urgency: str
     urgency_provisional: bool = False
+    urgency_claim: str | None = None
     recovery: str = "none"
     tier: str
     scope: Scope

@@ -8,7 +8,7 @@ from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
 from firstline.intake import handlers
-from firstline.intake.api import attachments, mails, policy, relations, releases, tickets, verbs
+from firstline.intake.api import attachments, mails, policy, relations, releases, reports, tickets, verbs
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.inbound import MailSettings, keep_mail
@@ -23,6 +23,7 @@ ROUTERS = (
     mails.router,
     policy.router,
     releases.router,
+    reports.router,
 )
 
 

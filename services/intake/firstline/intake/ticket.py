@@ -44,6 +44,7 @@ class Ticket:
     urgency: str
     urgency_provisional: bool
     urgency_reason: str | None
+    urgency_claim: str | None
     recovery: str
     complexity: str | None
     language: str

@@ -8,7 +8,14 @@ from firstline.common.telemetry import App, Receive, Scope, Send
 
 PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "intake": ("/v1/tickets", "/v1/attachments", "/v1/mails", "/v1/policy", "/v1/releases"),
+        "intake": (
+            "/v1/tickets",
+            "/v1/attachments",
+            "/v1/mails",
+            "/v1/policy",
+            "/v1/releases",
+            "/v1/reports/urgency-claims",
+        ),
         "queue": ("/v1/queue",),
         "sla": ("/v1/clocks", "/v1/calendar"),
         "notify": ("/v1/webhook-endpoints", "/v1/deliveries", "/v1/events"),
@@ -30,7 +37,7 @@ PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 class Gateway:
-    """Routes by the first two segments of the path."""
+    """Routes by the first segments of the path: by three where there is such a line, else by two, else by one."""
 
     def __init__(self, apps: Mapping[str, App]) -> None:
         self._by_path = {path: apps[name] for name, paths in PATHS.items() for path in paths}
@@ -42,8 +49,9 @@ class Gateway:
         if scope["type"] != "http":
             await self._desk(scope, receive, send)
             return
-        parts = scope["path"].split("/", 3)
-        found = self._by_path.get("/".join(parts[:3])) or self._by_path.get("/".join(parts[:2])) or self._web
+        parts = scope["path"].split("/", 4)
+        beginnings = ("/".join(parts[:count]) for count in (4, 3, 2))
+        found = next((self._by_path[known] for known in beginnings if known in self._by_path), self._web)
         await found(scope, receive, send)
 
 

@@ -264,6 +264,8 @@ def marks(ticket: Json) -> tuple[Mark, ...]:
         found.append(Mark(f"{text} (provisional)" if ticket["urgency_provisional"] else text, strong=True))
     if ticket["scope"]["verdict"] == "out":
         found.append(Mark("out of scope", strong=True))
+    if ticket["urgency_claim"] not in (None, ticket["urgency"]):
+        found.append(Mark(f"client claims {ticket['urgency_claim']}"))
     if ticket["hints"]:
         found.append(Mark("perhaps several questions"))
     if not ticket["verified"]:

@@ -183,6 +183,10 @@ class Desk:
         headers = {"Claim-Token": claim}
         await self._send("POST", f"/v1/queue/claims/{ticket_id}/release", json={}, headers=headers)
 
+    async def urgency_claims(self, cursor: str | None) -> Json:
+        """Return a page of what became of each organisation's claims of urgency."""
+        return await self._json("GET", "/v1/reports/urgency-claims", params={"cursor": cursor} if cursor else None)
+
     async def clocks(self, ticket_ids: list[str]) -> list[Json]:
         """Return the clocks of these requests."""
         if not ticket_ids:

@@ -17,6 +17,7 @@ KEPT_SECONDS: Final = 30 * 24 * 3600
 """As long as a refresh token that is not used."""
 
 STAFF_ROLES: Final = ("agent", "supervisor", "admin")
+LEADING_ROLES: Final = ("supervisor", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Session:
     def is_staff(self) -> bool:
         """Whether the console is theirs."""
         return self.role in STAFF_ROLES
+
+    @property
+    def leads(self) -> bool:
+        """Whether the reports on organisations are theirs."""
+        return self.role in LEADING_ROLES
 
     @property
     def start(self) -> str:

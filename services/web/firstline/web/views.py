@@ -328,6 +328,10 @@ def notices(request: Json, policy: Json) -> list[str]:
         ]
     elif scope["support_mode"] == "consult_only":
         said.append("Technical support answers this by references to documentation and other sources.")
+    if request["urgency_reason"] and not request["urgency_provisional"]:
+        titles = {level["code"]: level["title"] for level in policy["urgency"]["levels"]}
+        level = str(titles.get(request["urgency"], request["urgency"])).lower()
+        said.append(f"A specialist judged the urgency as {level}: {one_line(request['urgency_reason'])}")
     entitlement = policy["entitlement"][request["entitlement"]]["notice"]
     return said + ([entitlement] if entitlement else [])
 
@@ -346,6 +350,21 @@ _RELATIONS: Final = {
     "followed_by": "Followed by",
     "linked": "See also",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLine:
+    """What became of an organisation's claims of urgency."""
+
+    name: str
+    text: str
+
+
+def claim_line(found: Json, name: str) -> ClaimLine:
+    """Say of how many claims how many were returned (clause 2.1)."""
+    judged = found["confirmed"] + found["returned"]
+    share = f"{found['returned_share']:.0%}"
+    return ClaimLine(name or "Without an organisation", f"{found['returned']} of {judged} returned ({share})")
 
 
 def questions(request: Json) -> list[Question]:

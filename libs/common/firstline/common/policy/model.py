@@ -101,6 +101,10 @@ class OutOfTurn(Part):
     levels: tuple[Code, ...]
     max_in_a_row: NonNegativeInt
 
+    def returned(self, before: str, after: str) -> bool:
+        """Say whether a change of urgency returns a request to its turn (POLICY reading A6)."""
+        return before in self.levels and after not in self.levels
+
 
 class RequiredField(Part):
     """A piece of information that shortens the way to an answer, and the question that asks for it (clause 4.2)."""

@@ -28,6 +28,7 @@ TextKind = Literal[
     "reopened",
     "attachment_refused",
     "covered",
+    "urgency_returned",
 ]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Template = Annotated[str, StringConstraints(min_length=1)]
@@ -57,6 +58,7 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "reopened": _KNOWN_CLIENT,
         "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
         "covered": _KNOWN_CLIENT | {"scope_reason", "consult_only"},
+        "urgency_returned": _KNOWN_CLIENT | {"reason"},
     }
 )
 """Placeholders that each text may use.

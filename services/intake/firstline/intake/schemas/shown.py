@@ -12,6 +12,7 @@ from firstline.common.releases import Precision, term
 from firstline.intake.scope import Judgement
 from firstline.intake.store.mails import Mail
 from firstline.intake.store.messages import Attached, Attachment, Message
+from firstline.intake.store.reports import ClaimCount
 from firstline.intake.ticket import Side, Ticket
 
 
@@ -118,6 +119,7 @@ class TicketOut(BaseModel):
     urgency: str
     urgency_provisional: bool
     urgency_reason: str | None
+    urgency_claim: str | None = Field(description="What the client thinks of it.")
     recovery: str
     complexity: str | None
     scope: ScopeOut
@@ -251,6 +253,15 @@ class MailOut(BaseModel):
     received_at: datetime
 
 
+class ClaimCountOut(BaseModel):
+    """What became of an organisation's provisional urgencies (null: of those who belong to none)."""
+
+    organization_id: str | None
+    confirmed: int
+    returned: int
+    returned_share: float = Field(description="Of those that were judged.", examples=[0.25])
+
+
 class HistoryOut(BaseModel):
     """One event of a request's history."""
 
@@ -337,6 +348,15 @@ def message_out(message: Message, attached: Sequence[Attached], reader: Principa
         received_at=message.received_at,
         created_at=message.created_at,
         split_into=message.split_into,
+    )
+
+
+def claim_count_out(count: ClaimCount) -> ClaimCountOut:
+    """Return an organisation's figures; a row is there only once something was counted."""
+    share = count.returned / (count.confirmed + count.returned)
+    organization = count.organization_id or None
+    return ClaimCountOut(
+        organization_id=organization, confirmed=count.confirmed, returned=count.returned, returned_share=round(share, 3)
     )
 
 

@@ -285,6 +285,7 @@ def _as_sent(new: NewTicket) -> dict[str, Any]:
     return {
         "subject": new.subject,
         "topic": new.topic,
+        "urgency_claim": new.urgency_claim,
         "recovery": new.recovery,
         "product_version": new.version,
         "fields": new.fields,
@@ -358,6 +359,7 @@ def _event(
         topic=ticket.topic,
         urgency=ticket.urgency,
         urgency_provisional=ticket.urgency_provisional,
+        urgency_claim=ticket.urgency_claim,
         recovery=ticket.recovery,
         tier=ticket.tier,
         scope=ScopePart(**ticket.scope),

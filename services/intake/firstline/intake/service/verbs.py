@@ -15,6 +15,7 @@ from firstline.common.policy.model import Policy
 from firstline.intake.scope import Rulebook, missing_information, revised, scope_of
 from firstline.intake.service.change import Change
 from firstline.intake.service.correspondence import NewMessage, add_message, reopened
+from firstline.intake.store.reports import COUNT_CLAIM, NO_ORGANIZATION
 from firstline.intake.ticket import Side, Ticket, changes_between
 
 OUT_OF_SCOPE = "out_of_scope"
@@ -61,6 +62,8 @@ async def triage(change: Change, given: Triage) -> Ticket:
         _set_topic(change, rules, given.topic)
     if given.urgency is not None:
         _set_urgency(change, policy, given.urgency, given.reason)
+        if before.urgency_provisional:
+            await _count(change, returned=policy.out_of_turn.returned(before.urgency, given.urgency))
     plain = {name: getattr(given, name) for name in ("complexity", "tier", "doc_required", "language")}
     change.become(**{name: value for name, value in plain.items() if value is not None})
     if given.scope is not None:
@@ -105,6 +108,14 @@ def _set_urgency(change: Change, policy: Policy, urgency: str, reason: str | Non
         fault = Fault("/reason", "Say why; the client sees it.")
         raise Invalid("An urgency needs its reason.", faults=(fault,), clause="2.1")
     change.become(urgency=urgency, urgency_provisional=False, urgency_reason=reason)
+
+
+async def _count(change: Change, *, returned: bool) -> None:
+    """Count what became of a provisional urgency, for its organisation."""
+    organization = change.ticket.organization_id or NO_ORGANIZATION
+    await change.unit.run(
+        COUNT_CLAIM, organization_id=organization, confirmed=int(not returned), returned=int(returned)
+    )
 
 
 async def wait(change: Change, cause: str, circumstance: str | None, note: str | None) -> Ticket:

@@ -57,6 +57,7 @@ class TicketTable(IntakeTable, table=True):
     urgency: str = Field(sa_type=sa.Text)
     urgency_provisional: bool
     urgency_reason: str | None = Field(sa_type=sa.Text)
+    urgency_claim: str | None = Field(sa_type=sa.Text)
     recovery: str = Field(sa_type=sa.Text)
     complexity: str | None = Field(sa_type=sa.Text)
     language: str = Field(sa_type=sa.Text)
@@ -109,6 +110,15 @@ class ReleaseTable(IntakeTable, table=True):
     shipped_by_role: str | None = Field(sa_type=sa.Text)
     shipped_at: datetime | None = Field(sa_type=UtcTime)
     settled_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class UrgencyClaimCountTable(IntakeTable, table=True):
+    """What became of an organisation's provisional urgencies; the empty ID stands for those without one."""
+
+    __tablename__ = "urgency_claim_count"
+    organization_id: str = Field(primary_key=True, sa_type=sa.Text)
+    confirmed: int = Field(sa_type=sa.BigInteger)
+    returned: int = Field(sa_type=sa.BigInteger)
 
 
 class ParticipantTable(IntakeTable, table=True):

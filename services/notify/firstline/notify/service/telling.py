@@ -3,7 +3,7 @@
 One act gives one mail: a reply that comes with a resolution or a closing goes out with that notice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -224,23 +224,39 @@ async def unmerged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
 
 
 async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
-    """Know the language that later mails are written in, and tell a change of scope (clauses 1.3, 1.4)."""
+    """Know the language that later mails are written in; tell a change of scope, and an urgency that was returned."""
     data = event.payload(TicketTriaged)
     if "language" in data.changes:
         ticket = replace(ticket, language=data.changes["language"][1])
+    book = await desk.books.of(unit, ticket.policy_version)
+    told = [*_scope_told(book, data), *_urgency_told(book, data)]
+    for kind, values in told:
+        ticket = await _tell_all(desk, unit, event, ticket, data.recipients, kind, values)
+    return ticket
+
+
+def _scope_told(book: Book, data: TicketTriaged) -> Iterator[tuple[TextKind, Mapping[str, Value]]]:
+    """Yield what tells a change of scope (clauses 1.3, 1.4)."""
     if "scope" not in data.changes:
-        return ticket
+        return
     before, after = data.changes["scope"]
     kind = scope_told(before, after)
-    if kind is None:
-        return ticket
-    book = await desk.books.of(unit, ticket.policy_version)
-    values: dict[str, Value] = {
-        "scope_reason": after.get("reason"),
-        "referral": _advice(book, after.get("refer_to")),
-        "consult_only": after["support_mode"] == "consult_only",
-    }
-    return await _tell_all(desk, unit, event, ticket, data.recipients, kind, values)
+    if kind is not None:
+        yield (
+            kind,
+            {
+                "scope_reason": after.get("reason"),
+                "referral": _advice(book, after.get("refer_to")),
+                "consult_only": after["support_mode"] == "consult_only",
+            },
+        )
+
+
+def _urgency_told(book: Book, data: TicketTriaged) -> Iterator[tuple[TextKind, Mapping[str, Value]]]:
+    """Yield what tells that a request was returned to its turn, with the reason (reading A6)."""
+    before, after = data.changes.get("urgency", ("", ""))
+    if book.policy.out_of_turn.returned(before, after):
+        yield "urgency_returned", {"reason": data.reason}
 
 
 def scope_told(before: Mapping[str, Any], after: Mapping[str, Any]) -> TextKind | None:

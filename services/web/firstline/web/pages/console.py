@@ -72,6 +72,16 @@ def _reader(visit: Visit, reading: str | None = None) -> board.Reader:
     return board.Reader(visit.session.person_id, visit.now, reading)
 
 
+@router.get("/urgency-claims")
+async def show_urgency_claims(
+    visit: Visiting, cursor: Annotated[str | None, Query(max_length=1000)] = None
+) -> Response:
+    """Show supervisors what became of each organisation's claims of urgency (clause 2.1)."""
+    page = await visit.desk.urgency_claims(cursor)
+    lines = [views.claim_line(found, await visit.organization(found["organization_id"])) for found in page["items"]]
+    return await visit.page("urgency_claims.html", here="claims", lines=lines, older=page["next"])
+
+
 @router.post("/next")
 async def take_next(posted: Posting) -> Response:
     """Take the next request."""
