@@ -1,4 +1,4 @@
-"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `demo`, `check`."""
+"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `demo`, `check`, `policy`."""
 
 import asyncio
 import os
@@ -26,6 +26,7 @@ from firstline.common.policy.loader import PolicyNotValid
 from firstline.common.ports import SystemClock, SystemRandom, system_ports
 from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_postgres
+from firstline.standalone import policies
 from firstline.standalone.check.books import Books, Finding
 from firstline.standalone.check.desk import opened_books
 from firstline.standalone.check.run import PROMISES
@@ -44,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Firstline, a technical-support desk.",
 )
+app.add_typer(policies.app, name="policy")
 Data = Annotated[Path | None, typer.Option(help="Folder of the desk; FIRSTLINE_DATA, or data.")]
 TOKEN_DAYS = 30
 MIGRATE_PAUSE = 2.0

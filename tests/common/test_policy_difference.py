@@ -1,0 +1,153 @@
+"""What changes from one policy to another, said in words: nothing is left out, and each change has its sentence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from firstline.common.policy.difference import policy_difference
+from firstline.common.policy.loader import load_policy
+from firstline.common.policy.model import Policy
+from pydantic import ValidationError
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = (ROOT / "policies" / "bitrix24.yaml").read_text("utf-8")
+POLICY = load_policy(DEFAULT)
+INVENTED = load_policy(ROOT / "tests" / "policy" / "nightwatch.yaml")
+
+
+def changed(*swaps: tuple[str, str]) -> list[str]:
+    """Return what is said of the default policy with words swapped, each at its first place."""
+    text = DEFAULT
+    for old, new in swaps:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return policy_difference(POLICY, load_policy(text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "mon: [[06:00, 16:00]]",
+            "mon: [[06:00, 17:00]]",
+            "Hours: Mon-Fri 06:00-16:00 (UTC) become Mon 06:00-17:00; Tue-Fri 06:00-16:00 (UTC).",
+        ),
+        ("holidays: []", "holidays: ['2026-12-25']", "Holidays: 2026-12-25 added."),
+        ("breaks: {}", "breaks: {'2026-12-24': [['11:30', '12:00']]}", "Breaks: 2026-12-24 added."),
+        ("full: high", "full: normal", "Urgency: a full recovery gives normal, not high."),
+        ("max_in_a_row: 0", "max_in_a_row: 3", "Served out of turn: 3 in a row, not any number."),
+        ("always: [product, version]", "always: [product]", "Asked for whatever the topic: version removed."),
+        (
+            "required: [environment, steps, error_text]",
+            "required: [environment, steps]",
+            "Topic installation, required fields: error_text removed.",
+        ),
+        (
+            "{code: network, verdict: out, refer_to: hosting",
+            "{code: network, verdict: in",
+            "Topic installation.network: covered, was not covered.",
+        ),
+        (
+            "{code: monitor, verdict: in,",
+            "{code: monitor, verdict: in, support_mode: consult_only,",
+            "Topic performance.monitor: covered by references only, was in full.",
+        ),
+        (
+            "{code: attacks, verdict: out, refer_to: hosting",
+            "{code: attacks, verdict: out, refer_to: partner",
+            "Topic performance.attacks: refers to partner, was hosting.",
+        ),
+        (
+            "{code: monitor, verdict: in, ",
+            "{code: monitors, verdict: in, ",
+            "Topic performance.monitor removed; it was covered.",
+        ),
+        (
+            "high: {first_response: 180, next",
+            "high: {first_response: 120, next",
+            "Targets: first answer when high: 120 business minutes, was 180 business minutes.",
+        ),
+        ("warning_share: 0.75", "warning_share: 0.5", "Targets: a warning at 50% of the time, not 75%."),
+        ("{code: no_id,", "{code: lost_id,", "Circumstances: no_id removed."),
+        ("reopen_window_days: 30", "reopen_window_days: 14", "Closing: reopened within 14 days, was 30."),
+        (
+            "remind_after_days: 4",
+            "remind_after_days: 3",
+            "Closing on silence, waiting client: remind after days 4 becomes 3.",
+        ),
+        ("    image/gif: [gif]\n", "", "Attachments, images: image/gif removed."),
+        ("max_size_mib: 25", "max_size_mib: 10", "Attachments: max size mib 25 becomes 10."),
+        ("sender_check: lenient", "sender_check: strict", "Mail: sender check lenient becomes strict."),
+        ("we are still waiting", "we still wait", "Texts (en): reminder reworded."),
+        ("listed_questions: 2", "listed_questions: 3", "Several issues: listed questions 2 becomes 3."),
+        (
+            "client_may_set: false",
+            "client_may_set: true",
+            "Urgency levels: high changed (client may set no becomes yes).",
+        ),
+    ],
+)
+def test_a_change_has_its_sentence(old: str, new: str, said: str) -> None:
+    """Each kind of change is told with what it was and what it is."""
+    assert said in changed((old, new))
+
+
+def test_one_change_is_one_sentence() -> None:
+    """What isn't touched isn't told, nor what is only moved."""
+    assert len(changed(("max_in_a_row: 0", "max_in_a_row: 2"))) == 1
+    assert policy_difference(POLICY, load_policy(f"# A remark.\n{DEFAULT}")) == []
+    image = "    image/png: [png]\n    image/gif: [gif]\n"
+    assert (
+        policy_difference(POLICY, load_policy(DEFAULT.replace(image, "".join(reversed(image.splitlines(True)))))) == []
+    )
+
+
+def test_two_unlike_policies_can_be_compared() -> None:
+    """Between policies that share nothing every part is told, in either direction."""
+    for one, other in ((POLICY, INVENTED), (INVENTED, POLICY)):
+        said = "\n".join(policy_difference(one, other))
+        for part in ("Hours", "Official channels", "Topics", "Targets", "Closing", "Texts", "Relations", "Entitlement"):
+            assert part in said
+    quiet = POLICY.model_copy(update={"several_issues": None})
+    assert policy_difference(POLICY, quiet) == ["Several issues: removed."]
+    assert policy_difference(quiet, POLICY) == ["Several issues: added."]
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path to each value in a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        yield from _leaves(inner, (*path, key))
+    if not inside:
+        yield path
+
+
+def test_nothing_is_left_out() -> None:
+    """Whatever single value of the policy is another, something is said of it."""
+    tried = 0
+    for path in _leaves(POLICY.document()):
+        document = POLICY.document()
+        here: Any = document
+        for step in path[:-1]:
+            here = here[step]
+        here[path[-1]] = _other(here[path[-1]])
+        try:
+            other = Policy.from_document(document)
+        except ValidationError:
+            continue
+        tried += 1
+        assert policy_difference(POLICY, other) != [], path
+    assert tried > 400
+
+
+def _other(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value / 2 if isinstance(value, float) else value + 1
+        case str():
+            return f"{value}x"
+        case _:
+            return "x"
