@@ -9,7 +9,7 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, forms, letters, views
+from firstline.web import board, choices, forms, letters, views
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
 from firstline.web.session import Session
@@ -111,7 +111,7 @@ def shown(
             "rows": [views.row(item, now)], "older": text, "stage": views.Stage(text, text, text, "yours"),
             "letters": (correspondence := letters.letters(messages, now, staff=True)), "notices": [text],
             "relations": [views.Relation("linked", text, item["number"], text)],
-            "splittable": board.splittable(correspondence),
+            "splittable": choices.splittable(correspondence),
             "questions": [views.Question("x", text)],
             "can": views.Abilities("Send reply", text, ended=True),
             "topics": [views.topic(topic) for topic in policy["scope"]["topics"]],
@@ -122,8 +122,8 @@ def shown(
             "circumstances": board.options(policy, "delay"), "aborts": board.options(policy, "abort"),
             "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [views.Release(text, text)],
             "lines": [views.ClaimLine(text, text)],
-            "verdicts": board.verdicts(item), "referrals": board.referrals(policy),
-            "scope_topics": board.scope_topics(policy), "version": text,
+            "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
+            "scope_topics": choices.scope_topics(policy), "version": text,
             "sections": [views.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
             **changes,
         }  # fmt: skip

@@ -177,3 +177,47 @@ def test_answers_stand_below_what_was_written(ticket: Make) -> None:
         "Which version?\n24\n\nIs there a backup?\nNo."
     )
     assert views.with_answers("", asked, {}) == ""
+
+
+def test_a_request_that_goes_on_elsewhere_says_so(ticket: Make, policy: Json, now: datetime) -> None:
+    """A merged request has no reopening to offer; what is written to it is sent there."""
+    merged = ticket(status="closed", merged_into="0193-b", closed_at="2026-11-20T09:00:00Z", allowed=["messages"])
+    stage = views.stage(merged, policy, None, None, now)
+    assert (stage.state, stage.next_step) == ("Goes on in another request", "What you write here is added there.")
+    assert views.abilities(merged).reply == "Send it there"
+
+
+def test_limits_of_support_and_a_judged_urgency_are_told(ticket: Make, policy: Json) -> None:
+    """References only, and a specialist's word on the urgency, stand on the client's page; what is open doesn't."""
+    scope = {"verdict": "in", "support_mode": "consult_only", "reason": None, "refer_to": None}
+    (said,) = views.notices(ticket(scope=scope), policy)
+    assert "by references" in said
+    judged = {"urgency": "normal", "urgency_reason": "One page is\nslow."}
+    assert views.notices(ticket(**judged), policy) == ["A specialist judged the urgency as normal: One page is slow."]
+    assert views.notices(ticket(**judged, urgency_provisional=True), policy) == []
+
+
+def test_the_public_catalogue_says_how_far_and_whom_to_ask(policy: Json) -> None:
+    """A section parts what is covered from what isn't, and says of a line what there is to know."""
+    item = {"text": "A line.", "verdict": "in", "support_mode": "full", "unless_product_error": False, "referral": None}
+    advice = {"advice": "Ask them."}
+    lines = [
+        item,
+        {**item, "support_mode": "consult_only"},
+        {**item, "verdict": "out", "referral": advice},
+        {**item, "verdict": "out", "referral": advice, "unless_product_error": True},
+    ]
+    given = {**policy["scope"]["topics"][0], "items": lines}
+    section = views.section(given)
+    assert [line.more for line in section.covered] == ["", "Answered by references to documentation."]
+    assert [line.more for line in section.left_out] == [
+        "Ask them.",
+        "Covered where a product error is behind it. Ask them.",
+    ]
+
+
+def test_claims_are_counted_in_words() -> None:
+    """Of an organisation's claims the returned ones are told with their share; who belongs to none is named so."""
+    found = {"confirmed": 3, "returned": 1, "returned_share": 0.25}
+    assert views.claim_line(found, "Acme") == views.ClaimLine("Acme", "1 of 4 returned (25%)")
+    assert views.claim_line(found, "").name == "Without an organisation"

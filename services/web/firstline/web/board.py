@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from textwrap import shorten
 from typing import Any, Final, Literal
 
 from firstline.common.calendar import Calendar, parse_calendar
-from firstline.web.letters import Letter
 from firstline.web.views import Tone
 from firstline.web.words import count, instant, one_line, since, span, stamp
 
@@ -128,9 +126,6 @@ class Option:
     text: str
 
 
-BEGINNING: Final = 60
-"""Characters of a message by which it is recognised in a list."""
-
 _TARGETS: Final = {"first_response": "First answer", "next_response": "Next answer", "resolution": "Solution"}
 _STANDS: Final = {"met": "done", "paused": "stands still", "idle": "nothing owed", "running": "runs"}
 _CAUSES: Final = {"client": "the client", "third_party": "somebody else", "release": "a release"}
@@ -182,57 +177,6 @@ def options(policy: Json, effect: str) -> list[Option]:
 def reasons(policy: Json) -> list[Option]:
     """Return the policy's reasons for which staff may close a request."""
     return [Option(found["code"], found["title"]) for found in policy["closing"]["reasons"] if "staff" in found["by"]]
-
-
-def splittable(messages: Sequence[Letter]) -> list[Option]:
-    """Return the messages of which a specialist can make a request of its own, by their beginning (clause 2.4)."""
-    return [Option(one.id, f"{one.author}, {one.at}: {_beginning(one)}") for one in messages if one.splits]
-
-
-def _beginning(letter: Letter) -> str:
-    """Return the first words of a message on one line."""
-    return shorten(one_line("".join(piece.text for piece in letter.body)), BEGINNING, placeholder=" …")
-
-
-def scope_topics(policy: Json) -> list[Option]:
-    """Return the topics and their items, to choose what a request is about."""
-    found = []
-    for topic in policy["scope"]["topics"]:
-        found.append(Option(topic["code"], f"{topic['clause']} {topic['title']}"))
-        for item in topic["items"]:
-            left_out = " (not covered)" if item["verdict"] == "out" else ""
-            found.append(Option(f"{topic['code']}.{item['code']}", f"{topic['clause']} {item['text']}{left_out}"))
-    return found
-
-
-def referrals(policy: Json) -> list[Option]:
-    """Return whom clients can be sent to (clause 1.3)."""
-    return [Option(known["code"], known["title"]) for known in policy["scope"]["referrals"]]
-
-
-VERDICTS: Final = {
-    "in": Option("in", "Covered in full"),
-    "consult_only": Option("consult_only", "Answered by references only"),
-    "out": Option("out", "Not covered"),
-    "error": Option("error", "Covered: a product error may be behind it"),
-    "no_error": Option("no_error", "No product error: as the topic says"),
-}
-"""The verdicts that a specialist may give by hand."""
-
-SCOPE_GIVEN: Final[Mapping[str, Json]] = {
-    "in": {"verdict": "in", "support_mode": "full"},
-    "consult_only": {"verdict": "in", "support_mode": "consult_only"},
-    "out": {"verdict": "out"},
-    "error": {"product_error": True},
-    "no_error": {"product_error": False},
-}
-"""What each verdict says to the API."""
-
-
-def verdicts(ticket: Json) -> list[Option]:
-    """Return the verdicts that make sense now: a product error is taken back only where one was stated."""
-    left_out = "error" if ticket["scope"].get("product_error") else "no_error"
-    return [option for code, option in VERDICTS.items() if code != left_out]
 
 
 def cause_of(policy: Json, circumstance: str) -> str:

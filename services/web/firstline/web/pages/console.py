@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, forms, letters, views
+from firstline.web import board, choices, forms, letters, views
 from firstline.web.client import Json, Refusal
 from firstline.web.forms import Draft
 from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
@@ -129,16 +129,16 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "queue": await _queue_pane(visit, policy, reader),
         "letters": correspondence,
         "relations": views.relations(await visit.desk.relations(reference)),
-        "splittable": board.splittable(correspondence),
+        "splittable": choices.splittable(correspondence),
         "context": board.context(ticket, policy, clocks, organization, visit.now),
         "circumstances": board.options(policy, "delay"),
         "aborts": board.options(policy, "abort"),
         "reasons": board.reasons(policy),
         "precisions": board.PRECISIONS,
         "rules": forms.file_rules(policy),
-        "scope_topics": board.scope_topics(policy),
-        "verdicts": board.verdicts(ticket),
-        "referrals": board.referrals(policy),
+        "scope_topics": choices.scope_topics(policy),
+        "verdicts": choices.verdicts(ticket),
+        "referrals": choices.referrals(policy),
     }
     return await visit.page("console.html", status=status, draft=draft, notice=notice, problem=None, **shown)
 
@@ -178,7 +178,7 @@ async def judge_scope(posted: Posting, reference: Reference) -> Response:
             posted, reference, forms.lacking({"verdict": "Choose a topic, a verdict, or both."}), act="scope"
         )
     named = {"refer_to": posted.text("refer_to"), "reason": posted.text("scope_reason")}
-    scope = {**board.SCOPE_GIVEN.get(verdict, {}), **{name: value for name, value in named.items() if value}}
+    scope = {**choices.SCOPE_GIVEN.get(verdict, {}), **{name: value for name, value in named.items() if value}}
     body: Json = {"topic": topic or None, "scope": scope or None}
     fields = {"topic": "scope_topic", "scope": "verdict"}
     return await _act(posted, reference, "triage", body, "scope", act="scope", fields=fields)
