@@ -131,6 +131,30 @@ async def test_what_was_erased_is_no_fault(data: Path) -> None:
     assert (await checked(data, nothing))[1] == []
 
 
+@pytest.mark.slow
+async def test_requests_taken_apart_and_joined_break_no_promise(data: Path) -> None:
+    """What is split, merged, taken back, linked and judged anew is whole in every store, and acknowledged once."""
+    async with near_desk(data) as desk, api(desk, "client", "clara") as client, api(desk, "agent", "anna") as agent:
+        sent = [(await client.post("/v1/tickets", json={"subject": "x", "body": "y"})).json() for _ in range(3)]
+        one, two, three = (f"/v1/tickets/{ticket['id']}" for ticket in sent)
+        said = (await client.post(f"{one}/messages", json={"body": "And the logo?"})).json()
+        acts: list[tuple[str, dict[str, Any]]] = [
+            (f"{one}/split", {"message_id": said["id"], "subject": "The logo"}),
+            (f"{two}/merge", {"into": sent[0]["id"]}),
+            (f"{three}/merge", {"into": sent[0]["id"]}),
+            (f"{three}/unmerge", {}),
+            (f"{three}/link", {"to": sent[0]["id"]}),
+            (f"{three}/triage", {"scope": {"verdict": "out", "refer_to": "hosting"}}),
+        ]
+        for path, body in acts:
+            answer = await agent.post(path, json=body)
+            assert answer.is_success, answer.text
+        assert (await client.post(f"{two}/messages", json={"body": "Any news?"})).is_success
+        now = datetime.fromisoformat((await client.get("/v1/dev/clock")).json()["now"])
+        await client.put("/v1/dev/clock", json={"now": (now + timedelta(days=1)).isoformat()})
+    assert (await checked(data, nothing))[1] == []
+
+
 def test_every_promise_has_a_damage() -> None:
     """No promise is listed whose violation nobody has planted."""
     assert {promise for promise, _, _ in DAMAGES} == set(PROMISES)
