@@ -1,12 +1,15 @@
 """Duplicates and related requests: merged, taken back, linked; where replies go and who reads what (clause 2.4)."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from firstline.common.policy.loader import load_policy
 from firstline.common.store.port import Sql
-from intake_world import World, raw_mail
+from intake_world import OpenWorld, World, raw_mail
 
+ROOT = Path(__file__).parents[2]
 FORGET_PEOPLE: Sql[None] = Sql("DELETE FROM participant WHERE ticket_id = :id", type(None))
 CLARA, KIM, ANNA = "client:clara", "client:kim", "agent:anna"
 
@@ -153,6 +156,16 @@ async def test_who_may_not_read_on_takes_it_up_again(world: World) -> None:
         "ticket.unmerged",
         "ticket.reopened",
     ]
+
+
+async def test_a_policy_without_duplicates_merges_nothing(opened: OpenWorld, tmp_path: Path) -> None:
+    """Under a policy that closes nothing as a duplicate, merging is refused, and linking still helps."""
+    async with opened(tmp_path, current=load_policy(ROOT / "tests" / "policy" / "nightwatch.yaml")) as world:
+        one, two = await world.submit(), await world.submit()
+        refused = await world.verb(one, "merge", {"into": two["id"]})
+        assert (refused.status_code, refused.json()["clause"]) == (422, "2.4")
+        assert "Link the requests instead." in refused.json()["detail"]
+        await world.must(one, "link", {"to": two["id"]})
 
 
 async def test_links_are_seen_from_both_sides_and_taken_back(world: World) -> None:

@@ -216,6 +216,10 @@ async def test_a_product_error_brings_in_what_is_not_covered(world: World) -> No
         "partner",
         False,
     )
+    by_hand = await world.submit()
+    await world.must(by_hand, "triage", {"scope": {"verdict": "out", "reason": "A partner built this."}})
+    brought_in = await world.must(by_hand, "triage", {"scope": {"product_error": True}})
+    assert brought_in["scope"]["reason"].startswith("A partner built this. An error of the product")
     covered = await world.submit(topic="usage")
     flagged = await world.must(covered, "triage", {"scope": {"product_error": True}})
     assert (flagged["scope"]["reason"], flagged["scope"]["product_error"]) == (covered["scope"]["reason"], True)

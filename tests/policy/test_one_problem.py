@@ -1,6 +1,7 @@
 """Clause 2.4 walked through HTTP and SMTP: what holds several questions is taken apart."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -60,6 +61,19 @@ def test_a_duplicate_goes_on_in_the_other_request(desk: AnyDesk, client: httpx.C
     assert (back["status"], back["merged_into"]) == ("open", None)
     place(client, duplicate["id"])
     assert eventually(lambda: letters(desk, CLARA, duplicate["number"], "is open again"))
+
+
+def test_of_two_specialists_at_once_one_is_refused(client: httpx.Client, agent: httpx.Client) -> None:
+    """Two requests merged into each other at the same time make no circle, and a message is split off once."""
+    one, two = submit(client), submit(client)
+    message = client.get(f"/v1/tickets/{one['id']}/messages").json()["items"][0]
+    part = {"message_id": message["id"], "subject": "A part"}
+    with ThreadPoolExecutor(4) as pool:
+        splits = [pool.submit(agent.post, f"/v1/tickets/{one['id']}/split", json=part) for _ in range(4)]
+        assert sorted(split.result().status_code for split in splits) == [201, 409, 409, 409]
+        pairs = ((one, two), (two, one))
+        merges = [pool.submit(agent.post, f"/v1/tickets/{a['id']}/merge", json={"into": b["id"]}) for a, b in pairs]
+        assert sorted(merge.result().status_code for merge in merges) == [200, 409]
 
 
 def test_several_questions_are_remarked(desk: AnyDesk, client: httpx.Client) -> None:

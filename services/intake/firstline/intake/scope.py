@@ -231,11 +231,10 @@ def revised(rules: Rulebook, topic: str | None, before: Mapping[str, Any], given
     """
     scope = {**before, **given}
     if "product_error" in given and "verdict" not in given:
-        own = asdict(rules.topics.get(topic, rules.topics[None]).scope)
         if not given["product_error"]:
-            scope = {**own, **given}
+            scope = {**asdict(rules.topics.get(topic, rules.topics[None]).scope), **given}
         elif before["verdict"] == "out":
-            scope = {**_brought_in(rules, own), **given}
+            scope = {**_brought_in(rules, before), **given}
     elif "support_mode" not in given:
         covered = "full" if before["support_mode"] == "none" else before["support_mode"]
         scope["support_mode"] = "none" if scope["verdict"] == "out" else covered
