@@ -19,11 +19,12 @@ from firstline.queue import store
 def _statements() -> dict[str, Sql[Any]]:
     """Return every statement of the module by its name."""
     found = {name: value for name, value in vars(store).items() if isinstance(value, Sql)}
-    return found | {f"TAKE{flags}": value for flags, value in store.TAKE.items()}
+    participants = {f"PARTICIPANTS.{name}": getattr(store.PARTICIPANTS, name) for name in store.PARTICIPANTS.__slots__}
+    return found | participants | {f"TAKE{flags}": value for flags, value in store.TAKE.items()}
 
 
 STATEMENTS = _statements()
-INSERTS = {"SAVE_ENTRY", "ADD_STREAK", "SAVE_RULES", "SAVE_PERSON", "ADD_ADDRESS"}
+INSERTS = {"SAVE_ENTRY", "ADD_STREAK", "SAVE_RULES", "SAVE_PERSON", "PARTICIPANTS.add"}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import firstline.notify.app
 import firstline.notify.service.desk
 import firstline.queue.app
 import firstline.sla.app
-import firstline.sla.service
+import firstline.sla.service.clocks
 import httpx
 from fastapi import APIRouter, FastAPI
 from firstline.common import problems
@@ -44,7 +44,7 @@ Step = Callable[[], Awaitable[None]]
 
 PURE: tuple[tuple[ModuleType, str], ...] = (
     (firstline.notify.service.desk, "_book"),
-    (firstline.sla.service, "terms_of"),
+    (firstline.sla.service.clocks, "terms_of"),
     (firstline.intake.service.desk, "rulebook"),
 )
 """Functions that make something of a policy and nothing else: what they made of a version is made once."""

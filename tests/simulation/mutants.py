@@ -35,7 +35,7 @@ import firstline.queue.worker
 import firstline.sla.clock
 import firstline.sla.handlers
 import firstline.sla.history
-import firstline.sla.service
+import firstline.sla.service.clocks
 import firstline.sla.worker
 from firstline.common.answers import STORE, Answer, answer_row, stored_answer
 from firstline.common.calendar import parse_calendar
@@ -488,7 +488,7 @@ def naive_local_time(patches: Patches) -> None:
         calendar = parse_calendar({**policy.calendar, "tz": "UTC"})
         return replace(found, calendar=calendar)
 
-    own = patches.put(firstline.sla.service, "terms_of", terms)
+    own = patches.put(firstline.sla.service.clocks, "terms_of", terms)
 
 
 def waiting_counts(patches: Patches) -> None:

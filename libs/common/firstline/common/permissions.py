@@ -115,6 +115,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "queue.list": _STAFF,
         "queue.claim": _STAFF,
         "clocks.read": _STAFF,
+        "forecasts.read": _EVERYBODY,
         "clocks.compute": _EVERYBODY,
         "calendar.compute": _EVERYBODY,
         "endpoints.manage": {Role.PARTNER: Relation.ORGANIZATION, **_ADMIN},

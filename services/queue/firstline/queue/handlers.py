@@ -14,8 +14,8 @@ from firstline.common.store.port import Unit
 from firstline.queue.service.following import follow
 from firstline.queue.service.keeping import release_all
 from firstline.queue.store import (
-    FORGET_ADDRESS,
     FORGET_PERSON,
+    PARTICIPANTS,
     PERSON,
     SAVE_PERSON,
     SAVE_RULES,
@@ -45,7 +45,7 @@ async def person_erased(log: Log, unit: Unit, envelope: Envelope) -> None:
     event = envelope.payload(PersonErased)
     person = await unit.one(PERSON, id=event.id)
     if person is not None:
-        await unit.run(FORGET_ADDRESS, address=person.address)
+        await unit.run(PARTICIPANTS.forget, address=person.address)
         await unit.run(FORGET_PERSON, id=event.id)
     await release_all(unit, log, event.id, event.actor, "deactivated")
 

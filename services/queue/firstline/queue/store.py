@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql, Value
 from firstline.common.store.tables import (
     NAMING,
@@ -254,12 +255,8 @@ SAVE_RULES: Sql[None] = Sql(
     type(None),
 )
 
-ADDRESSES = Sql("SELECT address FROM queue_participant WHERE ticket_id = :ticket_id ORDER BY address", str)
-DROP_ADDRESSES: Sql[None] = Sql("DELETE FROM queue_participant WHERE ticket_id = :ticket_id", type(None))
-ADD_ADDRESS: Sql[None] = Sql(
-    "INSERT INTO queue_participant (ticket_id, address) VALUES (:ticket_id, :address)", type(None)
-)
-FORGET_ADDRESS: Sql[None] = Sql("DELETE FROM queue_participant WHERE address = :address", type(None))
+PARTICIPANTS: Final = participants_in("queue_participant")
+ADDRESSES = PARTICIPANTS.addresses
 
 PERSON = Sql("SELECT address, serves FROM queue_person WHERE id = :id", Person)
 SAVE_PERSON: Sql[None] = Sql(

@@ -6,8 +6,8 @@ from firstline.common.application import build_app
 from firstline.common.paging import Cursors
 from firstline.common.runtime import Runtime
 from firstline.sla import handlers, worker
-from firstline.sla.api import calendars, clocks
-from firstline.sla.service import Sla
+from firstline.sla.api import calendars, clocks, forecasts
+from firstline.sla.service.clocks import Sla
 
 
 def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
@@ -24,6 +24,8 @@ def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
         runtime.consume(handlers.table(sla))
         await runtime.start(works=[worker.milestones(sla)])
 
-    app = build_app(runtime, "Firstline sla", [calendars.router, clocks.router], start=start, stop=runtime.stop)
+    app = build_app(
+        runtime, "Firstline sla", [calendars.router, clocks.router, forecasts.router], start=start, stop=runtime.stop
+    )
     app.state.sla = sla
     return app

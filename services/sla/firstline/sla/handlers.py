@@ -5,9 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from firstline.common.envelope import Envelope
+from firstline.common.addresses import normal_address
+from firstline.common.envelope import Envelope, prefix_of
 from firstline.common.events import (
+    CATALOGUE,
+    AccountPersonChanged,
+    PersonErased,
     PolicyPublished,
+    QueueEntered,
+    QueueEvent,
+    QueueMoved,
+    TicketEvent,
     TicketReopened,
     TicketReplied,
     TicketSubmitted,
@@ -16,8 +24,20 @@ from firstline.common.events import (
 )
 from firstline.common.inbox import Handler, NotYet
 from firstline.common.store.port import Unit
-from firstline.sla.service import NoPolicy, Sla, take_fact
-from firstline.sla.store import INSERT_TICKET, SAVE_POLICY, SET_URGENCY, TICKET, Fact, Ticket
+from firstline.sla.service import forecasts
+from firstline.sla.service.clocks import NoPolicy, Sla, take_fact
+from firstline.sla.store import (
+    FORGET_PERSON,
+    INSERT_TICKET,
+    PARTICIPANTS,
+    PERSON_ADDRESS,
+    SAVE_PERSON,
+    SAVE_POLICY,
+    SET_URGENCY,
+    TICKET,
+    Fact,
+    Ticket,
+)
 
 Reaction = Callable[[Sla, Unit, Envelope], Awaitable[None]]
 
@@ -26,6 +46,45 @@ async def policy_published(_sla: Sla, unit: Unit, event: Envelope) -> None:
     """Keep the policy version."""
     data = event.payload(PolicyPublished)
     await unit.run(SAVE_POLICY, version=data.version, document=data.document)
+
+
+async def ticket_told(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Keep who takes part in the ticket, and let its clocks have what concerns them."""
+    data = event.payload(CATALOGUE[event.type])
+    if isinstance(data, TicketEvent):
+        await PARTICIPANTS.keep(unit, event.stream.partition("/")[2], data, is_new=event.version == 1)
+    clocked = CLOCKED.get(event.type)
+    if clocked is not None:
+        await clocked(sla, unit, event)
+
+
+async def person_changed(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Know the person's address, by which copies of it are found when they are to be erased."""
+    data = event.payload(AccountPersonChanged)
+    await unit.run(SAVE_PERSON, id=data.id, address=normal_address(data.email))
+
+
+async def person_erased(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Delete the copies of the person's address."""
+    person_id = event.payload(PersonErased).id
+    address = await unit.one(PERSON_ADDRESS, id=person_id)
+    if address is not None:
+        await unit.run(PARTICIPANTS.forget, address=address)
+        await unit.run(FORGET_PERSON, id=person_id)
+
+
+async def entry_told(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Follow the queue, from which the next answers are foretold."""
+    data, ticket_id = event.payload(QueueEvent), event.stream.partition("/")[2]
+    try:
+        if event.type == QueueEntered.TYPE:
+            await forecasts.entered(sla, unit, ticket_id, data, event.time)
+        elif event.type == QueueMoved.TYPE:
+            await forecasts.moved(unit, ticket_id, data)
+        else:
+            await forecasts.left(sla, unit, ticket_id, data, event.time)
+    except NoPolicy as missing:
+        raise NotYet(missing.detail) from missing
 
 
 async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
@@ -117,8 +176,7 @@ def table(sla: Sla) -> Mapping[str, Handler]:
     return {event_type: partial(reaction, sla) for event_type, reaction in REACTIONS.items()}
 
 
-REACTIONS: Mapping[str, Reaction] = {
-    "policy.published": policy_published,
+CLOCKED: Mapping[str, Reaction] = {
     "ticket.submitted": submitted,
     "ticket.replied": replied,
     "ticket.triaged": triaged,
@@ -127,4 +185,15 @@ REACTIONS: Mapping[str, Reaction] = {
     "ticket.resolved": resolved,
     "ticket.closed": closed,
     "ticket.reopened": reopened,
+}
+"""What concerns the clocks of a ticket."""
+
+REACTIONS: Mapping[str, Reaction] = {
+    "policy.published": policy_published,
+    "account.person_changed": person_changed,
+    "person.erased": person_erased,
+    "queue.entered": entry_told,
+    "queue.moved": entry_told,
+    "queue.left": entry_told,
+    **{event_type: ticket_told for event_type in CATALOGUE if prefix_of(event_type) == "ticket"},
 }

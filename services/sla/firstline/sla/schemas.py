@@ -8,6 +8,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from firstline.common.calendar import FIRST_YEAR, LAST_YEAR, Openness, Period
 from firstline.sla.clock import Clock, Explanation
 from firstline.sla.history import ClockEvent as HistoryEvent
+from firstline.sla.service.forecasts import Expected
+from firstline.sla.store import Score
 
 CalendarData = dict[str, Any]
 EVENTS_LIMIT = 10_000
@@ -194,6 +196,77 @@ class ComputeOut(BaseModel):
 
     clocks: list[ClockOut]
     explanation: list[ExplanationOut]
+
+
+class ForecastOut(BaseModel):
+    """When the next answer to a request is to be expected; the minutes are business minutes from `as_of`."""
+
+    ticket_id: str
+    number: str
+    state: Literal["expected", "unsure", "not_owed"] = Field(
+        description="`unsure`: too few answers so far to tell. `not_owed`: it is not the desk's turn to answer."
+    )
+    binding: Literal[False] = False
+    note: str
+    ahead: int | None = Field(description="Requests that are served before it, up to 1,000.")
+    p50_minutes: float | None
+    p90_minutes: float | None
+    p50_at: datetime | None = Field(description="Half of such answers come by then.")
+    p90_at: datetime | None = Field(description="Nine of ten such answers come by then.")
+    earliest_at: datetime | None = Field(description="Now while the desk is open, else the next opening.")
+    based_on: int = Field(description="How many of the last answers it is told from.")
+    as_of: datetime
+
+
+class AccuracyOut(BaseModel):
+    """Of the last answers about which something had been foretold: how many came within the forecast."""
+
+    answers: int
+    within_p50: int
+    within_p90: int
+    share_within_p50: float | None
+    share_within_p90: float | None
+
+
+def forecast_out(expected: Expected) -> ForecastOut:
+    """Return a forecast's document."""
+    forecast = expected.forecast
+    state: Literal["expected", "unsure", "not_owed"] = "expected" if forecast else "unsure"
+    if expected.ahead is None:
+        state = "not_owed"
+    return ForecastOut(
+        ticket_id=expected.ticket.id,
+        number=expected.ticket.number,
+        state=state,
+        note=_NOTES[state],
+        ahead=expected.ahead,
+        p50_minutes=forecast.p50 if forecast else None,
+        p90_minutes=forecast.p90 if forecast else None,
+        p50_at=expected.p50_at,
+        p90_at=expected.p90_at,
+        earliest_at=expected.earliest_at,
+        based_on=expected.based_on,
+        as_of=expected.as_of,
+    )
+
+
+_NOTES = {
+    "expected": "An estimate from the last answers, not a promise.",
+    "unsure": "Too few answers have been given so far for an estimate.",
+    "not_owed": "No answer is owed now.",
+}
+
+
+def accuracy_out(score: Score) -> AccuracyOut:
+    """Return the document of how often forecasts came true."""
+    answers = score.answers
+    return AccuracyOut(
+        answers=answers,
+        within_p50=score.within_p50,
+        within_p90=score.within_p90,
+        share_within_p50=score.within_p50 / answers if answers else None,
+        share_within_p90=score.within_p90 / answers if answers else None,
+    )
 
 
 def targets_of(given: TargetsIn) -> dict[Any, float]:

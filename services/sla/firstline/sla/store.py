@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql
 from firstline.common.store.tables import (
     NAMING,
@@ -18,6 +19,7 @@ from firstline.common.store.tables import (
     add_inbox_tables,
     add_log_tables,
 )
+from firstline.sla.forecast import Waited
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
@@ -85,6 +87,51 @@ class ClockTable(SlaTable, table=True):
     next_at: datetime | None = Field(sa_type=UtcTime)
 
 
+class WaitingTable(SlaTable, table=True):
+    """An entry of the queue, as queue last told it, with what was foretold when it came in."""
+
+    __tablename__ = "waiting"
+    __table_args__ = (sa.Index("ix_waiting_order", "turn", "since", "position"),)
+    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
+    turn: int = Field(sa_type=sa.SmallInteger)
+    since: datetime = Field(sa_type=UtcTime)
+    position: int = Field(sa_type=sa.BigInteger)
+    entered_at: datetime = Field(sa_type=UtcTime)
+    ahead: int
+    p50_at: datetime | None = Field(sa_type=UtcTime)
+    p90_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class WaitedTable(SlaTable, table=True):
+    """An entry that was answered: business minutes until then, how many were ahead, and what had been foretold."""
+
+    __tablename__ = "waited"
+    seq: int | None = Field(primary_key=True, sa_type=Serial)
+    ticket_id: str = Field(sa_type=sa.Text)
+    entered_at: datetime = Field(sa_type=UtcTime)
+    answered_at: datetime = Field(sa_type=UtcTime)
+    minutes: float
+    ahead: int
+    p50_at: datetime | None = Field(sa_type=UtcTime)
+    p90_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class ParticipantTable(SlaTable, table=True):
+    """Who takes part in a ticket on the client's side and may ask for its forecast: addresses as compared."""
+
+    __tablename__ = "participant"
+    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
+    address: str = Field(primary_key=True, index=True, sa_type=sa.Text)
+
+
+class PersonTable(SlaTable, table=True):
+    """A person's address, by which copies of it are found when they are to be erased."""
+
+    __tablename__ = "person"
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    address: str = Field(sa_type=sa.Text)
+
+
 class PolicyTable(SlaTable, table=True):
     """A policy version that intake published."""
 
@@ -135,6 +182,29 @@ class StoredClock:
     next_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry of the queue: its key, and what was foretold when it came in."""
+
+    ticket_id: str
+    turn: int
+    since: datetime
+    position: int
+    entered_at: datetime
+    ahead: int
+    p50_at: datetime | None
+    p90_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Of answers about which something had been foretold, how many there are and how many came in time."""
+
+    answers: int
+    within_p50: int
+    within_p90: int
+
+
 INSERT_TICKET: Sql[None] = Sql(
     "INSERT INTO ticket (id, number, organization_id, policy_version, urgency)"
     " VALUES (:id, :number, :organization_id, :policy_version, :urgency)",
@@ -181,4 +251,42 @@ SAVE_POLICY: Sql[None] = Sql(
     type(None),
 )
 POLICY: Sql[dict[str, Any]] = Sql("SELECT document FROM policy WHERE version = :version", dict)
+_WAITING = ", ".join(Waiting.__slots__)
+WAITING = Sql(f"SELECT {_WAITING} FROM waiting WHERE ticket_id = :ticket_id", Waiting)  # noqa: S608
+ENTER: Sql[None] = Sql(
+    f"INSERT INTO waiting ({_WAITING})"  # noqa: S608
+    " VALUES (:ticket_id, :turn, :since, :position, :entered_at, :ahead, :p50_at, :p90_at)"
+    " ON CONFLICT (ticket_id) DO UPDATE SET turn = excluded.turn, since = excluded.since, position = excluded.position,"
+    " entered_at = excluded.entered_at, ahead = excluded.ahead, p50_at = excluded.p50_at, p90_at = excluded.p90_at",
+    type(None),
+)
+MOVE: Sql[None] = Sql(
+    "UPDATE waiting SET turn = :turn, since = :since, position = :position WHERE ticket_id = :ticket_id", type(None)
+)
+LEAVE: Sql[None] = Sql("DELETE FROM waiting WHERE ticket_id = :ticket_id", type(None))
+AHEAD = Sql(
+    "SELECT COUNT(*) FROM (SELECT 1 FROM waiting WHERE (turn, since, position) < (:turn, :since, :position)"
+    " LIMIT :limit) AS ahead",
+    int,
+)
+ADD_WAITED: Sql[None] = Sql(
+    "INSERT INTO waited (ticket_id, entered_at, answered_at, minutes, ahead, p50_at, p90_at)"
+    " VALUES (:ticket_id, :entered_at, :answered_at, :minutes, :ahead, :p50_at, :p90_at)",
+    type(None),
+)
+LATELY = Sql("SELECT minutes, ahead FROM waited ORDER BY seq DESC LIMIT :limit", Waited)
+SCORE = Sql(
+    "SELECT COUNT(p90_at), COUNT(CASE WHEN answered_at <= p50_at THEN 1 END),"
+    " COUNT(CASE WHEN answered_at <= p90_at THEN 1 END)"
+    " FROM (SELECT answered_at, p50_at, p90_at FROM waited ORDER BY seq DESC LIMIT :limit) AS lately",
+    Score,
+)
+
+PARTICIPANTS = participants_in("participant")
+PERSON_ADDRESS = Sql("SELECT address FROM person WHERE id = :id", str)
+SAVE_PERSON: Sql[None] = Sql(
+    "INSERT INTO person (id, address) VALUES (:id, :address) ON CONFLICT (id) DO UPDATE SET address = excluded.address",
+    type(None),
+)
+FORGET_PERSON: Sql[None] = Sql("DELETE FROM person WHERE id = :id", type(None))
 NEWEST_VERSION = Sql("SELECT version FROM policy ORDER BY seq DESC LIMIT 1", str)

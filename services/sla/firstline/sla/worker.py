@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from firstline.common.worker import Worker
-from firstline.sla.service import DUE_CHANNEL, Sla, fire_due
+from firstline.sla.service.clocks import DUE_CHANNEL, Sla, fire_due
 from firstline.sla.store import NEXT_DUE
 
 CLOCKS_A_STEP = 50

@@ -17,7 +17,7 @@ PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "/v1/reports/urgency-claims",
         ),
         "queue": ("/v1/queue",),
-        "sla": ("/v1/clocks", "/v1/calendar"),
+        "sla": ("/v1/clocks", "/v1/calendar", "/v1/forecasts"),
         "notify": ("/v1/webhook-endpoints", "/v1/deliveries", "/v1/events"),
         "accounts": (
             "/v1/people",

@@ -1,13 +1,12 @@
 """Following the tickets: what their events make of their entries (clauses 2.1, 2.3, 2.4)."""
 
-from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
-from firstline.common.events import QueueEntered, QueueEvent, QueueLeft, QueueMoved, TicketEvent, TicketSubmitted
+from firstline.common.events import QueueEntered, QueueEvent, QueueLeft, QueueMoved, TicketEvent
 from firstline.common.log import Log
 from firstline.common.store.port import Unit
 from firstline.queue.entry import IN_PROGRESS, Entry, fold
 from firstline.queue.service.desk import event_of, rules_at, stream_of
-from firstline.queue.store import ADD_ADDRESS, ADDRESSES, DROP_ADDRESSES, ENTRY_TO_CHANGE, SAVE_ENTRY, entry_row
+from firstline.queue.store import ENTRY_TO_CHANGE, PARTICIPANTS, SAVE_ENTRY, entry_row
 
 
 async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -> None:
@@ -25,7 +24,7 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
     after = fold(before, ticket_id, event, envelope.time, envelope.position, rules)
     if after != before:
         await unit.run(SAVE_ENTRY, **entry_row(after))
-    await _keep_addresses(unit, ticket_id, event, await unit.all(ADDRESSES, ticket_id=ticket_id) if before else [])
+    await PARTICIPANTS.keep(unit, ticket_id, event, is_new=before is None)
     told = _told(before, after, event)
     if told is not None:
         log.tell(unit, stream_of(ticket_id), told)
@@ -43,14 +42,3 @@ def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent 
     if after.key is None or after.key == was:
         return None
     return event_of(QueueMoved if was else QueueEntered, after, event.actor, event.TYPE.partition(".")[2])
-
-
-async def _keep_addresses(unit: Unit, ticket_id: str, event: TicketEvent, known: list[str]) -> None:
-    """Keep who may ask for the ticket's place: whoever takes part in it now."""
-    addresses = {normal_address(recipient.address) for recipient in event.recipients}
-    if isinstance(event, TicketSubmitted):
-        addresses.add(normal_address(event.requester.email))  # also a requester who wants no mail
-    if addresses != set(known):
-        if known:
-            await unit.run(DROP_ADDRESSES, ticket_id=ticket_id)
-        await unit.many(ADD_ADDRESS, [{"ticket_id": ticket_id, "address": address} for address in sorted(addresses)])

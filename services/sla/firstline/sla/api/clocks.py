@@ -24,7 +24,7 @@ from firstline.sla.schemas import (
     history_event,
     targets_of,
 )
-from firstline.sla.service import Sla, clocks_at, explained_at
+from firstline.sla.service.clocks import Sla, clocks_at, explained_at
 from firstline.sla.store import (
     CLOCK,
     CLOCKS_DUE,

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 
 from firstline.common.calendar import Calendar, parse_calendar
 from firstline.common.errors import Fault, Invalid
-from firstline.sla.service import Sla
+from firstline.sla.service.clocks import Sla
 
 
 async def sla_of(request: Request) -> Sla:

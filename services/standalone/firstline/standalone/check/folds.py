@@ -21,7 +21,7 @@ from firstline.common.policy.model import Policy
 from firstline.common.store.port import Sql
 from firstline.queue.entry import Entry, Rules, fold
 from firstline.queue.store import ENTRIES_AFTER
-from firstline.sla.service import Terms, fold_facts, terms_of
+from firstline.sla.service.clocks import Terms, fold_facts, terms_of
 from firstline.sla.store import CLOCKS_OF, FACTS, POLICY, TICKETS_AFTER, StoredClock, Ticket
 from firstline.standalone.check.books import Books, Finding
 from firstline.standalone.check.logs import LIMIT
