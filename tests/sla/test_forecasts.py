@@ -136,7 +136,7 @@ async def test_an_erased_persons_address_is_gone(world: World) -> None:
     """Erasing a person deletes the copies of their address, and nobody else's."""
     ticket = await world.submit(recipients=[{"address": "clara@shop.example"}, {"address": "carl@shop.example"}])
     person = {"id": "clara", "email": "Clara@Shop.example", "role": "client", "active": True}
-    events = [("account.person_changed", person), ("person.erased", {"id": "clara"})]
+    events: list[tuple[str, dict[str, Any]]] = [("account.person_changed", person), ("person.erased", {"id": "clara"})]
     for version, (what, data) in enumerate(events, start=1):
         await world.deliver(world.envelope("person/clara", what, version, MONDAY, data))
     assert await addresses(world, ticket) == ["carl@shop.example"]

@@ -167,6 +167,10 @@ class Desk:
         """Return the beginning of the queue, first come first."""
         return await self._json("GET", "/v1/queue", params={"limit": QUEUE_SHOWN})
 
+    async def forecast(self, ticket_id: str) -> Json:
+        """Return when a request's next answer is to be expected."""
+        return await self._json("GET", f"/v1/forecasts/{ticket_id}")
+
     async def place(self, ticket_id: str) -> Json:
         """Return a request's place in the queue."""
         return await self._json("GET", f"/v1/queue/{ticket_id}")

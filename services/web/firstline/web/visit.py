@@ -89,6 +89,13 @@ class Visit:
         except Refusal:
             return None
 
+    async def forecast(self, ticket_id: str) -> Json | None:
+        """Return when a request's next answer is to be expected; None while the service that knows it is away."""
+        try:
+            return await self.desk.forecast(ticket_id)
+        except Refusal:
+            return None
+
     async def clocks(self, ticket_ids: list[str]) -> list[Json]:
         """Return the clocks of these requests; none while the service that runs them is away."""
         try:

@@ -145,11 +145,13 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
     messages = await visit.desk.messages(reference)
     policy = await visit.desk.policy()
     place = views.place(await visit.entry(item["id"]))
+    forecast = await visit.forecast(item["id"]) if place else None
     said = [m["author"]["side"] for m in messages if m["audience"] == "public" and not m["automatic"]]
     shown = {
         "number": item["number"],
         "subject": one_line(item["subject"]),
         "stage": views.stage(item, policy, place, said[-1] if said else None, visit.now),
+        "expectation": views.expectation(forecast, place, visit.now),
         "notices": views.notices(item, policy),
         "questions": views.questions(item),
         "letters": letters.letters(messages, visit.now, staff=False),
