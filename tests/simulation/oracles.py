@@ -447,12 +447,15 @@ def milestones_fire_once(evidence: Evidence) -> Iterable[str]:
 
 
 def _breached(evidence: Evidence) -> set[tuple[str, str | None]]:
-    """Return what clocks were told to be late of: of which deadline, and of any (None) until they were stopped."""
+    """Return what clocks were told to be late of: of which deadline, and of any (None) while that run lasts.
+
+    Only the next response starts anew when it was stopped; the others go on with what they had counted.
+    """
     found: set[tuple[str, str | None]] = set()
     for event in evidence.log("sla"):
         if event.type == "clock.breached":
             found |= {(event.stream, event.data["due_at"]), (event.stream, None)}
-        elif event.type in ("clock.met", "clock.cancelled"):
+        elif event.type == "clock.met" or (event.type == "clock.cancelled" and event.data["target"] == "next_response"):
             found.discard((event.stream, None))
     return found
 
