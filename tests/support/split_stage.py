@@ -6,7 +6,6 @@ The servers are this stage's alone: another desk on the same broker would take i
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ HOURS = [[f"{hour:02}:00", f"{hour:02}:50"] for hour in range(24)]
 CALENDAR = {"tz": "UTC", "hours": dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), HOURS)}
 """Open for fifty minutes of every hour, whatever day the tests run on."""
 
-WHO = (("client", "kill"), ("agent", "anna"), ("agent", "ben"), ("agent", "counter"), ("supervisor", "kill-boss"))
 PACK = Path(__file__).parents[2] / "policies" / "bitrix24.yaml"
 
 
@@ -86,8 +84,6 @@ def split_stage(folder: Path, **environment: str) -> Iterator[Stage]:
             **environment,
         ) as desk,
     ):
-        with ThreadPoolExecutor(2) as threads:  # each token is the work of a process, and nobody has time for it later
-            list(threads.map(lambda who: desk.token(*who), WHO))
         yield Stage(desk, postgres, rabbit, sink)
 
 
