@@ -27,10 +27,6 @@ from firstline.common.ports import SystemClock, SystemRandom, system_ports
 from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_postgres
 from firstline.standalone import policies
-from firstline.standalone.check.books import Books, Finding
-from firstline.standalone.check.desk import opened_books
-from firstline.standalone.check.run import PROMISES
-from firstline.standalone.check.run import check as run_check
 from firstline.standalone.demo import play
 from firstline.standalone.folder import held_folder, unusable
 from firstline.standalone.keys import desk_keys
@@ -118,7 +114,7 @@ Firstline {VERSION} is running.
 def _run(work: Any) -> None:
     """Run the desk on the fastest event loop that is installed."""
     try:
-        import uvloop  # noqa: PLC0415 (not on every system)
+        import uvloop
     except ImportError:
         asyncio.run(work)
     else:
@@ -258,6 +254,12 @@ def check(
     settle: Annotated[int, typer.Option(help="Seconds within which all that follows from an event has happened.")] = 30,
 ) -> None:
     """Look whether a desk, at work or stopped, keeps its promises, and say where it doesn't."""
+    # Only this command reads the stores of several services.
+    from firstline.standalone.check.books import Books, Finding
+    from firstline.standalone.check.desk import opened_books
+    from firstline.standalone.check.run import PROMISES
+    from firstline.standalone.check.run import check as run_check
+
     settings = _settings(data=data)
     ports = system_ports()
 

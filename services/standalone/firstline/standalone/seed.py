@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from firstline.accounts.service.desk import Desk as Accounts
-from firstline.accounts.service.licences import ensure_licence
-from firstline.accounts.service.organizations import ensure_organization
-from firstline.accounts.service.people import ensure_person
-from firstline.accounts.service.sessions import new_sign_in_link
 from firstline.common.errors import Conflict
 from firstline.common.permissions import Role
 from firstline.common.store.port import Unit
+
+if TYPE_CHECKING:
+    from firstline.accounts.service.desk import Desk as Accounts
 
 LINK_LIFE = timedelta(hours=12)
 LICENCE_KEY = "DEMO-SHOP-2026-0001"
@@ -26,7 +25,7 @@ class Seeded:
     code: str
 
 
-async def seed(accounts: Accounts) -> list[Seeded]:
+async def seed(accounts: "Accounts") -> list[Seeded]:
     """Make sure that the people exist; return a new sign-in link for each who has a page to see."""
     try:
         return await accounts.store.write(lambda unit: _seed(accounts, unit))
@@ -34,7 +33,13 @@ async def seed(accounts: Accounts) -> list[Seeded]:
         return await accounts.store.write(lambda unit: _seed(accounts, unit))
 
 
-async def _seed(accounts: Accounts, unit: Unit) -> list[Seeded]:
+async def _seed(accounts: "Accounts", unit: Unit) -> list[Seeded]:
+    # Processes of other services import this module too, and have no use for these.
+    from firstline.accounts.service.licences import ensure_licence
+    from firstline.accounts.service.organizations import ensure_organization
+    from firstline.accounts.service.people import ensure_person
+    from firstline.accounts.service.sessions import new_sign_in_link
+
     log, ports = accounts.log, accounts.ports
     shop = await ensure_organization(unit, log, ports, name="Shop Example", kind="customer")
     await ensure_licence(

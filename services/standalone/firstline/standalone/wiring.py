@@ -1,4 +1,7 @@
-"""Which settings go to which service."""
+"""Which settings go to which service.
+
+A service's modules are imported when it is made: a process of one service has no use for the others'.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +10,6 @@ from datetime import timedelta
 import httpx
 from fastapi import FastAPI
 
-from firstline.accounts.app import create_app as create_accounts
 from firstline.common.addresses import normal_address
 from firstline.common.files import LocalFiles
 from firstline.common.mail_out import CapturedMail, MailPort, SmtpMail
@@ -18,15 +20,7 @@ from firstline.common.ports import Clock, Ports
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import derive
 from firstline.common.settings import Settings
-from firstline.intake.app import create_app as create_intake
-from firstline.intake.inbound import MailRules
-from firstline.intake.parser import MailParser
-from firstline.intake.service.inbound import MailSettings
-from firstline.notify.app import create_app as create_notify
-from firstline.queue.app import create_app as create_queue
-from firstline.sla.app import create_app as create_sla
 from firstline.standalone.keys import Keys
-from firstline.web.app import create_app as create_web
 
 MAIL_SECONDS = 20.0
 """How long a conversation with the relay may take: a stop waits for it, and has to be over in half a minute."""
@@ -60,11 +54,15 @@ def create_service(parts: Parts, runtime: Runtime) -> FastAPI:
 
 
 def _accounts(parts: Parts, runtime: Runtime) -> FastAPI:
-    return create_accounts(runtime, parts.keys.signer(parts.wall), parts.wall, secret=parts.keys.secret)
+    from firstline.accounts.app import create_app
+
+    return create_app(runtime, parts.keys.signer(parts.wall), parts.wall, secret=parts.keys.secret)
 
 
 def _queue(parts: Parts, runtime: Runtime) -> FastAPI:
-    return create_queue(
+    from firstline.queue.app import create_app
+
+    return create_app(
         runtime,
         claim_key=parts.key("claim-token"),
         cursor_key=parts.key("queue cursors"),
@@ -73,15 +71,22 @@ def _queue(parts: Parts, runtime: Runtime) -> FastAPI:
 
 
 def _sla(parts: Parts, runtime: Runtime) -> FastAPI:
-    return create_sla(runtime, cursor_key=parts.key("sla cursors"))
+    from firstline.sla.app import create_app
+
+    return create_app(runtime, cursor_key=parts.key("sla cursors"))
 
 
 def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
+    from firstline.intake.app import create_app
+    from firstline.intake.inbound import MailRules
+    from firstline.intake.parser import MailParser
+    from firstline.intake.service.inbound import MailSettings
+
     settings, ports = parts.settings, parts.ports
     kept = LocalFiles(settings.data / "files", ports.offload, ports.ids)
     kept.remove_left_overs(parts.wall.now() - LEFT_OVER if parts.shared else None)
     rules = MailRules(frozenset({normal_address(settings.mail_from)}), settings.mail_auth_server or None)
-    return create_intake(
+    return create_app(
         runtime,
         current=parts.policy,
         files=kept,
@@ -94,9 +99,11 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
 
 
 def _notify(parts: Parts, runtime: Runtime) -> FastAPI:
+    from firstline.notify.app import create_app
+
     settings, ports = parts.settings, parts.ports
     rules = OutboundRules.allowing(filter(None, map(str.strip, settings.outbound_allow.split(","))))
-    return create_notify(
+    return create_app(
         runtime,
         mail_port=_mail_port(settings, ports),
         http_port=GuardedHttp(rules, parts.resolver),
@@ -142,4 +149,6 @@ SERVICES = tuple(CREATE)
 
 def create_website(parts: Parts, api: httpx.AsyncClient) -> FastAPI:
     """Return the website's application, a client of the public API."""
-    return create_web(api, parts.key("cookie"), parts.public_url, parts.ports)
+    from firstline.web.app import create_app
+
+    return create_app(api, parts.key("cookie"), parts.public_url, parts.ports)
