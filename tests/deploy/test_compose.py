@@ -16,7 +16,6 @@ NOT_FOR_COMPOSE = {
     "host": "the image says it; in the compose file it is where ports are published",
     "port": "inside the containers the default; outside what is published",
     "smtp_port": "the same",
-    "policy": "a file, so it needs a volume too",
     "clock": "separate services know the machine's time only",
     "failpoint": "for tests only",
     "database_pooler": "there is none in the compose file",
