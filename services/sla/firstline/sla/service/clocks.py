@@ -23,6 +23,7 @@ from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
 from firstline.sla.history import Cause, EventType, Target
 from firstline.sla.history import ClockEvent as HistoryEvent
+from firstline.sla.service.waits import LastWaits
 from firstline.sla.store import (
     CLOCKS,
     DUE,
@@ -62,6 +63,7 @@ class Sla:
     def __init__(self, runtime: Runtime, cursors: Cursors) -> None:
         self.runtime = runtime
         self.cursors = cursors
+        self.last_waits = LastWaits(runtime.ports.clock)
         self._terms: dict[str, Terms] = {}
 
     async def terms(self, unit: Unit, version: str | None = None) -> Terms:

@@ -15,7 +15,6 @@ from firstline.sla.store import (
     ADD_WAITED,
     AHEAD,
     ENTER,
-    LATELY,
     LEAVE,
     MOVE,
     PARTICIPANTS,
@@ -26,9 +25,6 @@ from firstline.sla.store import (
     Score,
     Ticket,
 )
-
-LOOKED_AT = 500
-"""From so many of the last answers it is told how long the next ones take."""
 
 SCORED = 1000
 """Over so many of the last answers it is counted how often the forecast came true."""
@@ -67,7 +63,7 @@ async def entered(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: d
     """Note that an answer is owed, and what is foretold of it now."""
     key = _key(event.key)
     ahead = await _ahead(unit, **key)
-    lately = await unit.all(LATELY, limit=LOOKED_AT)
+    lately = await sla.last_waits.read(unit)
     p50_at, p90_at = _instants((await sla.terms(unit)).calendar, at, foretell(lately, ahead))
     await unit.run(ENTER, ticket_id=ticket_id, entered_at=at, ahead=ahead, p50_at=p50_at, p90_at=p90_at, **key)
 
@@ -95,6 +91,7 @@ async def left(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: date
             p50_at=waiting.p50_at,
             p90_at=waiting.p90_at,
         )
+        sla.last_waits.forget()
 
 
 async def expected(sla: Sla, unit: Unit, access: Access, reference: str, now: datetime) -> Expected:
@@ -110,7 +107,7 @@ async def expected(sla: Sla, unit: Unit, access: Access, reference: str, now: da
     if waiting is None:
         return Expected(ticket, None, None, None, None, None, 0, now)
     ahead = await _ahead(unit, turn=waiting.turn, since=waiting.since, position=waiting.position)
-    lately = await unit.all(LATELY, limit=LOOKED_AT)
+    lately = await sla.last_waits.read(unit)
     calendar, forecast = (await sla.terms(unit)).calendar, foretell(lately, ahead)
     p50_at, p90_at = _instants(calendar, now, forecast)
     return Expected(ticket, ahead, forecast, p50_at, p90_at, calendar.add(now, 0), len(lately), now)
