@@ -110,7 +110,7 @@ def shown(
             "link": {"href": "/requests", "text": text}, "wrong": {"title": text, "text": text},
             "rows": [views.row(item, now)], "older": text, "stage": views.Stage(text, text, text, "yours"),
             "letters": (correspondence := letters.letters(messages, now, staff=True)), "notices": [text],
-            "relations": [views.Relation("linked", text, item["number"], text)],
+            "expectation": text, "relations": [views.Relation("linked", text, item["number"], text)],
             "splittable": choices.splittable(correspondence),
             "questions": [views.Question("x", text)],
             "can": views.Abilities("Send reply", text, ended=True),
