@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from firstline.web import views
+from firstline.web.forecasts import expectation
 from firstline.web.views import Place, Stage
 
 Json = dict[str, Any]
@@ -50,12 +51,12 @@ def test_an_expected_answer_is_an_estimate(now: datetime) -> None:
     """A range is told while a request waits; nothing where nobody can tell, or somebody is at work on it."""
     told = {"state": "expected", "p50_at": "2026-11-24T09:30:00Z", "p90_at": "2026-11-24T15:00:00Z"}
     waits, taken = (Place(2, at_least=False, claimed=claimed) for claimed in (False, True))
-    said = views.expectation(told, waits, now)
+    said = expectation(told, waits, now)
     assert "09:30" in said
     assert "15:00" in said
     assert said.endswith("an estimate, not a promise.")
     silent = [(None, waits), (told, taken), (told, None), ({**told, "state": "unsure"}, waits)]
-    assert [views.expectation(forecast, place, now) for forecast, place in silent] == [""] * len(silent)
+    assert [expectation(forecast, place, now) for forecast, place in silent] == [""] * len(silent)
 
 
 def test_an_answer_is_told_apart_from_work(staged: Callable[..., Stage]) -> None:

@@ -149,14 +149,6 @@ def ahead(place: Place) -> str:
     return f"{'At least ' if place.at_least else ''}{requests} ahead of yours."
 
 
-def expectation(forecast: Json | None, place: Place | None, now: datetime) -> str:
-    """Say when an answer is to be expected (clause 2.3); nothing where nobody can tell, or somebody is at work."""
-    if forecast is None or forecast["state"] != "expected" or place is None or place.claimed:
-        return ""
-    mostly, late = (stamp(instant(forecast[name]), now) for name in ("p50_at", "p90_at"))
-    return f"Half of such requests are answered by {mostly}, nine of ten by {late}: an estimate, not a promise."
-
-
 def stage(request: Json, policy: Json, place: Place | None, last_side: str | None, now: datetime) -> Stage:
     """Say where a request stands.
 

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from firstline.web import forms, letters, views
 from firstline.web.client import Desk, Json, Refusal
+from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
 from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting, render, session_of, web_of
 from firstline.web.words import one_line
@@ -151,7 +152,7 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "number": item["number"],
         "subject": one_line(item["subject"]),
         "stage": views.stage(item, policy, place, said[-1] if said else None, visit.now),
-        "expectation": views.expectation(forecast, place, visit.now),
+        "expectation": expectation(forecast, place, visit.now),
         "notices": views.notices(item, policy),
         "questions": views.questions(item),
         "letters": letters.letters(messages, visit.now, staff=False),
