@@ -50,7 +50,7 @@ def test_clients_read_the_policys_words() -> None:
 
 def test_strangers_text_can_not_quote_the_stranger() -> None:
     """The acknowledgement to an unknown sender has no placeholder for anything that the sender wrote."""
-    assert not PLACEHOLDERS["acknowledgement_unknown_sender"] & {"subject", "name", "body", "questions"}
+    assert not PLACEHOLDERS["acknowledgement_unknown_sender"] & {"subject", "name", "body"}
 
 
 def test_optional_parts_appear_only_with_their_value() -> None:

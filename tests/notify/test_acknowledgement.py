@@ -47,6 +47,15 @@ async def test_the_acknowledgement_asks_refers_and_tells_the_hours(world: Any) -
     assert "works Mon-Fri 06:00-16:00 (UTC) and opens again on 2026-11-24 06:00 (UTC)" in text
 
 
+async def test_a_stranger_is_asked_for_what_is_missing(world: Any) -> None:
+    """The questions are the policy's own words, so an unknown sender reads them too (clause 4.2)."""
+    missing = [MissingField(field="version", question="Which version do you use?")]
+    await world.tell(world.by_mail("mia@elsewhere.example", missing_information=missing))
+    await world.settle()
+    assert (await world.deliveries())[0]["kind"] == "acknowledgement_unknown_sender"
+    assert "- Which version do you use?" in world.mails()[0].get_content()
+
+
 async def test_the_same_event_twice_gives_one_mail(world: Any) -> None:
     """An event that comes by the bus and again by the pull is applied once."""
     (event,) = await world.tell(world.submitted())

@@ -7,6 +7,7 @@ import pytest
 from firstline.common.addresses import tagged_numbers
 from firstline.common.event_parts import Actor, Author, Origin, Recipient
 from firstline.common.events import (
+    MissingField,
     PolicyPublished,
     TicketClosed,
     TicketHandedOver,
@@ -319,6 +320,28 @@ async def test_an_older_policy_tells_a_hand_over_as_waiting(start: Any, shipped_
     made = [(one["kind"], one["state"], one["reason"]) for one in await world.deliveries()][1:]
     assert [(kind, state) for kind, state, _ in made] == [("waiting", "pending"), ("released", "suppressed")]
     assert made[1][2] == "no_text"
+
+
+async def test_waiting_lists_what_is_missing(world: Any) -> None:
+    """Waiting for the client prints exactly the questions that are open (clause 4.2)."""
+    await world.tell(world.submitted())
+    missing = [MissingField(field="version", question="Which version do you use?")]
+    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="client", missing_information=missing))
+    await world.settle()
+    assert "each answer behind its question:\n- Which version do you use?\n\nThe next step" in world.texts()[1]
+
+
+async def test_a_judgement_that_asks_for_more_is_told(world: Any) -> None:
+    """What a judgement makes missing is asked for by mail, once; one that adds no question tells nothing."""
+    await world.tell(world.submitted())
+    version, page = ({"field": "version", "question": "Which?"}, {"field": "doc_refs", "question": "Which page?"})
+    judged: dict[str, Any] = {**FACTS, "status": "open", "urgency": "normal", "tier": "helpdesk"}
+    await world.tell(TicketTriaged(**judged, changes={"missing_information": [[version], [version, page]]}))
+    await world.tell(TicketTriaged(**judged, changes={"missing_information": [[version, page], [page]]}))
+    await world.settle()
+    (text,) = world.texts()[1:]
+    assert "- Which?\n- Which page?" in text
+    assert [one["kind"] for one in await world.deliveries()] == ["acknowledgement", "missing_information"]
 
 
 async def test_a_client_who_reopens_hears_that_it_worked(world: Any) -> None:

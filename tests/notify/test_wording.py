@@ -95,7 +95,7 @@ def test_a_missing_value_is_empty() -> None:
     assert letter.text == "ab\n"
 
 
-@pytest.mark.parametrize("name", ["subject", "name", "body", "questions"])
+@pytest.mark.parametrize("name", ["subject", "name", "body", "scope_reason"])
 def test_a_strangers_words_never_come_back(name: str) -> None:
     """The text for an unknown sender can't use subject, name or body even if the policy's text asks for them."""
     one = writer("Hello {{ " + name + " }}", "[{{ number }}] got it", "acknowledgement_unknown_sender")

@@ -9,7 +9,7 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, choices, forms, letters, views
+from firstline.web import board, choices, documents, forms, letters, views
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
 from firstline.web.session import Session
@@ -49,6 +49,11 @@ def shown(
     ticket: Make, message: Make, attachment: Make, entry: Make, clock: Make, policy: Json, now: datetime
 ) -> Callable[..., Json]:
     """Return what gives a page all its values, with one text wherever people write something."""
+
+    def held(text: str) -> Json:
+        files, at = [{"name": text}], "2026-11-24T09:12:00Z"
+        told = {"from": text, "subject": text, "text": text, "reason": text, "attachments": files}
+        return {"id": "m3", "number": "FL-7K3M-9QPX", "received_at": at, **told}
 
     def values(text: str, **changes: Any) -> Json:
         files = [attachment(name=text), attachment(name=text, type="text/plain"), attachment(status="no", reason=text)]
@@ -101,6 +106,7 @@ def shown(
             "close_body",
         )
         wrong = dict.fromkeys((*fields, "files", "recovery"), text)
+        link = documents.Link("a1", text, "https://docs.example/restore")
         return {
             "desk": "Helpdesk", "style": "/static/style.css?1", "csrf": "c0ffee", "density": "", "here": "",
             "me": Session("me", "", "", "c0ffee", text, "agent"),
@@ -125,6 +131,11 @@ def shown(
             "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
             "scope_topics": choices.scope_topics(policy), "version": text,
             "sections": [views.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
+            "advice": documents.Advice((link,), (views.Question("y", text),), (text,)), "links": (link,),
+            "uses": [documents.Use(text, "https://docs.example/restore", "suggested 1, read 1")],
+            "canned": [board.Option("code", text)],
+            "asks_licence": True,
+            "held": 1, "about": "FL-7K3M-9QPX", "mails": [letters.held_mail(held(text), now)],
             **changes,
         }  # fmt: skip
 
@@ -133,7 +144,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 10
+    assert len(PAGES) == 12
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -206,6 +217,9 @@ BARE: list[Json] = [
     {"rows": [], "older": None, "letters": [], "questions": [], "notices": [], "topics": [], "notice": None},
     {"draft": Draft("key"), "problem": None, "context": [], "density": "compact"},
     {"can": views.Abilities("", "", ended=False)},
+    {"advice": None, "links": (), "canned": [], "uses": []},
+    {"advice": documents.Advice((), (), ())},
+    {"held": 0, "about": "", "mails": []},
     {"work": None, "queue": board.Queue("0", "", (), more=False)},
     {"queue": board.Queue("1", "", (board.QueueRow("FL-1", "x", "since", "", None, current=False),), more=False)},
 ]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from firstline.web import views
+from firstline.web import forms, views
 from firstline.web.forecasts import expectation
 from firstline.web.views import Place, Stage
 
@@ -185,11 +185,11 @@ def test_answers_stand_below_what_was_written(ticket: Make) -> None:
         {"field": "backup", "question": "Is there a backup?"},
     ]
     asked = views.questions(ticket(missing_information=missing))
-    assert views.with_answers("Hello.", asked, {"backup": "Yes."}) == "Hello.\n\nIs there a backup?\nYes."
-    assert views.with_answers("", asked, {"version": "24", "backup": "No."}) == (
+    assert forms.with_answers("Hello.", asked, {"backup": "Yes."}) == "Hello.\n\nIs there a backup?\nYes."
+    assert forms.with_answers("", asked, {"version": "24", "backup": "No."}) == (
         "Which version?\n24\n\nIs there a backup?\nNo."
     )
-    assert views.with_answers("", asked, {}) == ""
+    assert forms.with_answers("", asked, {}) == ""
 
 
 def test_a_request_that_goes_on_elsewhere_says_so(ticket: Make, policy: Json, now: datetime) -> None:

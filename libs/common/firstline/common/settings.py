@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     mail_smtp_password: SecretStr = Field(SecretStr(""), description="password for mail_smtp")
     mail_auth_server: str = Field("", description="authserv-id whose Authentication-Results are believed")
     outbound_allow: str = Field("", description="networks that webhooks may reach although private, comma between")
+    partners: Path | None = Field(None, description="file of the partners' systems that may send webhooks; empty: none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level of log lines")
     trace_share: float = Field(0.01, ge=0, le=1, description="share of traces that are recorded")
     otlp_endpoint: str = Field("", description="where spans go by OTLP over HTTP; empty: nowhere")

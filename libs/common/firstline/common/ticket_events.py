@@ -50,7 +50,7 @@ class TicketSubmitted(TicketEvent):
 
 
 class TicketReplied(TicketEvent):
-    """A public message was added by the client's side or by staff."""
+    """A public message was added by the client's side or by staff; `changes` says which questions it answered."""
 
     TYPE = "ticket.replied"
     message_id: str
@@ -59,6 +59,7 @@ class TicketReplied(TicketEvent):
     attachments: list[AttachmentRef] = Field(default_factory=list)
     received_at: datetime
     origin: Origin
+    changes: Changes = Field(default_factory=dict)
 
 
 class TicketNoted(TicketEvent):
@@ -87,12 +88,13 @@ class TicketTriaged(TicketEvent):
 
 
 class TicketWaiting(TicketEvent):
-    """An answer has to wait for somebody else (clause 2.3)."""
+    """An answer has to wait for somebody else (clause 2.3); for the client, with what is still missing (4.2)."""
 
     TYPE = "ticket.waiting"
     cause: Literal["client", "third_party", "release"]
     circumstance: str | None = None
     note: str | None = None
+    missing_information: list[MissingField] = Field(default_factory=list)
 
 
 class TicketReminded(TicketEvent):
@@ -260,8 +262,12 @@ class TicketParticipantAdded(TicketEvent):
 
 
 class TicketHeldMail(TicketEvent):
-    """A mail that names the ticket is held for a specialist to judge (clause 4.4)."""
+    """A mail that names the ticket is held for a specialist to judge, or was judged not to belong to it (clause 4.4).
+
+    `outcome` is that of the mail: `quarantined` while it is held, then `refused` or `new_ticket`.
+    """
 
     TYPE = "ticket.held_mail"
     mail_id: str
     reason: str
+    outcome: str = "quarantined"

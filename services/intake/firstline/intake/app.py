@@ -7,11 +7,27 @@ from firstline.common.files import Files
 from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
+from firstline.common.worker import Worker
 from firstline.intake import handlers
-from firstline.intake.api import attachments, mails, policy, relations, releases, reports, tickets, verbs
+from firstline.intake.api import (
+    articles,
+    attachments,
+    canned,
+    held_mails,
+    mails,
+    partner_webhooks,
+    policy,
+    relations,
+    releases,
+    reports,
+    tickets,
+    verbs,
+)
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
+from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
+from firstline.intake.service.partners import Partners
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import mail_worker, policy_worker, release_worker
 
@@ -21,10 +37,15 @@ ROUTERS = (
     relations.router,
     attachments.router,
     mails.router,
+    held_mails.router,
+    articles.router,
+    canned.router,
+    partner_webhooks.router,
     policy.router,
     releases.router,
     reports.router,
 )
+LARGER_BODIES = {"/v1/attachments": attachments.FORM_LIMIT}
 
 
 def create_app(
@@ -37,6 +58,7 @@ def create_app(
     claim_key: bytes,
     cursor_key: bytes,
     listen: tuple[str, int] | None = None,
+    partners: Partners | None = None,
 ) -> FastAPI:
     """Return the service of requests and correspondence.
 
@@ -49,6 +71,7 @@ def create_app(
         claim_key: verifies queue's claim tokens.
         cursor_key: signs cursors.
         listen: host and port for mail by SMTP, None where this process takes none.
+        partners: the systems that may send webhooks, None where none may.
 
     """
     desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), claim_key, Cursors(cursor_key))
@@ -59,8 +82,7 @@ def create_app(
         await runtime.store.open()
         # Before any work begins: an open request is changed under the policy that it was taken under.
         await runtime.store.write(lambda unit: publish_policy(desk, unit))
-        mails_as_they_come = mail_worker(desk, parser, mail, runtime.lease("mails"))
-        await runtime.start(works=[mails_as_they_come, policy_worker(desk), release_worker(desk)])
+        await runtime.start(works=_works(runtime, desk, parser, mail))
         if smtp is not None:
             await smtp.start()
 
@@ -70,11 +92,17 @@ def create_app(
         await runtime.stop()
         await parser.stop()
 
-    larger = {"/v1/attachments": attachments.FORM_LIMIT}
-    app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=larger)
+    app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake = desk
+    app.state.partners = partners or Partners({}, runtime.ports.clock)
+    app.state.mail_room = MailRoom(desk, parser, mail)
     app.state.smtp = smtp
     return app
+
+
+def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> list[Worker]:
+    """Return the timed work of this service."""
+    return [mail_worker(desk, parser, mail, runtime.lease("mails")), policy_worker(desk), release_worker(desk)]
 
 
 def _smtp(desk: Desk, mail: MailSettings, host: str, port: int) -> InboundSmtp:

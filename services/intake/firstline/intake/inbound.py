@@ -31,6 +31,9 @@ Reason = Literal[
     "unknown_number",
     "channel_not_official",
     "licence_not_active",
+    "accepted",
+    "opened",
+    "rejected",
 ]
 
 
@@ -162,7 +165,7 @@ def decide(
         return Decision(Outcome.DUPLICATE, "same_message")
     if UNREADABLE.intersection(mail.problems):
         return Decision(Outcome.QUARANTINED, "unreadable")
-    automatic = _automatic(mail, envelope, key)
+    automatic = automatic_of(mail, envelope, key)
     check = check_sender(mail.auth_results, rules.server, mail.from_address or "")
     if automatic or _is_own(mail.from_address, rules):
         return _for_robot(mail, automatic, candidates, check, rules)
@@ -178,13 +181,20 @@ def _is_own(address: str | None, rules: MailRules) -> bool:
     return f"{local.partition('+')[0]}@{domain}" in rules.own_addresses or address in rules.own_addresses
 
 
-def _automatic(mail: ParsedMail, envelope: Envelope, key: bytes) -> Automatic | None:
+def automatic_of(mail: ParsedMail, envelope: Envelope, key: bytes) -> Automatic | None:
     """Return how the mail shows that no person wrote it: by headers, by an empty return path, by an id of ours."""
     if mail.automatic:
         return mail.automatic
     if not envelope.mail_from:
         return "bounce"
     return "own" if mail.message_id and read_message_id(key, mail.message_id) else None
+
+
+def let_in(mail: ParsedMail, envelope: Envelope, rules: MailRules, key: bytes) -> Decision:
+    """Return what is known of a held mail that a specialist lets in; its request is for the caller to add."""
+    check = check_sender(mail.auth_results, rules.server, mail.from_address or "")
+    automatic = automatic_of(mail, envelope, key)
+    return Decision(Outcome.APPENDED, "accepted", verified=check == "pass", automatic=automatic)
 
 
 def _for_robot(

@@ -90,13 +90,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the policy says; an urgency may be provisional until a specialist confirms it."""
+    """What the policy says; an urgency may be provisional until a specialist confirms it.
+
+    `completeness` is the share of the required information that is there, 0 to 1.
+    """
 
     scope: Scope
     urgency: str
     urgency_provisional: bool
     tier: Tier
     missing_information: tuple[MissingInformation, ...]
+    completeness: float
     entitlement: EntitlementState
     notice: str | None
     hints: tuple[Hint, ...] = ()
@@ -186,12 +190,14 @@ def judge(rules: Rulebook, submission: Submission) -> Judgement:
     if not entitled.register_requests:
         raise LicenceNotActive(entitled.notice or "", clause="1.1")
     urgency, provisional = _urgency(rules, rule, submission)
+    missing = missing_information(rule, submission.fields, submission.members)
     return Judgement(
         scope=rule.scope,
         urgency=urgency,
         urgency_provisional=provisional,
         tier=rule.tier,
-        missing_information=missing_information(rule, submission.fields, submission.members),
+        missing_information=missing,
+        completeness=completeness(len(rule.required), len(missing)),
         entitlement=submission.entitlement,
         notice=entitled.notice,
         hints=_hints(rules, submission.text),
@@ -275,6 +281,11 @@ def missing_information(
         for asked in rule.required
         if not answered(fields.get(asked.field)) and not answered(members.get(asked.field))
     )
+
+
+def completeness(required: int, missing: int) -> float:
+    """Return the share of the required information that is there: 1 where nothing is missing (clause 4.2)."""
+    return round(1 - missing / max(required, missing), 2) if missing else 1.0
 
 
 def answered(value: object) -> bool:

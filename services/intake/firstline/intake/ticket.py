@@ -61,8 +61,10 @@ class Ticket:
     product: str | None
     product_version: str | None
     licence_last4: str | None
+    licence_id: str | None
     fields: dict[str, Any]
     doc_refs: list[Any]
+    suggested_articles: list[dict[str, str]]
     external_ref: str | None
     metadata: dict[str, Any]
     channel: str

@@ -62,7 +62,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "ticket.access_provided": Shape(False, ("request_id",)),
         "ticket.access_revealed": Shape(False, ("request_id",)),
         "ticket.access_purged": Shape(False, ("request_id",)),
-        "ticket.held_mail": Shape(False, ("mail_id", "reason")),
+        "ticket.held_mail": Shape(False, ("mail_id", "reason", "outcome")),
         "queue.entered": Shape(False, _ENTRY),
         "queue.claimed": Shape(False, _ENTRY),
         "queue.renewed": Shape(False, _ENTRY),

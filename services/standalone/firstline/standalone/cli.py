@@ -1,4 +1,4 @@
-"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `demo`, `check`, `policy`."""
+"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `articles`, `demo`, `check`, `policy`."""
 
 import asyncio
 import os
@@ -28,6 +28,7 @@ from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_postgres
 from firstline.standalone import policies
 from firstline.standalone.demo import play
+from firstline.standalone.documentation import read_pages, send_pages
 from firstline.standalone.folder import held_folder, unusable
 from firstline.standalone.keys import desk_keys
 from firstline.standalone.role import ROLES, database_url, serve_role
@@ -42,8 +43,11 @@ app = typer.Typer(
     help="Firstline, a technical-support desk.",
 )
 app.add_typer(policies.app, name="policy")
+articles = typer.Typer(no_args_is_help=True, help="The documentation that is suggested to clients.")
+app.add_typer(articles, name="articles")
 Data = Annotated[Path | None, typer.Option(help="Folder of the desk; FIRSTLINE_DATA, or data.")]
 TOKEN_DAYS = 30
+IMPORT_TIME = timedelta(hours=1)
 MIGRATE_PAUSE = 2.0
 PRIVATE = 0o077
 """Takes all rights on new files from everybody else: they hold what clients wrote."""
@@ -229,6 +233,29 @@ def token(
         name=subject,
     )
     print(keys.signer(SystemClock()).token(principal, timedelta(days=TOKEN_DAYS)))
+
+
+@articles.command("import")
+def import_articles(
+    source: Annotated[
+        Path, typer.Argument(help="A .json, .csv, .xml (sitemap) or .txt file, or a folder of .md files.")
+    ],
+    url: Annotated[str | None, typer.Option(help="Address of the desk; its public address, or this machine.")] = None,
+    data: Data = None,
+) -> None:
+    """Bring documentation into a desk at work; a page that is there already is brought up to date."""
+    settings = _settings(data=data)
+    desk = url or settings.public_url or f"http://127.0.0.1:{settings.port}"
+    importer = Principal("articles-import", Role.ADMIN, "articles-import@firstline.example")
+    try:
+        pages = read_pages(source)
+        bearer = desk_keys(settings.keys_folder, SystemRandom()).signer(SystemClock()).token(importer, IMPORT_TIME)
+        added, changed = asyncio.run(send_pages(desk, bearer, pages))
+    except FirstlineError as error:
+        _refuse(f"Nothing more was imported. {error.detail}", error)
+    except OSError as error:
+        _refuse(f"{source} or the desk's keys can't be read: {error}", error)
+    print(f"{added} pages are new, {changed} were brought up to date.")
 
 
 @app.command()

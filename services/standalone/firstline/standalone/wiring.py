@@ -81,6 +81,7 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
     from firstline.intake.inbound import MailRules
     from firstline.intake.parser import MailParser
     from firstline.intake.service.inbound import MailSettings
+    from firstline.standalone.partners import load_partners
 
     settings, ports = parts.settings, parts.ports
     kept = LocalFiles(settings.data / "files", ports.offload, ports.ids)
@@ -95,6 +96,7 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
         claim_key=parts.key("claim-token"),
         cursor_key=parts.key("intake cursors"),
         listen=(settings.host, settings.smtp_port),
+        partners=load_partners(settings.partners, parts.wall),
     )
 
 

@@ -174,6 +174,11 @@ def options(policy: Json, effect: str) -> list[Option]:
     return [Option(found["code"], f"{_CAUSES[found['cause']].capitalize()}: {found['text']}") for found in named]
 
 
+def as_link(article: Json) -> str:
+    """Return a page of the documentation as it stands below an answer (clause 4.7)."""
+    return f"{one_line(article['title'])}:\n{article['url']}"
+
+
 def reasons(policy: Json) -> list[Option]:
     """Return the policy's reasons for which staff may close a request."""
     return [Option(found["code"], found["title"]) for found in policy["closing"]["reasons"] if "staff" in found["by"]]
@@ -227,10 +232,16 @@ def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: st
         Part("Client", tuple(_client(ticket, organization))),
         Part("Scope", tuple(_scope(ticket, policy))),
         Part("Development", tuple(_development(ticket))),
-        Part("Missing", lines=tuple(one_line(missing["question"]) for missing in ticket["missing_information"])),
+        _missing(ticket),
         Part("Request", tuple(_origin(ticket, now))),
     ]
     return [part for part in parts if part.facts or part.lines]
+
+
+def _missing(ticket: Json) -> Part:
+    """Return what is still asked for, and how much of what the policy asks for is there (clause 4.2)."""
+    lines = tuple(one_line(missing["question"]) for missing in ticket["missing_information"])
+    return Part("Missing", (Fact("There", f"{ticket['completeness']:.0%}"),) if lines else (), lines)
 
 
 def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
@@ -246,12 +257,13 @@ def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
 def _client(ticket: Json, organization: str) -> list[Fact]:
     """Say whose request it is and what their licence covers (clause 1.1); what is unknown is left out."""
     requester = ticket["requester"]
-    licence = ticket["entitlement"] + (f" · ends in {ticket['licence_last4']}" if ticket["licence_last4"] else "")
+    since = f", now {ticket['entitled']}" if ticket["entitled"] != ticket["entitlement"] else ""
+    end = f" · ends in {ticket['licence_last4']}" if ticket["licence_last4"] else ""
     product = " ".join(part for part in (ticket["product"], ticket["product_version"]) if part)
     facts = [
         Fact("Name", one_line(requester["name"] or "")),
         Fact("E-mail", one_line(requester["email"])),
-        Fact("Licence", licence),
+        Fact("Licence", f"{ticket['entitlement']}{since}{end}"),
         Fact("Product", one_line(product)),
         Fact("Organisation", one_line(organization)),
     ]

@@ -104,13 +104,33 @@ class Desk:
         """Return a customer or partner company."""
         return await self._json("GET", f"/v1/organizations/{organization_id}")
 
+    async def check(self, body: Json) -> Json:
+        """Ask what the policy says of a request, and which pages may answer it; nothing is stored."""
+        return await self._json("POST", "/v1/tickets/check", json=body)
+
+    async def canned_answers(self) -> list[Json]:
+        """Return the ready-made answers, by their codes."""
+        items: list[Json] = (await self._json("GET", "/v1/canned-answers"))["items"]
+        return items
+
+    async def article(self, article_id: str) -> Json:
+        """Return a page of the documentation."""
+        return await self._json("GET", f"/v1/articles/{article_id}")
+
+    async def article_uses(self) -> list[Json]:
+        """Return every page of the documentation with how many requests were sent in spite of it."""
+        found: list[Json] = []
+        params: dict[str, str] = {}
+        while True:
+            page = await self._json("GET", "/v1/articles/uses", params=params)
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            params["cursor"] = page["next"]
+
     async def submit(self, body: Json, key: str) -> Json:
         """Send a request; the same key again gives the same request."""
         return await self._json("POST", "/v1/tickets", json=body, headers={"Idempotency-Key": key})
-
-    async def check(self, body: Json) -> Json:
-        """Return what the policy says of a request; nothing is stored."""
-        return await self._json("POST", "/v1/tickets/check", json=body)
 
     async def tickets(self, cursor: str | None) -> Json:
         """Return a page of the requests within reach, newest first."""
@@ -119,6 +139,10 @@ class Desk:
     async def ticket(self, reference: str) -> Json:
         """Return one request by ID or number."""
         return await self._json("GET", f"/v1/tickets/{reference}")
+
+    async def entitlement(self, reference: str) -> Json:
+        """Return what the licence of a request entitles to, when it came in and now."""
+        return await self._json("GET", f"/v1/tickets/{reference}/entitlement")
 
     async def messages(self, reference: str) -> list[Json]:
         """Return the whole correspondence, oldest first."""
@@ -190,6 +214,15 @@ class Desk:
     async def urgency_claims(self, cursor: str | None) -> Json:
         """Return a page of what became of each organisation's claims of urgency."""
         return await self._json("GET", "/v1/reports/urgency-claims", params={"cursor": cursor} if cursor else None)
+
+    async def held_mails(self, cursor: str | None = None, request_id: str | None = None) -> Json:
+        """Return a page of the mails that are held, newest first: all, or those that name a request."""
+        given = {"outcome": "quarantined", "cursor": cursor, "ticket_id": request_id}
+        return await self._json("GET", "/v1/mails", params={name: value for name, value in given.items() if value})
+
+    async def judge_mail(self, mail_id: str, verb: str, body: Json, key: str) -> Json:
+        """Accept or reject a held mail, or open a request of it; return what became of it."""
+        return await self._json("POST", f"/v1/mails/{mail_id}/{verb}", json=body, headers={"Idempotency-Key": key})
 
     async def clocks(self, ticket_ids: list[str]) -> list[Json]:
         """Return the clocks of these requests."""

@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from starlette.datastructures import UploadFile
 
+from firstline.web import views
 from firstline.web.client import Refusal
 from firstline.web.visit import Posted, Visit
 from firstline.web.words import one_line
 
+LICENCE: Final = "licence_key"
 MEBIBYTE: Final = 1024 * 1024
 
 WORDS: Final = (
@@ -185,3 +187,13 @@ async def _upload(visit: Visit, file: UploadFile, limit: int, policy: Mapping[st
     media_type = file.content_type or "application/octet-stream"
     stored = await visit.desk.upload(file.filename or "", await file.read(), media_type)
     return str(stored["id"])
+
+
+def with_answers(words: str, asked: Sequence[views.Question], answers: Mapping[str, str]) -> str:
+    """Return a message with the answers to questions below what was written freely; `answers` goes by field.
+
+    A licence key goes into no message: it is looked up and let go.
+    """
+    given = [question for question in asked if question.field in answers and question.field != LICENCE]
+    found = [f"{question.text}\n{answers[question.field]}" for question in given]
+    return "\n\n".join(part for part in (words, *found) if part)

@@ -78,6 +78,59 @@ class Letter:
     part: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HeldMail:
+    """A mail that waits for a specialist's judgement (clause 4.4).
+
+    Attributes:
+        id: the mail's ID.
+        author: its sender's address, as the mail gives it.
+        subject: its subject on one line.
+        at: when it came in, in words; `iso` is the same instant for machines.
+        why: why it is held, in a sentence.
+        body: what stands in it, its web addresses apart.
+        files: the names of its files.
+        number: the request that it names, empty where it names none.
+
+    """
+
+    id: str
+    author: str
+    subject: str
+    at: str
+    iso: str
+    why: str
+    body: tuple[Piece, ...]
+    files: tuple[str, ...]
+    number: str
+
+
+_HELD: Final = {
+    "not_a_participant": "The sender doesn't take part in the request.",
+    "sender_check_failed": "The sender's address seems to be forged.",
+    "sender_unverified": "Nobody vouches for the sender's address.",
+    "staff_by_mail": "It comes from the address of a specialist.",
+    "no_sender": "It names no sender.",
+    "unreadable": "It could not be read.",
+}
+
+
+def held_mail(mail: Json, now: datetime) -> HeldMail:
+    """Return a held mail as staff see it."""
+    at = instant(mail["received_at"])
+    return HeldMail(
+        id=mail["id"],
+        author=one_line(mail["from"] or "Nobody"),
+        subject=one_line(mail["subject"] or "(no subject)"),
+        at=stamp(at, now),
+        iso=at.isoformat(),
+        why=_HELD.get(mail["reason"], str(mail["reason"])),
+        body=pieces(mail["text"] or ""),
+        files=tuple(one_line(file["name"]) for file in mail["attachments"]),
+        number=mail["number"] or "",
+    )
+
+
 def letters(messages: Sequence[Json], now: datetime, *, staff: bool) -> list[Letter]:
     """Return a correspondence as staff or clients see it, oldest first; notes are for staff."""
     return [_letter(message, now, staff=staff) for message in messages if staff or message["audience"] == "public"]

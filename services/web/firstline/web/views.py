@@ -316,10 +316,20 @@ def _more(item: Json) -> str:
 
 
 def notices(request: Json, policy: Json) -> list[str]:
-    """Say what the client has to know of release, scope and licence (clauses 1.1, 1.3, 2.2)."""
+    """Say what the client has to know of release, urgency, scope and licence (1.1, 1.3, 2.1, 2.2)."""
     said = []
     if request["status"] == "open" and request["released_in"]:
         said.append(f"Version {request['released_in']} is out. Install it and tell us whether it solves the problem.")
+    if request["urgency_reason"] and not request["urgency_provisional"]:
+        titles = {level["code"]: level["title"] for level in policy["urgency"]["levels"]}
+        level = str(titles.get(request["urgency"], request["urgency"])).lower()
+        said.append(f"A specialist judged the urgency as {level}: {one_line(request['urgency_reason'])}")
+    return said + coverage(request, policy)
+
+
+def coverage(request: Json, policy: Json) -> list[str]:
+    """Say what the client has to know of scope and licence, also of a request that wasn't sent yet (1.1, 1.3)."""
+    said = []
     scope = request["scope"]
     if scope["verdict"] == "out":
         advice = {known["code"]: known["advice"] for known in policy["scope"]["referrals"]}
@@ -328,10 +338,6 @@ def notices(request: Json, policy: Json) -> list[str]:
         ]
     elif scope["support_mode"] == "consult_only":
         said.append("Technical support answers this by references to documentation and other sources.")
-    if request["urgency_reason"] and not request["urgency_provisional"]:
-        titles = {level["code"]: level["title"] for level in policy["urgency"]["levels"]}
-        level = str(titles.get(request["urgency"], request["urgency"])).lower()
-        said.append(f"A specialist judged the urgency as {level}: {one_line(request['urgency_reason'])}")
     entitlement = policy["entitlement"][request["entitlement"]]["notice"]
     return said + ([entitlement] if entitlement else [])
 
@@ -370,12 +376,6 @@ def claim_line(found: Json, name: str) -> ClaimLine:
 def questions(request: Json) -> list[Question]:
     """Return the questions whose answers would shorten the way to a solution (clause 4.2)."""
     return [Question(missing["field"], one_line(missing["question"])) for missing in request["missing_information"]]
-
-
-def with_answers(words: str, asked: Sequence[Question], answers: Mapping[str, str]) -> str:
-    """Return a message with the answers to questions below what was written freely; `answers` goes by field."""
-    found = [f"{question.text}\n{answers[question.field]}" for question in asked if question.field in answers]
-    return "\n\n".join(part for part in (words, *found) if part)
 
 
 def abilities(request: Json) -> Abilities:

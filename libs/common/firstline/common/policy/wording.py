@@ -33,7 +33,8 @@ TextKind = Literal[
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Template = Annotated[str, StringConstraints(min_length=1)]
 
-# Every mail has these; the text for a sender nobody knows has no more, so that it can't carry what a stranger wrote.
+# Every mail has these; the text for a sender nobody knows has the policy's own questions and no more, so that it can't
+# carry what a stranger wrote.
 _EVERYWHERE: Final = frozenset({"desk", "number", "link", "hours", "next_opening"})
 _KNOWN_CLIENT: Final = _EVERYWHERE | {"name", "subject"}
 
@@ -42,11 +43,11 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "acknowledgement": _KNOWN_CLIENT
         | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"}
         | {"split_from", "hints", "consult_only"},
-        "acknowledgement_unknown_sender": _EVERYWHERE | {"split_from"},
+        "acknowledgement_unknown_sender": _EVERYWHERE | {"questions", "split_from"},
         "reply": _KNOWN_CLIENT | {"body", "specialist"},
         "missing_information": _KNOWN_CLIENT | {"questions"},
         "out_of_scope": _KNOWN_CLIENT | {"scope_reason", "referral"},
-        "waiting": _KNOWN_CLIENT | {"circumstance", "waits_for_client", "closes_at"},
+        "waiting": _KNOWN_CLIENT | {"circumstance", "waits_for_client", "closes_at", "questions"},
         "handed_over": _KNOWN_CLIENT | {"version", "term"},
         "release_planned": _KNOWN_CLIENT | {"version", "term", "version_before", "term_before"},
         "released": _KNOWN_CLIENT | {"version", "note"},

@@ -97,11 +97,17 @@ def _run_revisions(connection: sa.Connection, metadata: sa.MetaData) -> None:
         version_table=context.config.attributes["version_table"],
         render_as_batch=True,
         render_item=_render,
+        include_name=_is_ours,
         compare_type=True,
     )
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
+
+
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Look past the tables that SQLite makes for a full-text index, which no definition names."""
+    return kind != "table" or "_fts" not in (name or "")
 
 
 def _render(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

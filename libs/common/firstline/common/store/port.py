@@ -22,11 +22,13 @@ Value = str | int | float | bytes | datetime | Mapping[str, object] | Sequence[o
 class Sql(Generic[R_co]):
     """One statement and the class of its rows: a dataclass with a field per column in order, or a scalar type.
 
-    Columns annotated `datetime`, `bool`, `dict` or `list` are converted from what the database holds.
+    Columns annotated `datetime`, `bool`, `dict` or `list` are converted from what the database holds. `sqlite` is the
+    statement for SQLite where the two databases have no words in common; it returns the same rows.
     """
 
     text: str
     into: type[R_co]
+    sqlite: str | None = None
 
 
 class Unit(Protocol):

@@ -69,7 +69,7 @@ def sqlite_text(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _prepare(sql: Sql[Any]) -> tuple[str, Reader]:
-    return sqlite_text(sql.text), reader_for(sql.into)
+    return sqlite_text(sql.sqlite or sql.text), reader_for(sql.into)
 
 
 class Statements(PutOff):

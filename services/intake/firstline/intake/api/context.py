@@ -18,6 +18,7 @@ from firstline.intake.service.change import Change, begin, find_for, side_of
 from firstline.intake.service.claims import check_claim
 from firstline.intake.service.correspondence import NewMessage, author_of
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.information import completeness_of
 from firstline.intake.ticket import Ticket, allowed
 
 Reference = Annotated[str, Path(description="ID or number of the request.", examples=["FL-7K3M-9QPX"])]
@@ -48,9 +49,10 @@ async def retry_here(request: Request, access: Access, key: str | None) -> Retry
 
 def shown(desk: Desk, access: Access, ticket: Ticket, participants: list[str]) -> TicketOut:
     """Return a request's document, with the verbs that the caller may use now."""
-    policy, _ = desk.policies.of(ticket.policy_version)
+    policy, rules = desk.policies.of(ticket.policy_version)
     verbs = allowed(ticket, side_of(access.principal), policy.closing.reopen_window, desk.now())
-    return ticket_out(ticket, policy, access.principal, verbs, participants)
+    document = ticket_out(ticket, policy, access.principal, verbs, participants)
+    return document.model_copy(update={"completeness": completeness_of(ticket, rules)})
 
 
 def document(desk: Desk, access: Access, ticket: Ticket, participants: list[str]) -> str:
@@ -113,6 +115,7 @@ class Call:
             received_at=change.now,
             uploader=principal.id,
             attachment_ids=tuple(body.attachment_ids),
+            article_ids=tuple(body.article_ids),
             fields=body.fields,
         )
 

@@ -15,10 +15,13 @@ from firstline.common.permissions import Access
 from firstline.common.store.port import Unit, Value
 from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here, shown
 from firstline.intake.schemas.given import TicketIn
-from firstline.intake.schemas.shown import HistoryOut, TicketOut, Verdict, verdict_out
+from firstline.intake.schemas.shown import EntitlementOut, HistoryOut, TicketOut, Verdict, verdict_out
+from firstline.intake.service.change import find_for
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.licences import licence_now, state_of
 from firstline.intake.service.requester import Named, new_ticket
 from firstline.intake.service.submission import Judged, NewTicket, check, submit
+from firstline.intake.store.directory import Licence
 from firstline.intake.store.tickets import Participant, Wanted, list_tickets
 from firstline.intake.ticket import Ticket
 
@@ -60,7 +63,7 @@ async def check_request(
         return new, await check(desk, unit, new)
 
     new, judged = await desk.store.read(judge)
-    return verdict_out(judged.judgement, new.topic, desk.policies.current.version)
+    return verdict_out(judged.judgement, judged.suggested, new.topic, desk.policies.current.version)
 
 
 async def _new(desk: Desk, unit: Unit, access: Access, body: TicketIn) -> NewTicket:
@@ -135,6 +138,28 @@ async def read_request(
     """Read a request."""
     ticket, people = await read_ticket(desk, access, reference)
     return json_answer(document(desk, access, ticket, people), etag=etag_of(ticket.version))
+
+
+@router.get("/{reference}/entitlement")
+async def read_entitlement(
+    reference: Reference, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.read"))]
+) -> EntitlementOut:
+    """Read what the licence of a request entitles to, when it came in and now (closing paragraph)."""
+
+    async def work(unit: Unit) -> tuple[Ticket, Licence | None]:
+        ticket, _ = await find_for(unit, access, reference)
+        return ticket, await licence_now(unit, ticket)
+
+    ticket, licence = await desk.store.read(work)
+    state = state_of(licence, desk.now())
+    return EntitlementOut(
+        at_intake=ticket.entitlement,
+        now=state,
+        active_until=licence.active_until if licence else None,
+        product=licence.product if licence else None,
+        last4=licence.last4 if licence else ticket.licence_last4,
+        notice=desk.policies.of(ticket.policy_version)[0].entitlement.rule(state).notice,
+    )
 
 
 @router.get("/{reference}/history")

@@ -93,7 +93,7 @@ def _check_message(access: Access, body: MessageIn) -> None:
 
     Raises:
         Forbidden: a note by somebody else than staff.
-        Invalid: fields by staff, or a note with attachments.
+        Invalid: fields by staff, pages by clients, or a note with attachments or pages.
 
     """
     if body.audience == "internal" and not access.principal.is_staff:
@@ -101,6 +101,9 @@ def _check_message(access: Access, body: MessageIn) -> None:
     if body.fields and access.principal.is_staff:
         fault = Fault("/fields", "Leave them out; they are the client's answers.")
         raise Invalid("Fields come from the client's side.", faults=(fault,))
+    if body.article_ids and (body.audience == "internal" or not access.principal.is_staff):
+        fault = Fault("/article_ids", "Leave them out; write the address into the text.")
+        raise Invalid("Pages are linked in public messages of staff.", faults=(fault,))
     if body.audience == "internal" and body.attachment_ids:
         fault = Fault("/attachment_ids", "Leave them out, or attach them to a public message.")
         raise Invalid("A note takes no attachments.", faults=(fault,))
@@ -200,7 +203,8 @@ def _last_words(here: Call, change: Change, given: ResolveIn | CloseIn) -> NewMe
 
     """
     if given.body is not None:
-        return here.message(change, MessageIn(body=given.body, attachment_ids=given.attachment_ids))
+        pages = given.article_ids if isinstance(given, ResolveIn) else []
+        return here.message(change, MessageIn(body=given.body, attachment_ids=given.attachment_ids, article_ids=pages))
     if given.attachment_ids:
         fault = Fault("/body", "Write the text that the files go with, or leave the files out.")
         raise Invalid("Files need a text.", faults=(fault,))

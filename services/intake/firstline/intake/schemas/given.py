@@ -60,6 +60,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=BODY_LIMIT), No
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NoNul]
 Remark = Annotated[str, StringConstraints(max_length=2000), NoNul]
 AttachmentIds = Annotated[list[Short], Field(max_length=20, description="IDs from `POST /v1/attachments`.")]
+ArticleIds = Annotated[
+    list[Short], Field(max_length=20, description="Pages of documentation (staff): their links stand below the text.")
+]
 FreeJson = Annotated[dict[str, Any], AfterValidator(_keepable)]
 DocRefs = Annotated[list[dict[str, Any] | str], Field(max_length=20), AfterValidator(_keepable)]
 
@@ -120,6 +123,7 @@ class MessageIn(Body):
     body: Text
     audience: Literal["public", "internal"] = "public"
     attachment_ids: AttachmentIds = []
+    article_ids: ArticleIds = []
     fields: FreeJson = Field({}, description="Answers to questions for missing information (the client's side).")
 
 
@@ -199,10 +203,11 @@ class ShipIn(Body):
 
 
 class ResolveIn(Body):
-    """The problem is solved; a text goes to the client as a reply, with its files."""
+    """The problem is solved; a text goes to the client as a reply, with its files and links."""
 
     body: Text | None = None
     attachment_ids: AttachmentIds = []
+    article_ids: ArticleIds = []
 
 
 class CloseIn(Body):
@@ -246,3 +251,22 @@ class ReopenIn(Body):
     """What is still wrong."""
 
     body: Text
+
+
+class MailAcceptIn(Body):
+    """A held mail belongs to a request."""
+
+    ticket_id: Short | None = Field(None, description="ID or number; by default the request that the mail names.")
+    participant: bool = Field(False, description="The sender takes part in the request from now on.")
+
+
+class MailOpenIn(Body):
+    """A held mail is a request of its own."""
+
+    requester: RequesterIn | None = Field(None, description="Whose request it is; by default the sender's.")
+
+
+class MailRejectIn(Body):
+    """A held mail is let into nothing."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), NoNul]

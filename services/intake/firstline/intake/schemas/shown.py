@@ -10,10 +10,21 @@ from firstline.common.permissions import STAFF, Principal
 from firstline.common.policy.model import Policy
 from firstline.common.releases import Precision, term
 from firstline.intake.scope import Judgement
-from firstline.intake.store.mails import Mail
 from firstline.intake.store.messages import Attached, Attachment, Message
 from firstline.intake.store.reports import ClaimCount
+from firstline.intake.suggestions import Candidate
 from firstline.intake.ticket import Side, Ticket
+
+
+class EntitlementOut(BaseModel):
+    """What the licence entitles to: when the request came in, and now; `notice` is what that means now."""
+
+    at_intake: Literal["active", "expired", "unknown"]
+    now: Literal["active", "expired", "unknown"]
+    active_until: datetime | None
+    product: str | None
+    last4: str | None
+    notice: str | None
 
 
 class ScopeOut(BaseModel):
@@ -52,6 +63,7 @@ class RequesterOut(BaseModel):
 class Article(BaseModel):
     """A page that may answer the request."""
 
+    id: str
     title: str
     url: str
 
@@ -66,7 +78,8 @@ class Verdict(BaseModel):
     scope: ScopeOut
     missing_information: list[MissingOut]
     hints: list[HintOut] = []
-    suggested_articles: list[Article] = []
+    completeness: float = Field(description="Share of the required information that is there, 0 to 1.")
+    suggested_articles: list[Article] = Field(description="Pages that may answer it; read them first (clause 1.2).")
     entitlement: Literal["active", "expired", "unknown"]
     notice: str | None = Field(None, description="What the state of the licence means for the client.")
     policy_version: str
@@ -125,7 +138,8 @@ class TicketOut(BaseModel):
     scope: ScopeOut
     missing_information: list[MissingOut]
     hints: list[HintOut]
-    suggested_articles: list[Article] = []
+    completeness: float = Field(1.0, description="Share of the required information that is there, 0 to 1.")
+    suggested_articles: list[Article] = Field(description="Pages that seemed to answer it when it came in.")
     entitlement: str
     doc_required: bool
     policy_version: str
@@ -232,27 +246,6 @@ class AttachmentOut(BaseModel):
     created_at: datetime
 
 
-class MailOut(BaseModel):
-    """A mail that came in, and its one outcome (null: not judged yet)."""
-
-    id: str
-    outcome: Literal["new_ticket", "appended", "quarantined", "refused", "duplicate"] | None
-    reason: str | None
-    subject: str | None
-    from_: str | None = Field(serialization_alias="from")
-    mail_from: str
-    rcpt_to: list[str]
-    text: str | None
-    attachments: list[dict[str, Any]]
-    automatic: str | None
-    ticket_id: str | None
-    duplicate_of: str | None
-    message_id: str | None
-    sha256: str
-    size: int
-    received_at: datetime
-
-
 class ClaimCountOut(BaseModel):
     """What became of an organisation's provisional urgencies (null: of those who belong to none)."""
 
@@ -287,6 +280,7 @@ def ticket_out(
     plan = values.pop("planned_release")
     if not reader.is_staff:
         values.pop("defect_ref")
+    del values["licence_id"]
     requester = RequesterOut(
         id=values.pop("requester_id"),
         email=values.pop("requester_email"),
@@ -304,7 +298,9 @@ def ticket_out(
     )
 
 
-def verdict_out(judgement: Judgement, topic: str | None, policy_version: str) -> Verdict:
+def verdict_out(
+    judgement: Judgement, suggested: Sequence[Candidate], topic: str | None, policy_version: str
+) -> Verdict:
     """Return what the policy says of a request, as a document."""
     scope = judgement.scope
     return Verdict(
@@ -317,6 +313,8 @@ def verdict_out(judgement: Judgement, topic: str | None, policy_version: str) ->
         ),
         missing_information=[MissingOut(field=m.field, question=m.question) for m in judgement.missing_information],
         hints=[HintOut(code=hint.code, text=hint.text) for hint in judgement.hints],
+        completeness=judgement.completeness,
+        suggested_articles=[Article(id=one.id, title=one.title, url=one.url) for one in suggested],
         entitlement=judgement.entitlement,
         notice=judgement.notice,
         policy_version=policy_version,
@@ -370,26 +368,4 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
         sha256=attachment.sha256,
         status=attachment.status,
         created_at=attachment.created_at,
-    )
-
-
-def mail_out(mail: Mail) -> MailOut:
-    """Return a mail's document."""
-    return MailOut(
-        id=mail.id,
-        outcome=mail.outcome,
-        reason=mail.reason,
-        subject=mail.subject,
-        from_=mail.from_address,
-        mail_from=mail.mail_from,
-        rcpt_to=mail.rcpt_to,
-        text=mail.text,
-        attachments=mail.attachments or [],
-        automatic=mail.automatic,
-        ticket_id=mail.ticket_id,
-        duplicate_of=mail.duplicate_of,
-        message_id=mail.message_id,
-        sha256=mail.sha256,
-        size=mail.size,
-        received_at=mail.received_at,
     )

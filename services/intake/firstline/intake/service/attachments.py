@@ -159,6 +159,17 @@ async def usable_attachments(desk: Desk, unit: Unit, uploader: str, ids: tuple[s
     return tuple(found[wanted] for wanted in dict.fromkeys(ids))
 
 
+async def drop_unused(desk: Desk, attachments: tuple[Attachment, ...]) -> None:
+    """Delete the bytes of files that were kept for a message which was not stored."""
+    stored = await desk.store.read(
+        lambda unit: unit.all(ATTACHMENTS, ids=[attachment.id for attachment in attachments])
+    )
+    known = {attachment.id for attachment in stored}
+    for attachment in attachments:
+        if attachment.file_key is not None and attachment.id not in known:
+            await desk.files.delete(attachment.file_key)
+
+
 async def readable_attachment(unit: Unit, access: Access, attachment_id: str) -> Attachment:
     """Return a file that the caller may read: one of a message they may see, or their own upload.
 

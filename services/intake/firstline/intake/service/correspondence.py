@@ -1,16 +1,15 @@
 """Messages and notes (clauses 4.4, 4.7): what a message from either side does to its request."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from firstline.common.addresses import normal_address
-from firstline.common.errors import Fault, Invalid
 from firstline.common.events import (
     AttachmentRef,
     Author,
+    Changes,
     Origin,
     TicketNoted,
     TicketReopened,
@@ -19,13 +18,15 @@ from firstline.common.events import (
     TicketUnmerged,
 )
 from firstline.common.permissions import Access, Principal
-from firstline.intake.scope import answered
+from firstline.intake.service.articles import linked, note_reading
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import Change
+from firstline.intake.service.information import fill, together
+from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Participant
-from firstline.intake.ticket import FREE_JSON_LIMIT, Side, Ticket, demand_text, within_window
+from firstline.intake.ticket import Side, Ticket, demand_text, within_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class NewMessage:
     received_at: datetime
     uploader: str = ""
     attachment_ids: tuple[str, ...] = ()
+    article_ids: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -116,35 +118,15 @@ def _may_reopen(change: Change) -> bool:
 
 async def _client_reply(change: Change, message: NewMessage) -> Told:
     before = change.ticket
-    message_id = await add_message(change, message)
-    _fill(change, message.fields)
+    message_id = await add_message(change, message, await fill(change, message.fields))
+    if change.ticket.doc_refs != before.doc_refs:
+        await note_reading(change.unit, change.ticket)
     if before.status in ("resolved", "closed"):
         reopened(change, "client", message.received_at)
     elif before.status == "waiting" and before.waiting_cause == "client":
         change.go_open()
         change.say(TicketResumed, cause="client")
     return Told(message_id, await change.save(), change.participants)
-
-
-def _fill(change: Change, fields: Mapping[str, Any]) -> None:
-    """Take answers to questions for missing information, and ask no more for them (clause 4.2)."""
-    if fields:
-        left = [missing for missing in change.ticket.missing_information if not answered(fields.get(missing["field"]))]
-        change.become(fields=_together(change.ticket.fields, fields), missing_information=left)
-
-
-def _together(old: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request's fields with those that came with a message.
-
-    Raises:
-        Invalid: together they are too large.
-
-    """
-    fields = {**old, **more}
-    if len(json.dumps(fields).encode()) > FREE_JSON_LIMIT:
-        fault = Fault("/fields", f"All fields of a request may have {FREE_JSON_LIMIT} bytes as JSON; write a text.")
-        raise Invalid("The fields are too large.", faults=(fault,))
-    return fields
 
 
 def reopened(change: Change, side: Side, at: datetime) -> None:
@@ -156,14 +138,15 @@ def reopened(change: Change, side: Side, at: datetime) -> None:
     change.say(TicketReopened, side=side, received_at=at)
 
 
-async def add_message(change: Change, message: NewMessage) -> str:
-    """Store a public message and note its event; return its ID.
+async def add_message(change: Change, message: NewMessage, changes: Changes | None = None) -> str:
+    """Store a public message and note its event, with what the message changed; return its ID.
 
     Raises:
         Invalid: no text, or an attachment that can't be used.
 
     """
-    body = demand_text(message.body)
+    links = await linked(change.unit, message.article_ids)
+    body = demand_text(f"{message.body.rstrip()}\n\n{links}" if links else message.body)
     attachments = await usable_attachments(change.desk, change.unit, message.uploader, message.attachment_ids)
     message_id = await _store(change, message, body, "public")
     await _attach(change, message_id, attachments)
@@ -175,6 +158,7 @@ async def add_message(change: Change, message: NewMessage) -> str:
         attachments=[AttachmentRef(id=a.id, name=a.name) for a in attachments],
         received_at=message.received_at,
         origin=message.origin,
+        changes=changes or {},
     )
     return message_id
 
@@ -226,6 +210,7 @@ async def _attach(change: Change, message_id: str, attachments: tuple[Attachment
 async def _follow(change: Change, message: NewMessage) -> Told:
     """Start a new request that follows one which ended too long ago (POLICY reading A9)."""
     old = change.ticket
+    fields, key = without_key(message.fields)
     new = NewTicket(
         subject=old.subject,
         body=demand_text(message.body),
@@ -240,8 +225,10 @@ async def _follow(change: Change, message: NewMessage) -> Told:
         # The policy in force may have dropped the topic since.
         topic=old.topic if old.topic in change.desk.policies.rules.topics else None,
         product=old.product,
+        licence_key=key,
+        licence_id=old.licence_id,
         version=old.product_version,
-        fields=_together(old.fields, message.fields),
+        fields=together(old.fields, fields),
         attachment_ids=message.attachment_ids,
         follows=old.id,
     )

@@ -1,7 +1,7 @@
 """Mail that comes in (clauses 4.1, 4.4): kept before it is accepted, then judged once, with exactly one outcome."""
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from firstline.common.errors import OutcomeUnknown
@@ -26,6 +26,8 @@ from firstline.intake.service.attachments import Upload, attachment_row, keep_ma
 from firstline.intake.service.change import Change
 from firstline.intake.service.correspondence import NewMessage, note, reply
 from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.service.information import mailed
+from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
 from firstline.intake.store.mails import DECIDE, INSERT_MAIL, SAME_MAIL, STILL_PENDING, PendingMail
@@ -170,19 +172,21 @@ async def _carry_out(desk: Desk, unit: Unit, read: Read, decision: Decision, sen
         case Outcome.APPENDED:
             return await _append(desk, unit, read, decision, sender)
         case Outcome.QUARANTINED if decision.ticket_id:
-            change = await _change(desk, unit, decision.ticket_id, SYSTEM)
+            change = await change_of(desk, unit, decision.ticket_id, SYSTEM)
             change.say(TicketHeldMail, mail_id=read.pending.id, reason=decision.reason)
             await change.save()
     return decision
 
 
-async def _change(desk: Desk, unit: Unit, ticket_id: str, actor: Actor) -> Change:
+async def change_of(desk: Desk, unit: Unit, ticket_id: str, actor: Actor) -> Change:
+    """Begin a change of the ticket that a mail names, locking it."""
     ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
-    assert ticket is not None  # the candidate was read in this transaction
+    assert ticket is not None  # requests are never deleted
     return Change(desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), actor)
 
 
-def _origin(read: Read, decision: Decision) -> Origin:
+def origin_of(read: Read, decision: Decision) -> Origin:
+    """Return how a mail came in, as its message says it."""
     return Origin(
         channel="email",
         automatic=decision.automatic is not None,
@@ -197,42 +201,70 @@ def _actor(read: Read, sender: Person | None) -> Actor:
     return Actor(id=sender.id if sender else read.mail.from_address or "unknown", role=Role.CLIENT.value)
 
 
-async def _keep_attachments(unit: Unit, read: Read) -> tuple[str, ...]:
+async def keep_attachments(unit: Unit, read: Read) -> tuple[str, ...]:
+    """Store a mail's files and return their IDs."""
     await unit.many(INSERT_ATTACHMENT, [attachment_row(attachment) for attachment in read.attachments])
     return tuple(attachment.id for attachment in read.attachments)
 
 
 async def _open(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
     """Make a new request of a mail."""
-    mail = read.mail
-    name = mail.from_name or (sender.name if sender else None)
+    name = read.mail.from_name or (sender.name if sender else None)
+    requester = Requester(
+        read.mail.from_address or "", name, sender.id if sender else None, sender.language if sender else None
+    )
+    organization_id = sender.organization_id if sender else None
+    ticket_id = await open_request(desk, unit, read, decision, requester, organization_id, _actor(read, sender))
+    return replace(decision, ticket_id=ticket_id)
+
+
+async def open_request(
+    desk: Desk,
+    unit: Unit,
+    read: Read,
+    decision: Decision,
+    requester: Requester,
+    organization_id: str | None,
+    actor: Actor,
+) -> str:
+    """Make a new request of a mail, received when the mail was; return its ID.
+
+    Raises:
+        ChannelNotOfficial: the policy registers nothing by mail.
+        LicenceNotActive: it registers no request in this state of the licence.
+
+    """
+    policy, rules = desk.policies.current, desk.policies.rules
+    _, answers = mailed(read.mail, policy, [asdict(asked) for asked in rules.topics[None].required])
+    fields, licence_key = without_key(answers)
     new = NewTicket(
-        subject=ticket_subject(mail),
-        body=(mail.text.strip() or NO_TEXT)[:BODY_LIMIT],
-        requester=Requester(
-            mail.from_address or "", name, sender.id if sender else None, sender.language if sender else None
-        ),
-        organization_id=sender.organization_id if sender else None,
-        origin=_origin(read, decision),
-        actor=_actor(read, sender),
-        author_name=name,
+        subject=ticket_subject(read.mail),
+        body=(read.mail.text.strip() or NO_TEXT)[:BODY_LIMIT],
+        fields=fields,
+        licence_key=licence_key,
+        requester=requester,
+        organization_id=organization_id,
+        origin=origin_of(read, decision),
+        actor=actor,
+        author_name=requester.name,
         received_at=read.pending.received_at,
         uploader=read.uploader,
-        attachment_ids=await _keep_attachments(unit, read),
+        attachment_ids=await keep_attachments(unit, read),
     )
     composed = compose(desk, new, await check(desk, unit, new))
     for sql, given in composed.rows:
         await unit.run(sql, **given)
     unit.announce(CHANNEL)
-    return replace(decision, ticket_id=composed.ticket.id)
+    return composed.ticket.id
 
 
-async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
-    """Add a mail to the request it belongs to; one that proves nothing of its author is for staff only."""
-    assert decision.ticket_id is not None
-    change = await _change(desk, unit, decision.ticket_id, _actor(read, sender))
-    message = NewMessage(
-        body=(read.mail.reply_text.strip() or read.mail.text.strip() or NO_TEXT)[:BODY_LIMIT],
+async def message_of(change: Change, read: Read, decision: Decision, sender: Person | None) -> NewMessage:
+    """Return a mail as a message from the client's side, its files stored, with the answers that stand in it."""
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    text, fields = mailed(read.mail, policy, change.ticket.missing_information)
+    return NewMessage(
+        body=(text or NO_TEXT)[:BODY_LIMIT],
+        fields=fields,
         author=Author(
             id=sender.id if sender else None,
             address=read.mail.from_address,
@@ -240,11 +272,18 @@ async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender
             role=Role.CLIENT.value,
             side="client",
         ),
-        origin=_origin(read, decision),
+        origin=origin_of(read, decision),
         received_at=read.pending.received_at,
         uploader=read.uploader,
-        attachment_ids=await _keep_attachments(unit, read),
+        attachment_ids=await keep_attachments(change.unit, read),
     )
+
+
+async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
+    """Add a mail to the request it belongs to; one that proves nothing of its author is for staff only."""
+    assert decision.ticket_id is not None
+    change = await change_of(desk, unit, decision.ticket_id, _actor(read, sender))
+    message = await message_of(change, read, decision, sender)
     if decision.staff_only:
         await note(change, message)
         return decision

@@ -10,6 +10,7 @@ from firstline.common.permissions import Principal, Role
 from firstline.common.store.port import Unit
 from firstline.intake.service.change import actor_of
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester
 from firstline.intake.store.directory import PERSON_BY_EMAIL
 from firstline.intake.ticket import demand_text
@@ -43,6 +44,8 @@ async def new_ticket(
         fault = Fault("/channel", "Leave it out; mail is registered when it arrives by mail.")
         raise Invalid("A request through the API can't be one by mail.", faults=(fault,), clause="4.1")
     requester, organization_id = await _requester(unit, principal, named)
+    fields, key = without_key(values["fields"])
+    values = {**values, "fields": fields, "licence_key": values["licence_key"] or key}
     partner = principal.role is Role.PARTNER
     takes_part = partner and not is_organization(principal) and principal.email != requester.email
     return NewTicket(

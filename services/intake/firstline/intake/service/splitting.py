@@ -96,6 +96,7 @@ async def _new(change: Change, message: Message, part: Part) -> NewTicket:
         author=Author(id=message.author_id, name=message.author_name, role=message.author_role, side=side),
         organization_id=old.organization_id,
         product=old.product,
+        licence_id=old.licence_id,
         version=old.product_version,
         split_from=old,
     )

@@ -1,6 +1,5 @@
 """Taking a request: judged under the policy, numbered and stored with its first message and event (clauses 4.1-4.5)."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -22,14 +21,16 @@ from firstline.common.events import (
 from firstline.common.events import Scope as ScopePart
 from firstline.common.log import APPEND, CHANNEL
 from firstline.common.paging import etag_of
-from firstline.common.permissions import Access
-from firstline.common.policy.model import EntitlementState
+from firstline.common.permissions import Access, Role
 from firstline.common.store.port import Insertion, Sql, Unit, Value
 from firstline.intake.scope import Judgement, Recovery, Submission, judge
+from firstline.intake.service.articles import Use, suggestions, uses_of
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import recipients_of, row_of
 from firstline.intake.service.desk import Desk
-from firstline.intake.store.directory import LICENCE_BY_KEY, LICENCE_OF_ORGANIZATION, Licence
+from firstline.intake.service.licences import last_four, licence_for, state_of
+from firstline.intake.store.articles import NOTE_USE
+from firstline.intake.store.directory import Licence
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
 from firstline.intake.store.tickets import (
     INSERT_PARTICIPANT,
@@ -39,9 +40,11 @@ from firstline.intake.store.tickets import (
     TICKET_BY_REF,
     Participant,
 )
+from firstline.intake.suggestions import Candidate
 from firstline.intake.ticket import Side, Ticket
 
 NUMBER_TRIES = 5
+SEARCHED_CHARS = 5_000
 Row = tuple[Sql[None], Mapping[str, Value]]
 
 
@@ -85,6 +88,7 @@ class NewTicket:
     product: str | None = None
     version: str | None = None
     licence_key: str | None = None
+    licence_id: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     doc_refs: list[Any] = field(default_factory=list)
     attachment_ids: tuple[str, ...] = ()
@@ -97,11 +101,13 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the policy says of a new request, with the licence that was found for it."""
+    """What the policy says of a new request, with what was found for it: licence, files, documentation and its use."""
 
     judgement: Judgement
     licence: Licence | None
     attachments: tuple[Attachment, ...] = ()
+    suggested: tuple[Candidate, ...] = ()
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,9 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
         Invalid: topic, urgency, channel or an attachment can't be taken, or the policy registers no such request.
 
     """
-    licence = await _licence(unit, new)
+    licence = await licence_for(
+        unit, key=new.licence_key, licence_id=new.licence_id, organization_id=new.organization_id
+    )
     judgement = judge(
         desk.policies.rules,
         Submission(
@@ -128,13 +136,16 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
             topic=new.topic,
             urgency_claim=new.urgency_claim,
             recovery=new.recovery,
-            entitlement=_entitlement(licence, desk.now()),
+            entitlement=state_of(licence, desk.now()),
             fields=new.fields,
             members=_members(new, licence),
             text=new.body,
         ),
     )
-    return Judged(judgement, licence, await usable_attachments(desk, unit, new.uploader, new.attachment_ids))
+    attachments = await usable_attachments(desk, unit, new.uploader, new.attachment_ids)
+    language = new.requester.language
+    found = await suggestions(unit, new.subject, new.body[:SEARCHED_CHARS], topic=new.topic, language=language)
+    return Judged(judgement, licence, attachments, tuple(found), await uses_of(unit, found, new.doc_refs))
 
 
 def _members(new: NewTicket, licence: Licence | None) -> dict[str, object]:
@@ -147,22 +158,6 @@ def _members(new: NewTicket, licence: Licence | None) -> dict[str, object]:
         "licence_key": new.licence_key or (licence.last4 if licence else None),
         "doc_refs": new.doc_refs,
     }
-
-
-async def _licence(unit: Unit, new: NewTicket) -> Licence | None:
-    """Return the licence by its key, else the organisation's that holds longest (clause 1.1)."""
-    if new.licence_key:
-        digest = hashlib.sha256(new.licence_key.strip().encode()).hexdigest()
-        return await unit.one(LICENCE_BY_KEY, key_sha256=digest)
-    if new.organization_id:
-        return await unit.one(LICENCE_OF_ORGANIZATION, organization_id=new.organization_id)
-    return None
-
-
-def _entitlement(licence: Licence | None, now: datetime) -> EntitlementState:
-    if licence is None:
-        return "unknown"
-    return "active" if licence.active_until is None or licence.active_until > now else "expired"
 
 
 Describe = Callable[[Unit], Awaitable[NewTicket]]
@@ -244,6 +239,9 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     rows += [
         (ATTACH, {"attachment_id": a.id, "message_id": message_id, "ticket_id": ticket.id}) for a in judged.attachments
     ]
+    rows += [
+        (NOTE_USE, {"kind": kind, "article_id": article_id, "ticket_id": ticket.id}) for kind, article_id in judged.uses
+    ]
     rows += [(APPEND, row) for row in desk.log.rows(f"ticket/{ticket.id}", 1, event)]
     return Composed(ticket, message_id, tuple(rows))
 
@@ -267,8 +265,10 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         requester_email=new.requester.email,
         requester_name=new.requester.name,
         organization_id=new.organization_id,
+        suggested_articles=[{"id": one.id, "title": one.title, "url": one.url} for one in judged.suggested],
         product=new.product or (licence.product if licence else None),
-        licence_last4=licence.last4 if licence else None,
+        licence_last4=licence.last4 if licence else last_four(new.licence_key),
+        licence_id=licence.id if licence else None,
         reopen_count=0,
         created_at=now,
         updated_at=now,
@@ -315,9 +315,12 @@ def _as_judged(judgement: Judgement) -> dict[str, Any]:
 
 def _author(new: NewTicket) -> Author:
     """Return who wrote the first message."""
-    author_id = new.actor.id if new.origin.channel != "email" else new.requester.id
+    # Whoever let a mail in did not write it.
+    by_mail = new.origin.channel == "email"
+    author_id = new.requester.id if by_mail else new.actor.id
+    role = Role.CLIENT.value if by_mail else new.actor.role
     name = new.author_name or new.requester.name
-    return new.author or Author(id=author_id, name=name, role=new.actor.role, side=new.side)
+    return new.author or Author(id=author_id, name=name, role=role, side=new.side)
 
 
 def _message(new: NewTicket, ticket: Ticket, message_id: str) -> dict[str, Value]:

@@ -15,6 +15,7 @@ from firstline.common.policy.model import Policy
 from firstline.intake.scope import Rulebook, missing_information, revised, scope_of
 from firstline.intake.service.change import Change
 from firstline.intake.service.correspondence import NewMessage, add_message, reopened
+from firstline.intake.service.information import demand_documentation
 from firstline.intake.store.reports import COUNT_CLAIM, NO_ORGANIZATION
 from firstline.intake.ticket import Side, Ticket, changes_between
 
@@ -52,7 +53,8 @@ async def triage(change: Change, given: Triage) -> Ticket:
 
     Raises:
         IllegalTransition: it is closed.
-        Invalid: an unknown topic, urgency or referral, an urgency without its reason, a scope that contradicts itself.
+        Invalid: an unknown topic, urgency or referral, an urgency without its reason, a scope that contradicts itself,
+            a demand for documentation without a question for it.
 
     """
     change.demand("triage", "staff")
@@ -64,7 +66,10 @@ async def triage(change: Change, given: Triage) -> Ticket:
         _set_urgency(change, policy, given.urgency, given.reason)
         if before.urgency_provisional:
             await _count(change, returned=policy.out_of_turn.returned(before.urgency, given.urgency))
-    plain = {name: getattr(given, name) for name in ("complexity", "tier", "doc_required", "language")}
+    if given.doc_required is not None or (given.topic is not None and before.doc_required):
+        demanded = before.doc_required if given.doc_required is None else given.doc_required
+        demand_documentation(change, policy, rules, demanded=demanded)
+    plain = {name: getattr(given, name) for name in ("complexity", "tier", "language")}
     change.become(**{name: value for name, value in plain.items() if value is not None})
     if given.scope is not None:
         change.become(scope=revised(rules, change.ticket.topic, change.ticket.scope, given.scope))
@@ -129,8 +134,9 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
     change.demand("wait", "staff")
     _check_circumstance(change, circumstance, "delay", cause)
     named = circumstance or usual_circumstance(change, cause)
+    missing = change.ticket.missing_information if cause == "client" else []
     change.wait_for(cause, named)
-    change.say(TicketWaiting, cause=cause, circumstance=named, note=note)
+    change.say(TicketWaiting, cause=cause, circumstance=named, note=note, missing_information=missing)
     return await change.save()
 
 

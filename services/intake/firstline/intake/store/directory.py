@@ -24,6 +24,7 @@ class Person:
 class Licence:
     """A licence, as accounts last said; `active_until` None means without end."""
 
+    id: str
     last4: str
     organization_id: str | None
     product: str
@@ -52,11 +53,11 @@ SAVE_PERSON: Sql[None] = Sql(
     type(None),
 )
 ERASE_PERSON: Sql[None] = Sql("DELETE FROM person WHERE id = :id", type(None))
-LICENCE_BY_KEY = Sql(
-    "SELECT last4, organization_id, product, active_until FROM licence WHERE key_sha256 = :key_sha256", Licence
-)
+_LICENCE = "SELECT id, last4, organization_id, product, active_until FROM licence"
+LICENCE = Sql(f"{_LICENCE} WHERE id = :id", Licence)
+LICENCE_BY_KEY = Sql(f"{_LICENCE} WHERE key_sha256 = :key_sha256", Licence)
 LICENCE_OF_ORGANIZATION = Sql(
-    "SELECT last4, organization_id, product, active_until FROM licence WHERE organization_id = :organization_id"
+    f"{_LICENCE} WHERE organization_id = :organization_id"
     " ORDER BY active_until IS NULL DESC, active_until DESC LIMIT 1",
     Licence,
 )

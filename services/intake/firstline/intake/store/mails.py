@@ -21,7 +21,11 @@ class PendingMail:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail with its outcome (None: not judged yet)."""
+    """A mail with its outcome (None: not judged yet).
+
+    Of one that was held and then judged by a specialist, `held_reason` says why it was held, `decided_by` who judged it
+    and `remark` why it was rejected; `number` is that of its ticket.
+    """
 
     id: str
     sha256: str
@@ -39,6 +43,11 @@ class Mail:
     text: str | None
     attachments: list[Any] | None
     automatic: str | None
+    held_reason: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    remark: str | None
+    number: str | None
 
 
 INSERT_MAIL: Sql[None] = Sql(
@@ -59,22 +68,39 @@ DECIDE: Sql[None] = Sql(
     " text = :text, attachments = :attachments, automatic = :automatic WHERE id = :id AND outcome IS NULL",
     type(None),
 )
-_MAIL = (
-    "SELECT id, sha256, size, mail_from, rcpt_to, received_at, outcome, reason, ticket_id, duplicate_of, message_id,"
-    " from_address, subject, text, attachments, automatic FROM mail"
+HELD = Sql(
+    "SELECT id, sha256, file_key, mail_from, rcpt_to, received_at FROM mail WHERE id = :id AND outcome = 'quarantined'",
+    PendingMail,
 )
-MAIL = Sql(f"{_MAIL} WHERE id = :id", Mail)
+# One of two specialists who judge a held mail at once waits here for the other, and then sees what became of it.
+HELD_TO_JUDGE = Sql("SELECT id FROM mail WHERE id = :id AND outcome = 'quarantined' FOR UPDATE", str)
+JUDGE: Sql[None] = Sql(
+    "UPDATE mail SET outcome = :outcome, held_reason = reason, reason = :reason, ticket_id = :ticket_id,"
+    " decided_by = :decided_by, decided_at = :decided_at, remark = :remark"
+    " WHERE id = :id AND outcome = 'quarantined'",
+    type(None),
+)
+_MAIL = (
+    "SELECT m.id, m.sha256, m.size, m.mail_from, m.rcpt_to, m.received_at, m.outcome, m.reason, m.ticket_id,"
+    " m.duplicate_of, m.message_id, m.from_address, m.subject, m.text, m.attachments, m.automatic, m.held_reason,"
+    " m.decided_by, m.decided_at, m.remark, t.number FROM mail m LEFT JOIN ticket t ON t.id = m.ticket_id"
+)
+MAIL = Sql(f"{_MAIL} WHERE m.id = :id", Mail)
 
 
-async def list_mails(unit: Unit, outcome: str | None, after: str | None, limit: int) -> list[Mail]:
-    """Return mails, newest first, of one outcome or of any, along that index or the primary key."""
-    given: dict[str, Value] = {"limit": limit}
-    conditions = []
-    if outcome is not None:
-        conditions.append("outcome = :outcome")
-        given["outcome"] = outcome
-    if after is not None:
-        conditions.append("id < :after")
-        given["after"] = after
+async def list_mails(
+    unit: Unit, outcome: str | None, ticket_id: str | None, after: str | None, limit: int
+) -> list[Mail]:
+    """Return mails, newest first, of one outcome and one ticket or of any, along that index or the primary key."""
+    sql, given = listing(outcome, ticket_id, after)
+    return await unit.all(sql, **given, limit=limit)
+
+
+def listing(outcome: str | None, ticket_id: str | None, after: str | None) -> tuple[Sql[Mail], dict[str, Value]]:
+    """Return the statement of a list of mails and its parameters but the limit."""
+    wanted = {"m.outcome = :outcome": outcome, "m.ticket_id = :ticket_id": ticket_id, "m.id < :after": after}
+    conditions = [condition for condition, value in wanted.items() if value is not None]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return await unit.all(Sql(f"{_MAIL}{where} ORDER BY id DESC LIMIT :limit", Mail), **given)
+    values: dict[str, Value] = {"outcome": outcome, "ticket_id": ticket_id, "after": after}
+    given = {name: value for name, value in values.items() if f":{name}" in where}
+    return Sql(f"{_MAIL}{where} ORDER BY m.id DESC LIMIT :limit", Mail), given

@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from firstline.common.store.tables import NAMING, JsonText, UtcTime, add_answer_table, add_inbox_tables, add_log_tables
+from firstline.common.store.tables import (
+    NAMING,
+    JsonText,
+    Serial,
+    UtcTime,
+    add_answer_table,
+    add_inbox_tables,
+    add_log_tables,
+)
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
@@ -74,8 +82,10 @@ class TicketTable(IntakeTable, table=True):
     product: str | None = Field(sa_type=sa.Text)
     product_version: str | None = Field(sa_type=sa.Text)
     licence_last4: str | None = Field(sa_type=sa.Text)
+    licence_id: str | None = Field(sa_type=sa.Text)
     fields: str = Field(sa_type=JsonText)
     doc_refs: str = Field(sa_type=JsonText)
+    suggested_articles: str = Field(sa_type=JsonText, sa_column_kwargs={"server_default": "[]"})
     external_ref: str | None = Field(sa_type=sa.Text)
     details: str = Field(sa_type=JsonText, sa_column_kwargs={"name": "metadata"})
     channel: str = Field(sa_type=sa.Text)
@@ -192,13 +202,14 @@ class MessageAttachmentTable(IntakeTable, table=True):
 
 
 class MailTable(IntakeTable, table=True):
-    """A mail as it came in, and its one outcome; `outcome` is NULL until it has been judged."""
+    """A mail as it came in, and its one outcome, NULL until it has been judged; who judged it, if it was held first."""
 
     __tablename__ = "mail"
     __table_args__ = (
         sa.Index("ix_mail_pending", "id", **_partial("outcome IS NULL")),
         sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
+        sa.Index("ix_mail_ticket", "ticket_id", "id"),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     sha256: str = Field(sa_type=sa.Text)
@@ -218,6 +229,50 @@ class MailTable(IntakeTable, table=True):
     text: str | None = Field(sa_type=sa.Text)
     attachments: str | None = Field(sa_type=JsonText)
     automatic: str | None = Field(sa_type=sa.Text)
+    held_reason: str | None = Field(sa_type=sa.Text)
+    decided_by: str | None = Field(sa_type=sa.Text)
+    decided_at: datetime | None = Field(sa_type=UtcTime)
+    remark: str | None = Field(sa_type=sa.Text)
+
+
+class ArticleTable(IntakeTable, table=True):
+    """A page of the documentation.
+
+    Beside it stands its full-text index: on SQLite the table `article_fts`, on PostgreSQL the column `words`.
+    """
+
+    __tablename__ = "article"
+    seq: int = Field(sa_column=sa.Column("seq", Serial, primary_key=True, autoincrement=True))
+    id: str = Field(unique=True, sa_type=sa.Text)
+    url: str = Field(unique=True, sa_type=sa.Text)
+    title: str = Field(sa_type=sa.Text)
+    text: str = Field(sa_type=sa.Text)
+    topic: str | None = Field(sa_type=sa.Text)
+    language: str | None = Field(sa_type=sa.Text)
+    created_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)
+
+
+class ArticleUseTable(IntakeTable, table=True):
+    """A page that was suggested for a request, or read before it was sent, and did not answer it."""
+
+    __tablename__ = "article_use"
+    article_id: str = Field(primary_key=True, sa_type=sa.Text)
+    kind: str = Field(primary_key=True, sa_type=sa.Text)
+    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
+
+
+class CannedAnswerTable(IntakeTable, table=True):
+    """A ready-made answer, named by its code."""
+
+    __tablename__ = "canned_answer"
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    code: str = Field(unique=True, sa_type=sa.Text)
+    title: str = Field(sa_type=sa.Text)
+    text: str = Field(sa_type=sa.Text)
+    topic: str | None = Field(sa_type=sa.Text)
+    article_ids: str = Field(sa_type=JsonText)
+    updated_at: datetime = Field(sa_type=UtcTime)
 
 
 class PolicyTable(IntakeTable, table=True):

@@ -9,7 +9,17 @@ from firstline.common.store.port import Sql, Unit, Value
 from firstline.intake.ticket import Ticket
 
 _COLUMNS = tuple(field.name for field in fields(Ticket))
-_FIXED = ("id", "number", "requester_id", "requester_email", "organization_id", "received_at", "created_at", "channel")
+_FIXED = (
+    "id",
+    "number",
+    "requester_id",
+    "requester_email",
+    "organization_id",
+    "received_at",
+    "created_at",
+    "channel",
+    "suggested_articles",
+)
 
 
 @dataclass(frozen=True, slots=True)

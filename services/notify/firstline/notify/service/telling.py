@@ -3,13 +3,14 @@
 One act gives one mail: a reply that comes with a resolution or a closing goes out with that notice.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
 from firstline.common.events import (
+    MissingField,
     Recipient,
     TicketClosed,
     TicketEvent,
@@ -59,7 +60,7 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
     notice = Notice(
         kind="acknowledgement" if known else STRANGERS,
         to=Recipient(address=data.requester.email, name=data.requester.name, language=data.requester.language),
-        values={**(_acknowledged(desk, book, data) if known else {}), "split_from": data.split_from_number},
+        values={**_acknowledged(desk, book, data, known=known), "split_from": data.split_from_number},
         answers=True,
         automatic=origin.automatic,
         # Who splits a mail off answers no mail.
@@ -84,12 +85,18 @@ async def _is_known(unit: Unit, address: str) -> bool:
     return await unit.one(PERSON_BY_EMAIL, email=address) is not None
 
 
-def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted) -> dict[str, Value]:
-    """Return what a known sender reads: questions, scope with a referral, licence, opening hours (1.3, 4.2, A14)."""
+def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted, *, known: bool) -> dict[str, Value]:
+    """Return what a known sender reads: questions, scope with a referral, licence, opening hours (1.3, 4.2, A14).
+
+    An unknown one reads the questions alone, which are the policy's own words.
+    """
+    questions = _questions(data.missing_information)
+    if not known:
+        return {"questions": questions}
     policy = book.policy
     out = data.scope.verdict == "out"
     return {
-        "questions": tuple(missing.question for missing in data.missing_information),
+        "questions": questions,
         "scope_reason": data.scope.reason,
         "referral": _advice(book, data.scope.refer_to) if out else None,
         "consult_only": data.scope.support_mode == "consult_only",
@@ -103,6 +110,11 @@ def _advice(book: Book, refer_to: str | None) -> str | None:
     """Return what the policy says to whoever is sent elsewhere (clause 1.3)."""
     referral = book.policy.referral(refer_to) if refer_to else None
     return referral.advice if referral else None
+
+
+def _questions(missing: Iterable[MissingField]) -> tuple[str, ...]:
+    """Return what is asked for as the list that a mail prints (clause 4.2)."""
+    return tuple(one.question for one in missing)
 
 
 async def ticket_changed(desk: Desk, unit: Unit, event: Envelope) -> None:
@@ -187,6 +199,7 @@ async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     values: dict[str, Value] = {
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "waits_for_client": data.cause == "client",
+        "questions": _questions(data.missing_information),
     }
     return await _tell_all(desk, unit, event, ticket, data.recipients, "waiting", values)
 
@@ -224,12 +237,12 @@ async def unmerged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
 
 
 async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
-    """Know the language that later mails are written in; tell a change of scope, and an urgency that was returned."""
+    """Know the language that later mails are written in; tell of scope, a returned urgency, and what is now missing."""
     data = event.payload(TicketTriaged)
     if "language" in data.changes:
         ticket = replace(ticket, language=data.changes["language"][1])
     book = await desk.books.of(unit, ticket.policy_version)
-    told = [*_scope_told(book, data), *_urgency_told(book, data)]
+    told = [*_scope_told(book, data), *_urgency_told(book, data), *_missing_told(data)]
     for kind, values in told:
         ticket = await _tell_all(desk, unit, event, ticket, data.recipients, kind, values)
     return ticket
@@ -257,6 +270,13 @@ def _urgency_told(book: Book, data: TicketTriaged) -> Iterator[tuple[TextKind, M
     before, after = data.changes.get("urgency", ("", ""))
     if book.policy.out_of_turn.returned(before, after):
         yield "urgency_returned", {"reason": data.reason}
+
+
+def _missing_told(data: TicketTriaged) -> Iterator[tuple[TextKind, Mapping[str, Value]]]:
+    """Yield what asks for all that is missing, where a judgement has added to it (clauses 1.2, 4.2)."""
+    before, after = data.changes.get("missing_information", [[], []])
+    if any(one not in before for one in after):
+        yield "missing_information", {"questions": _questions(MissingField(**one) for one in after)}
 
 
 def scope_told(before: Mapping[str, Any], after: Mapping[str, Any]) -> TextKind | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, choices, forms, letters, views
+from firstline.web import board, choices, documents, forms, letters, views
 from firstline.web.client import Json, Refusal
 from firstline.web.forms import Draft
 from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
@@ -124,13 +124,15 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
     reader = _reader(visit, ticket["id"])
     clocks, organization = await visit.clocks([ticket["id"]]), await visit.organization(ticket["organization_id"])
     correspondence = letters.letters(await visit.desk.messages(reference), visit.now, staff=True)
+    entitled = (await visit.desk.entitlement(ticket["id"]))["now"]
     shown = {
         "work": board.work(ticket, policy, await visit.entry(ticket["id"]), reader),
         "queue": await _queue_pane(visit, policy, reader),
         "letters": correspondence,
         "relations": views.relations(await visit.desk.relations(reference)),
         "splittable": choices.splittable(correspondence),
-        "context": board.context(ticket, policy, clocks, organization, visit.now),
+        "held": len((await visit.desk.held_mails(request_id=ticket["id"]))["items"]),
+        "context": board.context({**ticket, "entitled": entitled}, policy, clocks, organization, visit.now),
         "circumstances": board.options(policy, "delay"),
         "aborts": board.options(policy, "abort"),
         "reasons": board.reasons(policy),
@@ -139,6 +141,8 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "scope_topics": choices.scope_topics(policy),
         "verdicts": choices.verdicts(ticket),
         "referrals": choices.referrals(policy),
+        "canned": [board.Option(one["code"], one["title"]) for one in await visit.desk.canned_answers()],
+        "links": documents.links(ticket),
     }
     return await visit.page("console.html", status=status, draft=draft, notice=notice, problem=None, **shown)
 
@@ -147,12 +151,28 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
 async def answer(posted: PostingFiles, reference: Reference) -> Response:
     """Answer the client; by the second button the answer is the solution."""
     kept, wrong = await forms.take_files(posted, await posted.visit.desk.policy())
+    if posted.text("then") == "insert":
+        return await _insert(posted, reference, kept)
     wrong = {**forms.empty(posted, {"body": "Write what you want to say."}), **wrong}
     if wrong:
         return await _refused(posted, reference, forms.lacking(wrong), kept=kept)
-    body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept]}
+    pages = [page for page in posted.form.getlist("article") if isinstance(page, str)]
+    body = {"body": posted.text("body"), "attachment_ids": [file.id for file in kept], "article_ids": pages}
     verb, done = ("resolve", "resolved") if posted.text("then") == "resolve" else ("messages", "replied")
     return await _act(posted, reference, verb, body, done, kept=kept, act="messages")
+
+
+async def _insert(posted: Posted, reference: str, kept: tuple[forms.Kept, ...]) -> Response:
+    """Put a ready-made answer with its links below what was typed; nothing is sent (clause 4.7)."""
+    desk = posted.visit.desk
+    chosen = [one for one in await desk.canned_answers() if one["code"] == posted.text("canned")]
+    parts = [posted.text("body")]
+    for canned in chosen:
+        parts.append(canned["text"])
+        parts += [board.as_link(await desk.article(page)) for page in canned["article_ids"]]
+    text = "\n\n".join(part for part in parts if part)
+    draft = Draft(forms.key_of(posted), {**forms.typed(posted), "body": text}, kept)
+    return await _work(posted.visit, reference, draft, 200)
 
 
 @router.post("/{reference}/note")

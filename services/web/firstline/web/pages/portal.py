@@ -7,7 +7,7 @@ import httpx
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from firstline.web import forms, letters, views
+from firstline.web import documents, forms, letters, views
 from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
@@ -32,6 +32,9 @@ NOTICES: Final = {
 }
 REQUIRED: Final = {"subject": "Say in a few words what is wrong.", "body": "Tell us what happened."}
 OPTIONAL: Final = ("topic", "recovery", "product", "version", "licence_key")
+ANSWER: Final = "field-"
+"""Begins the names of form fields that answer questions; the field's code follows."""
+
 SENT_BEFORE: Final = "idempotency-key-reused"
 PLACE_TRIES: Final = 5
 PLACE_PAUSE_SECONDS: Final = 0.05
@@ -66,11 +69,11 @@ async def ask(visit: Visiting) -> Response:
     return await _form(visit, Draft(visit.new_key(), {"recovery": "none"}), 200)
 
 
-async def _form(visit: Visit, draft: Draft, status: int) -> Response:
-    """Show the form for a new request as it was typed so far."""
+async def _form(visit: Visit, draft: Draft, status: int, advice: documents.Advice | None = None) -> Response:
+    """Show the form for a new request as it was typed so far, with what a check said of it."""
     topics = [views.topic(topic) for topic in (await visit.desk.scope())["topics"]]
     rules = forms.file_rules(await visit.desk.policy())
-    shown = {"topics": topics, "recoveries": RECOVERIES, "rules": rules, "draft": draft}
+    shown = {"topics": topics, "recoveries": RECOVERIES, "rules": rules, "draft": draft, "advice": advice}
     return await visit.page("new_request.html", status=status, here="new", **shown)
 
 
@@ -83,8 +86,12 @@ async def send(posted: PostingFiles) -> Response:
     if wrong:
         return await _form(visit, forms.refused(posted, forms.lacking(wrong), kept), 422)
     given = {name: posted.text(name) for name in (*REQUIRED, *OPTIONAL)}
-    sent = {name: value for name, value in given.items() if value}
-    body = {**sent, "channel": "portal", "attachment_ids": [file.id for file in kept]}
+    sent: Json = {name: value for name, value in given.items() if value} | {"channel": "portal"}
+    sent["fields"] = _answers(posted)
+    sent["doc_refs"] = [address for address in posted.form.getlist("read") if isinstance(address, str)]
+    if posted.text("then") == "check":
+        return await _checked(posted, sent, kept)
+    body = {**sent, "attachment_ids": [file.id for file in kept]}
     hints = await _hints(posted, body)
     if hints:
         return await _form(visit, Draft(forms.key_of(posted), forms.typed(posted), kept, hints=hints), 200)
@@ -109,6 +116,24 @@ async def _hints(posted: Posted, body: Json) -> tuple[str, ...]:
     return tuple(hint["text"] for hint in verdict["hints"])
 
 
+def _answers(posted: Posted) -> dict[str, str]:
+    """Return what was typed behind the questions of a form, by field."""
+    names = [name for name in posted.form if name.startswith(ANSWER)]
+    return {name.removeprefix(ANSWER): words for name in names if (words := posted.text(name))}
+
+
+async def _checked(posted: Posted, sent: Json, kept: tuple[forms.Kept, ...]) -> Response:
+    """Show the form again with pages that may answer the request and what it lacks; nothing was sent."""
+    visit = posted.visit
+    try:
+        verdict = await visit.desk.check(sent)
+    except Refusal as refusal:
+        return await _form(visit, forms.refused(posted, refusal, kept), refusal.status)
+    draft = Draft(forms.key_of(posted), forms.typed(posted), kept)
+    advice = documents.advice(verdict, await visit.desk.policy(), list(sent["fields"]))
+    return await _form(visit, draft, 200, advice)
+
+
 @router.get("/requests/{reference}/received")
 async def received(visit: Visiting, reference: Reference) -> Response:
     """Show the ID of a new request and what happens next (clause 4.4)."""
@@ -120,6 +145,7 @@ async def received(visit: Visiting, reference: Reference) -> Response:
         "stage": views.stage(item, policy, await _first_place(visit, item["id"]), None, visit.now),
         "notices": views.notices(item, policy),
         "questions": views.questions(item),
+        "links": documents.links(item),
     }
     return await visit.page("received.html", here="new", **shown)
 
@@ -143,6 +169,7 @@ async def read(visit: Visiting, reference: Reference, done: str = "") -> Respons
 
 async def _request(visit: Visit, reference: str, draft: Draft, status: int, notice: str | None = None) -> Response:
     item = await visit.desk.ticket(reference)
+    entitled = (await visit.desk.entitlement(reference))["now"]
     messages = await visit.desk.messages(reference)
     policy = await visit.desk.policy()
     place = views.place(await visit.entry(item["id"]))
@@ -153,8 +180,9 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "subject": one_line(item["subject"]),
         "stage": views.stage(item, policy, place, said[-1] if said else None, visit.now),
         "expectation": expectation(forecast, place, visit.now),
-        "notices": views.notices(item, policy),
+        "notices": views.notices({**item, "entitlement": entitled}, policy),
         "questions": views.questions(item),
+        "asks_licence": entitled != "active",
         "letters": letters.letters(messages, visit.now, staff=False),
         "can": views.abilities(item),
         "relations": views.relations(await visit.desk.relations(reference)),
@@ -171,8 +199,10 @@ async def reply(posted: PostingFiles, reference: Reference) -> Response:
     visit = posted.visit
     kept, wrong = await forms.take_files(posted, await visit.desk.policy())
     asked = views.questions(await visit.desk.ticket(reference))
-    answers = {question.field: words for question in asked if (words := posted.text(f"field-{question.field}"))}
-    body = views.with_answers(posted.text("body"), asked, answers)
+    answers = _answers(posted)
+    body = forms.with_answers(posted.text("body"), asked, answers)
+    if not body and forms.LICENCE in answers:
+        body = "The licence key is added."
     wrong = {**({} if body else {"body": "Write what you want to say."}), **wrong}
     if wrong:
         return await _request(visit, reference, forms.refused(posted, forms.lacking(wrong), kept), 422)

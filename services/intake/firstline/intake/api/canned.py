@@ -1,0 +1,77 @@
+"""Ready-made answers with links, for staff (clause 4.7)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from firstline.common.application import permit
+from firstline.common.errors import NotFound
+from firstline.common.paging import MAX_LIMIT, Page
+from firstline.common.permissions import Access
+from firstline.common.store.port import Unit
+from firstline.intake.api.context import DeskHere
+from firstline.intake.schemas.articles import CannedIn, CannedOut, canned_out
+from firstline.intake.service.articles import check_topic, linked
+from firstline.intake.store.articles import CANNED, CANNED_LIST, DELETE_CANNED, SAVE_CANNED, CannedAnswer
+
+router = APIRouter(prefix="/v1/canned-answers", tags=["documentation"])
+Code = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["clear-cache"])]
+
+
+@router.get("")
+async def list_canned_answers(
+    desk: DeskHere,
+    _access: Annotated[Access, Depends(permit("canned_answers.read"))],
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
+) -> Page[CannedOut]:
+    """List ready-made answers by their codes."""
+    place = desk.cursors.read("canned answers", cursor)
+    after = str(place[0]) if place else ""
+    found = await desk.store.read(lambda unit: unit.all(CANNED_LIST, after=after, limit=limit + 1))
+    more = desk.cursors.write("canned answers", [found[limit - 1].code]) if len(found) > limit else None
+    return Page[CannedOut](items=[canned_out(one) for one in found[:limit]], next=more)
+
+
+@router.put("/{code}", status_code=200)
+async def keep_canned_answer(
+    code: Code,
+    body: CannedIn,
+    desk: DeskHere,
+    response: Response,
+    _access: Annotated[Access, Depends(permit("canned_answers.manage"))],
+) -> CannedOut:
+    """Keep a ready-made answer under its code, in the place of what was there."""
+    check_topic(desk.policies.rules, body.topic)
+
+    async def work(unit: Unit) -> tuple[CannedAnswer | None, bool]:
+        await linked(unit, body.article_ids)
+        before = await unit.one(CANNED, code=code)
+        given = body.model_dump()
+        await unit.run(SAVE_CANNED, id=desk.ports.ids.new(), code=code, **given, updated_at=desk.now())
+        return await unit.one(CANNED, code=code), before is None
+
+    kept, is_new = await desk.store.write(work)
+    assert kept is not None  # that transaction stored it
+    response.status_code = 201 if is_new else 200
+    return canned_out(kept)
+
+
+@router.get("/{code}")
+async def read_canned_answer(
+    code: Code, desk: DeskHere, _access: Annotated[Access, Depends(permit("canned_answers.read"))]
+) -> CannedOut:
+    """Read a ready-made answer."""
+    found = await desk.store.read(lambda unit: unit.one(CANNED, code=code))
+    if found is None:
+        raise NotFound("There is no ready-made answer with this code. Check the code.")
+    return canned_out(found)
+
+
+@router.delete("/{code}", status_code=204)
+async def forget_canned_answer(
+    code: Code, desk: DeskHere, _access: Annotated[Access, Depends(permit("canned_answers.manage"))]
+) -> None:
+    """Forget a ready-made answer."""
+    if not await desk.store.write(lambda unit: unit.run(DELETE_CANNED, code=code)):
+        raise NotFound("There is no ready-made answer with this code. Check the code.")

@@ -1,0 +1,140 @@
+"""Documentation first (clauses 1.2, 4.7): pages kept, suggested for a text, counted where they did not help."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from firstline.common.errors import Fault, Invalid, NotFound
+from firstline.common.store.port import Unit
+from firstline.intake.scope import Rulebook
+from firstline.intake.service.desk import Desk
+from firstline.intake.store.articles import (
+    ARTICLE,
+    ARTICLE_BY_URL,
+    ARTICLES,
+    ARTICLES_BY_URL,
+    ARTICLES_WITH_WORDS,
+    DELETE_ARTICLE,
+    NOTE_USE,
+    SAVE_ARTICLE,
+    Article,
+    postgres_query,
+    sqlite_query,
+)
+from firstline.intake.suggestions import CANDIDATES, SUGGESTED, Candidate, best, stems_of
+from firstline.intake.ticket import Ticket
+
+Use = tuple[str, str]
+"""How a page was used, `suggested` or `read`, and its ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """A page as somebody gives it; `topic` and `language` None: of any."""
+
+    url: str
+    title: str
+    text: str
+    topic: str | None = None
+    language: str | None = None
+
+
+async def save_article(desk: Desk, unit: Unit, new: NewArticle) -> tuple[Article, bool]:
+    """Keep a page under its address, in the place of what was kept there; return it, and whether it is a new one.
+
+    Raises:
+        Invalid: the policy has no such topic.
+
+    """
+    check_topic(desk.policies.rules, new.topic)
+    before = await unit.one(ARTICLE_BY_URL, url=new.url)
+    given = {name: getattr(new, name) for name in NewArticle.__slots__}
+    await unit.run(SAVE_ARTICLE, id=desk.ports.ids.new(), **given, now=desk.now())
+    kept = await unit.one(ARTICLE_BY_URL, url=new.url)
+    assert kept is not None  # this transaction has just stored it
+    return kept, before is None
+
+
+def check_topic(rules: Rulebook, topic: str | None) -> None:
+    """Refuse a topic that the policy in force doesn't have.
+
+    Raises:
+        Invalid: with those that it has.
+
+    """
+    if topic not in rules.topics:
+        known = ", ".join(code for code in rules.topics if code and "." not in code)
+        raise Invalid("There is no such topic.", faults=(Fault("/topic", f"Leave it out, or use one of: {known}."),))
+
+
+async def article_of(unit: Unit, article_id: str) -> Article:
+    """Return a page.
+
+    Raises:
+        NotFound: there is none with this ID.
+
+    """
+    found = await unit.one(ARTICLE, id=article_id)
+    if found is None:
+        raise NotFound("There is no page of documentation with this ID. Check the ID.")
+    return found
+
+
+async def delete_article(unit: Unit, article_id: str) -> None:
+    """Forget a page; what was counted of it stays.
+
+    Raises:
+        NotFound: there is none with this ID.
+
+    """
+    if not await unit.run(DELETE_ARTICLE, id=article_id):
+        raise NotFound("There is no page of documentation with this ID. Check the ID.")
+
+
+async def suggestions(
+    unit: Unit, *texts: str, topic: str | None = None, language: str | None = None, limit: int = SUGGESTED
+) -> list[Candidate]:
+    """Return the pages that may answer texts, the likeliest first; the words of the first text count before others'."""
+    stems = stems_of(*texts)
+    if not stems:
+        return []
+    queries = {"sqlite_query": sqlite_query(stems), "postgres_query": postgres_query(stems)}
+    found = await unit.all(ARTICLES_WITH_WORDS, **queries, limit=CANDIDATES)
+    return best(found, stems, topic, language)[:limit]
+
+
+async def linked(unit: Unit, ids: Sequence[str]) -> str:
+    """Return pages as lines to stand below an answer, in the order given; empty where there are none (clause 4.7).
+
+    Raises:
+        Invalid: there is no page with one of the IDs.
+
+    """
+    found = {article.id: article for article in await unit.all(ARTICLES, ids=list(ids))} if ids else {}
+    for at, wanted in enumerate(ids):
+        if wanted not in found:
+            fault = Fault(f"/article_ids/{at}", "There is no page of documentation with this ID.")
+            raise Invalid("A page can't be linked.", faults=(fault,))
+    return "\n".join(f"{found[one].title}:\n{found[one].url}" for one in dict.fromkeys(ids))
+
+
+async def uses_of(unit: Unit, suggested: Iterable[Candidate], doc_refs: Sequence[Any]) -> tuple[Use, ...]:
+    """Return which pages were suggested for a request, and which its sender read."""
+    urls = [url for reference in doc_refs if (url := address_in(reference))]
+    read = await unit.all(ARTICLES_BY_URL, urls=urls) if urls else []
+    return (*(("suggested", one.id) for one in suggested), *(("read", one.id) for one in read))
+
+
+async def note_reading(unit: Unit, ticket: Ticket) -> None:
+    """Count the pages that a client has named since the request was sent."""
+    rows = [
+        {"kind": kind, "article_id": article_id, "ticket_id": ticket.id}
+        for kind, article_id in await uses_of(unit, (), ticket.doc_refs)
+    ]
+    await unit.many(NOTE_USE, rows)
+
+
+def address_in(reference: Any) -> str | None:
+    """Return the address that a reference to documentation names, if it does."""
+    given = reference.get("url") if isinstance(reference, dict) else reference
+    return given.strip() if isinstance(given, str) and given.strip() else None

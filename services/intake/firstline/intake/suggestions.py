@@ -1,0 +1,78 @@
+"""Which pages of the documentation may answer a text (clause 1.2): its words, and the order of what was found.
+
+The store finds pages that share words with the text; the order is made here, so that it is the same on every database.
+Words are compared by their beginnings, which does for endings in most languages and needs no dictionary.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+MOST_STEMS: Final = 40
+CANDIDATES: Final = 50
+SUGGESTED: Final = 3
+TITLE_WEIGHT, TOPIC_WEIGHT, LANGUAGE_WEIGHT = 3.0, 1.5, 1.5
+LEAST_SHARED: Final = 2
+
+_WORD: Final = re.compile(r"[^\W_]{3,}")
+_SHORTENED_FROM: Final = (5, 7, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A page that shares words with the text; `text` is its beginning."""
+
+    id: str
+    title: str
+    url: str
+    topic: str | None
+    language: str | None
+    text: str
+
+
+def stem(word: str) -> str:
+    """Return the beginning by which a word is found in its other forms; a short word is itself."""
+    return word[: len(word) - sum(len(word) >= length for length in _SHORTENED_FROM)]
+
+
+def stems_of(*texts: str) -> tuple[str, ...]:
+    """Return the stems of the first words of texts, each once, in their order."""
+    words = (word for text in texts for word in _WORD.findall(text.lower()))
+    return tuple(dict.fromkeys(stem(word) for word in words))[:MOST_STEMS]
+
+
+def best(
+    found: Sequence[Candidate], stems: Sequence[str], topic: str | None = None, language: str | None = None
+) -> list[Candidate]:
+    """Return the candidates that share enough words with a text, the likeliest first.
+
+    A word counts the more the fewer candidates have it, and thrice in a title; a page on the same topic or in the same
+    language comes before others. One shared word proves nothing unless it is the only one.
+    """
+    beginnings = [f" {word}" for word in stems]
+    words = [(_words_in(one.title), _words_in(one.text)) for one in found]
+    spread = {word: sum(word in title or word in text for title, text in words) for word in beginnings}
+    scored = []
+    for one, (title, text) in zip(found, words, strict=True):
+        shared = [word for word in beginnings if word in title or word in text]
+        if len(shared) >= min(LEAST_SHARED, len(stems)):
+            weight = sum(
+                math.log1p(len(found) / spread[word]) * (TITLE_WEIGHT if word in title else 1.0) for word in shared
+            )
+            scored.append((weight * _nearness(one, topic, language), one))
+    return [one for _, one in sorted(scored, key=lambda entry: (-entry[0], entry[1].url))]
+
+
+def _words_in(text: str) -> str:
+    """Return a text's words, each behind a space, so that a word's beginning is found by looking for one string."""
+    return "".join(f" {word}" for word in _WORD.findall(text.lower()))
+
+
+def _nearness(one: Candidate, topic: str | None, language: str | None) -> float:
+    """Return how much nearer a page is by its topic and its language."""
+    section = (topic or "").partition(".")[0]
+    same_topic = bool(section) and (one.topic or "").partition(".")[0] == section
+    same_language = language is not None and (one.language or "").partition("-")[0] == language.partition("-")[0]
+    return (TOPIC_WEIGHT if same_topic else 1.0) * (LANGUAGE_WEIGHT if same_language else 1.0)

@@ -1,0 +1,59 @@
+"""Documentation on the pages: what may answer a request, what is known before it is sent, what did not help (1.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from firstline.web import views
+from firstline.web.words import one_line
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page of the documentation."""
+
+    id: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A page of the documentation, and in spite of it how many requests were sent, in words."""
+
+    title: str
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is known of a request before it is sent: pages that may answer it, what it lacks, what to know."""
+
+    links: tuple[Link, ...]
+    questions: tuple[views.Question, ...]
+    notices: tuple[str, ...]
+
+
+def links(request: Json) -> tuple[Link, ...]:
+    """Return the pages that may answer a request (clause 1.2)."""
+    found = request["suggested_articles"]
+    return tuple(Link(page["id"], one_line(page["title"]), page["url"]) for page in found)
+
+
+def uses(found: Sequence[Json]) -> list[Use]:
+    """Return the pages that did not help, the most frequent first, those without any request left out."""
+    told = [use for use in found if use["suggested"] + use["read"]]
+    told.sort(key=lambda use: (-use["suggested"] - use["read"], use["title"]))
+    return [
+        Use(one_line(use["title"]), use["url"], f"suggested {use['suggested']:,}, read {use['read']:,}") for use in told
+    ]
+
+
+def advice(verdict: Json, policy: Json, answered: Sequence[str] = ()) -> Advice:
+    """Return what a check says of a request; what was answered already is asked again, so that it can be changed."""
+    known = {field["code"]: field["question"] for field in policy["information"]["fields"]}
+    again = [views.Question(field, one_line(known[field])) for field in answered if field in known]
+    return Advice(links(verdict), (*again, *views.questions(verdict)), tuple(views.coverage(verdict, policy)))

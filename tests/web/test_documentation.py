@@ -1,0 +1,73 @@
+"""Documentation on the pages: found before a request is sent, linked in answers, reported where it did not help."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from firstline.intake.service.articles import NewArticle, save_article
+from firstline.intake.store.articles import SAVE_CANNED
+from firstline.standalone.desk import StandaloneDesk
+
+Visit = Callable[[str], Awaitable[Any]]
+URL = "https://docs.example/restore"
+
+
+async def _documented(desk: StandaloneDesk) -> str:
+    """Keep a page of documentation; return its ID."""
+    intake = desk.services["intake"].state.intake
+    page = NewArticle(URL, "Restore a site after a failed update", "A white page after an update.")
+    article, _ = await intake.store.write(lambda unit: save_article(intake, unit, page))
+    return str(article.id)
+
+
+async def test_a_form_can_be_checked_first(desk: StandaloneDesk, visitor: Visit) -> None:
+    """The check shows pages and questions with all that was typed and sends nothing; the answers go along at last."""
+    await _documented(desk)
+    client = await visitor("client")
+    await client.open("/requests/new")
+    typed = {"subject": "White page after an update", "body": "It failed.", "topic": "updates"}
+    page = await client.send("/requests", **typed, then="check")
+    assert client.path == "/requests"
+    assert "Nothing was sent yet" in page.text
+    assert {given["href"] for given in page.all("a")} >= {URL}
+    assert "White page" not in (await client.open("/requests")).text
+    await client.open("/requests/new")
+    await client.send("/requests", **typed, then="check")
+    answers = {"read": URL, "field-update": "From 24.1 to 24.2", "version": "24.2"}
+    page = await client.send("/requests", **typed, **answers, then="check")
+    assert page.form("/requests")["field-update"] == "From 24.1 to 24.2"
+    page = await client.send("/requests", **typed, **answers)
+    assert client.path.endswith("/received")
+    assert "These pages may answer it meanwhile" in page.text
+    assert "Which update was it" not in page.text
+    supervisor = await visitor("supervisor")
+    assert "suggested 1, read 1" in (await supervisor.open("/console/documentation")).text
+    assert (await client.open("/console/documentation")) is not None
+    assert client.answer.status_code == 403
+
+
+async def test_a_check_that_is_refused_loses_nothing(visitor: Visit) -> None:
+    """Where the check itself is refused, the form comes back with what is wrong."""
+    client = await visitor("client")
+    await client.open("/requests/new")
+    page = await client.send("/requests", subject="x", body="y", topic="nothing", then="check")
+    assert (client.answer.status_code, page.form("/requests")["subject"]) == (422, "x")
+
+
+async def test_answers_link_pages(desk: StandaloneDesk, visitor: Visit) -> None:
+    """A ready-made answer is put into the draft with its links; a suggested page is linked by ticking it."""
+    article_id = await _documented(desk)
+    client = await visitor("client")
+    await client.open("/requests/new")
+    await client.send("/requests", subject="White page after an update", body="It failed.")
+    number = client.path.split("/")[2]
+    specialist = await visitor("specialist")
+    canned = {"title": "Restore it", "text": "Please restore the backup.", "article_ids": [article_id]}
+    intake = desk.services["intake"].state.intake
+    row = {"id": "c1", "code": "restore", "topic": None, "updated_at": intake.now(), **canned}
+    await intake.store.write(lambda unit: unit.run(SAVE_CANNED, **row))
+    await specialist.open(f"/console/{number}")
+    path = f"/console/{number}/reply"
+    page = await specialist.send(path, body="Hello Clara,", canned="restore", then="insert")
+    assert f"Hello Clara,\n\nPlease restore the backup.\n\nRestore a site after a failed update:\n{URL}" in page.text
+    await specialist.send(path, body="See this.", article=article_id, then="")
+    assert {given["href"] for given in (await client.open(f"/requests/{number}")).all("a")} >= {URL}
