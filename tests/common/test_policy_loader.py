@@ -81,6 +81,12 @@ IN_THE_CHANGED_LINE = {
         "/wording/languages/en/reopend",
         "should be 'acknowledgement'",
     ),
+    "silence that delays": (
+        "reason: no_reply, circumstance: silence}",
+        "reason: no_reply, circumstance: workload}",
+        "/closing/silence/waiting_client/circumstance",
+        "use one of out_of_scope, silence",
+    ),
     "refusal without a word": (
         "active: {register_requests: true}",
         "active: {register_requests: false}",
@@ -197,7 +203,14 @@ ELSEWHERE = {
         "",
         "/closing/silence/waiting_client/reason",
         "use one of resolved",
-        "    waiting_client: {remind_after_days: 4, close_after_days: 7, reason: no_reply}",
+        "    waiting_client: {remind_after_days: 4, close_after_days: 7, reason: no_reply, circumstance: silence}",
+    ),
+    "closing that no text announces": (
+        "Without one it closes on {{ closes_at }}.",
+        "Please answer.",
+        "/closing/silence/waiting_client",
+        "print {{ closes_at }} in wording/languages/en/reminder/body",
+        "    waiting_client: {remind_after_days: 4, close_after_days: 7, reason: no_reply, circumstance: silence}",
     ),
     "unknown placeholder": (
         "{{ body }}",
@@ -247,7 +260,7 @@ def test_a_text_that_is_missing_is_named() -> None:
     (mistake,) = mistakes_of(DEFAULT.replace(block, ""))
     assert mistake.pointer == "/wording/languages/en"
     assert mistake.problem == "the text 'reopened' is missing"
-    assert mistake.line == line_of(DEFAULT, "    en:")
+    assert mistake.line == DEFAULT[: DEFAULT.index("    en:\n      acknowledgement:")].count("\n") + 1
 
 
 def test_all_mistakes_are_reported_at_once_by_line() -> None:

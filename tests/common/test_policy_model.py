@@ -101,8 +101,9 @@ def test_later_release_keeps_the_versions_of_old_policies(default: Policy) -> No
 
 
 def test_published_document_may_know_more(default: Policy) -> None:
-    """A consumer of an older release reads a document with members that it doesn't know."""
+    """A consumer of an older release reads a document with members and texts that it doesn't know."""
     document = {**default.document(), "moods": ["calm"]}
+    document["wording"]["languages"]["en"]["consolation"] = {"subject": "[{{ number }}]", "body": "There, there."}
     assert Policy.from_document(document) == default
 
 

@@ -16,17 +16,35 @@ from firstline.common.permissions import Access, Principal, Relation, Role
 from firstline.common.store.migrate import configuration
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
-from firstline.intake.store import articles, directory, mails, messages, relations, releases, reports, tables, tickets
+from firstline.intake.store import (
+    articles,
+    directory,
+    due,
+    mails,
+    messages,
+    relations,
+    releases,
+    reports,
+    supervision,
+    tables,
+    tickets,
+)
 from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
 
-MODULES = (articles, directory, mails, messages, relations, releases, reports, tickets)
+MODULES = (articles, directory, due, mails, messages, relations, releases, reports, supervision, tickets)
 STATEMENTS: dict[str, Sql[Any]] = {
     name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
 }
 WHOLE = {"POLICIES", "FURTHER_POLICIES"}
 """Read at the start, and when another replica has published one: a handful of rows."""
-FEW = ("ix_mail_pending", "ix_release_unsettled")
-"""Partial indexes of what is to be done, which are read whole."""
+FEW = (
+    "ix_mail_pending",
+    "ix_release_unsettled",
+    "ix_due_due_at",
+    "ix_supervisor_request_unanswered",
+    "ix_person_supervisor",
+)
+"""Indexes of what is to be done, read from their beginning."""
 READS = sorted(name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT"))
 CLIENT = Principal("clara", Role.CLIENT, "clara@shop.example")
 PARTNER = Principal("pia", Role.PARTNER, "pia@shop.example", "acme")

@@ -110,12 +110,12 @@ ALLOWED = {
     ("waiting(release)", "staff"): "messages triage resume handover release-plan resolve close merge split",
     ("resolved", "staff"): "messages triage close reopen merge split",
     ("closed", "staff"): "reopen merge split",
-    ("new", "client"): "messages",
-    ("open", "client"): "messages",
-    ("waiting", "client"): "messages",
-    ("waiting(release)", "client"): "messages",
-    ("resolved", "client"): "messages close reopen",
-    ("closed", "client"): "messages reopen",
+    ("new", "client"): "messages supervisor-requests",
+    ("open", "client"): "messages supervisor-requests",
+    ("waiting", "client"): "messages supervisor-requests",
+    ("waiting(release)", "client"): "messages supervisor-requests",
+    ("resolved", "client"): "messages close reopen supervisor-requests rating",
+    ("closed", "client"): "messages reopen supervisor-requests rating",
 }
 
 

@@ -1,13 +1,13 @@
 """Mails about what happens to a request: to whom, once an act, in one thread (clauses 2.3, 4.4, 4.8; P14)."""
 
+from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any
 
 import pytest
 from firstline.common.addresses import tagged_numbers
-from firstline.common.event_parts import Actor, Author, Origin, Recipient
+from firstline.common.event_parts import Actor, Author, MissingField, Origin, Recipient
 from firstline.common.events import (
-    MissingField,
     PolicyPublished,
     TicketClosed,
     TicketHandedOver,
@@ -15,10 +15,13 @@ from firstline.common.events import (
     TicketNoted,
     TicketReleased,
     TicketReleasePlanned,
+    TicketReminded,
     TicketReopened,
     TicketReplied,
     TicketResolved,
     TicketResumed,
+    TicketSupervisorAnswered,
+    TicketSupervisorRequested,
     TicketTriaged,
     TicketUnmerged,
     TicketWaiting,
@@ -268,6 +271,47 @@ async def test_waiting_says_whose_turn_it_is(world: Any) -> None:
     client, others = (mail.get_content() for mail in world.mails()[1:])
     assert "The next step is yours" in client
     assert "You need not do anything" in others
+
+
+async def test_silence_is_warned_of_with_its_day(world: Any) -> None:
+    """Waiting for the client, a reminder and a solution each say when silence closes the request, with the zone."""
+    closes_at = world.clock.now() + timedelta(days=3)
+    missing = [MissingField(field="version", question="Which version is it?")]
+    await world.tell(world.submitted())
+    await world.tell(TicketWaiting(**FACTS, status="waiting", cause="client", closes_at=closes_at))
+    reminder = TicketReminded(**FACTS, status="waiting", kind="client", closes_at=closes_at)
+    await world.tell(reminder, reminder.model_copy(update={"missing_information": missing}))
+    await world.tell(TicketResolved(**FACTS, status="resolved", closes_at=closes_at))
+    await world.settle()
+    texts = world.texts()[1:]
+    assert ["2026-11-26 12:00 (UTC)" in " ".join(text.split()) for text in texts] == [True] * 4
+    assert ["- Which version is it?" in text for text in texts] == [False, False, True, False]
+
+
+async def test_the_supervisor_is_told_and_the_client_gets_the_answer(world: Any) -> None:
+    """Each supervisor reads what the client wrote and which request it is about; the client's side reads the answer."""
+    await world.tell(world.submitted())
+    asked = TicketSupervisorRequested(
+        **FACTS,
+        status="open",
+        request_id="q",
+        kind="accelerate",
+        body="We open on Monday.",
+        asked_by="Clara",
+        supervisors=[Recipient(address="sue@firstline.example", name="Sue")],
+    )
+    await world.tell(asked, asked.model_copy(update={"kind": "comment"}))
+    await world.tell(
+        TicketSupervisorAnswered(**FACTS, status="open", request_id="q", body="We see to it.", answered_by="Sue")
+    )
+    await world.settle()
+    mails, texts = world.mails()[1:], world.texts()[1:]
+    assert receivers(mails) == ["sue@firstline.example", "sue@firstline.example", CLARA]
+    assert all(NUMBER in str(mail["Subject"]) for mail in mails)
+    assert "asks you to speed up" in " ".join(texts[0].split())
+    assert "has a comment on how" in " ".join(texts[1].split())
+    assert all("We open on Monday." in text for text in texts[:2])
+    assert "We see to it." in texts[2]
 
 
 PLAN = {"version": "24.200", "date": "2027-02-01", "precision": "quarter"}

@@ -69,6 +69,30 @@ def unanswered(events: Sequence[Event]) -> Unanswered:
     return state
 
 
+@dataclass
+class Silence:
+    """Whether it is for the client to say something, and what they were told comes of their silence."""
+
+    awaited: str | None = None
+    """`waiting_client` or `resolved`, as the policy calls it."""
+
+    told: datetime | None = None
+    reminded: datetime | None = None
+
+    def take(self, event: Event) -> None:
+        """Take the next event of the request."""
+        data, status = event.data, event.data["status"]
+        waits = data["cause"] == "client" if event.type == "ticket.waiting" else self.awaited == "waiting_client"
+        awaited = "resolved" if status == "resolved" else "waiting_client" if status == "waiting" and waits else None
+        if event.type in ("ticket.waiting", "ticket.resolved") or awaited != self.awaited:
+            self.told = self.reminded = None
+        self.awaited = awaited
+        if data.get("closes_at"):
+            self.told = when(data["closes_at"])
+        if event.type == "ticket.reminded":
+            self.reminded = event.time
+
+
 def facts_of(events: Sequence[Event], targets: dict[str, dict[str, Any]]) -> list[Fact]:
     """Return a request's history as its clocks see it: nothing counts from before what the desk did earlier."""
     found: list[Fact] = []

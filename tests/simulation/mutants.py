@@ -22,7 +22,9 @@ import firstline.intake.app
 import firstline.intake.inbound
 import firstline.intake.service.claims
 import firstline.intake.service.inbound
+import firstline.intake.service.silence
 import firstline.intake.service.submission
+import firstline.intake.silence
 import firstline.intake.worker
 import firstline.notify.service.mails
 import firstline.notify.worker
@@ -530,6 +532,38 @@ def milestones_are_late(patches: Patches) -> None:
     patches.put(firstline.sla.worker, "NEXT_DUE", Sql("SELECT NULL", datetime))
 
 
+# -- silence
+
+
+def nobody_is_reminded(patches: Patches) -> None:
+    """A request closes when its time is over, whether its client was reminded or not."""
+
+    def act(ticket: Any, rule: Any) -> Any:
+        return "close", firstline.intake.silence.closing_time(rule, ticket.silent_since)
+
+    for module in (firstline.intake.silence, firstline.intake.service.silence):
+        patches.put(module, "next_act", act)
+
+
+def others_silence_closes(patches: Patches) -> None:
+    """What waits for a third party or a release closes as if it waited for the client."""
+
+    def rule(ticket: Any, silence: Any) -> Any:
+        return own(ticket, silence) or (silence.waiting_client if ticket.status == "waiting" else None)
+
+    own = patches.put(firstline.intake.silence, "rule_of", rule)
+    patches.put(firstline.intake.service.silence, "rule_of", rule)
+
+
+def silence_is_for_ever(patches: Patches) -> None:
+    """Nobody looks at what is due by silence."""
+
+    async def nothing(*_given: Any) -> int:
+        return 0
+
+    patches.put(firstline.intake.worker, "end_silences", nothing)
+
+
 MUTANTS: Sequence[Mutant] = (
     Mutant("acknowledge before commit", "P1", acknowledge_before_commit, 0),
     Mutant("keys are ignored", "P1", keys_are_ignored, 2),
@@ -573,5 +607,8 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("failing endpoints are given up", "P23", failing_endpoints_are_given_up, 1),
     Mutant("webhooks differ from try to try", "P23", webhooks_tell_their_try, 0),
     Mutant("for now is for good", "P27", for_now_is_for_good, 0),
+    Mutant("nobody is reminded", "P33", nobody_is_reminded, 16),
+    Mutant("what waits for others is closed", "P33", others_silence_closes, 16),
+    Mutant("silence lasts for ever", "P33", silence_is_for_ever, 16),
 )
 """Every mutant with a seed that kills it."""

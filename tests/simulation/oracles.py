@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from evidence import Event, Evidence, when
 from firstline.common.bus import BINDINGS, SOURCES
 from firstline.standalone.wiring import SERVICES
 from front import Reading
-from histories import Clocks, Place, facts_of, order_of, unanswered
+from histories import Clocks, Place, Silence, facts_of, is_automatic, order_of, received, unanswered
 from stage import HEARD
 
 Oracle = Callable[[Evidence], Iterable[str]]
@@ -531,6 +531,40 @@ def mails_end(evidence: Evidence) -> Iterable[str]:
             yield f"a mail ({row['kind']}) to {row['recipient']} is {row['state']} {row['reason']}"
 
 
+def silence_is_warned_of(evidence: Evidence) -> Iterable[str]:
+    """P33: only the client's silence closes a request by itself, not before they were told it would, and it does."""
+    for ticket_id, events in evidence.streams.items():
+        ticket = evidence.tickets[ticket_id]
+        rules = evidence.policies[ticket["policy_version"]]["closing"]["silence"]
+        silence = Silence()
+        for number, event in enumerate(events):
+            if event.type == "ticket.closed" and event.data["actor"]["role"] == "service":
+                yield from _closed_in_silence(evidence, event, silence, rules, events[number + 1 :])
+            silence.take(event)
+        overdue = when(ticket["closes_at"]) + HOUR if ticket["closes_at"] else None
+        if overdue and overdue + evidence.faults.back < evidence.world.times.now():
+            yield f"{ticket['number']} is {ticket['status']} and was to be closed at {ticket['closes_at']}"
+
+
+def _closed_in_silence(
+    evidence: Evidence, event: Event, silence: Silence, rules: Mapping[str, Any], later: Sequence[Event]
+) -> Iterable[str]:
+    if silence.awaited is None or silence.told is None:
+        yield f"{event} closed what was {silence.awaited} and told to be closed at {silence.told}"
+        return
+    rule = rules[silence.awaited]
+    if event.time + evidence.faults.back < silence.told:
+        yield f"{event} came before {silence.told}, as it was told"
+    if rule["remind_after_days"] is not None:
+        left = timedelta(days=rule["close_after_days"] - rule["remind_after_days"])
+        if silence.reminded is None or event.time + evidence.faults.back < silence.reminded + left:
+            yield f"{event} came after a reminder at {silence.reminded}"
+    for word in later:
+        spoken = word.type == "ticket.replied" and word.data["author"]["side"] == "client" and not is_automatic(word)
+        if spoken and received(word) + evidence.faults.back < silence.told:
+            yield f"{event} passed over {word}, which had come in at {received(word)}"
+
+
 ORACLES: Mapping[str, Oracle] = {
     "P1": accepted_is_there_once,
     "P2": mails_have_one_outcome,
@@ -555,5 +589,6 @@ ORACLES: Mapping[str, Oracle] = {
     "P21": time_counts_forward,
     "P23": deliveries_arrive,
     "P27": mails_end,
+    "P33": silence_is_warned_of,
 }
 """Invariant → who judges it."""

@@ -37,6 +37,10 @@ GONE_EVERY = 10
 """In one seed of so many, the mailbox of a client is gone."""
 
 
+SILENT_EVERY, SILENT_SECONDS = 4, 2.2 * DAY
+"""In one seed of so many, nobody says a word for longer than it takes to close what waits for one."""
+
+
 @dataclass
 class Outcome:
     """What came of a seed."""
@@ -106,6 +110,8 @@ async def _play(stage: Stage, world: World, habits: Habits) -> Evidence:
     await asyncio.sleep(habits.days * DAY)
     await faults.heal()
     await people.finish()
+    if world.scene.seed % SILENT_EVERY == 0:
+        await asyncio.sleep(SILENT_SECONDS)
     await asyncio.sleep(SETTLE_SECONDS + faults.back.total_seconds())
     evidence = Evidence(world, front, faults, HOOK)
     await evidence.collect(stage.cast.supervisor)

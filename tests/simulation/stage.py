@@ -47,6 +47,23 @@ CALENDARS: tuple[dict[str, Any], ...] = (
 )
 """The policy's own calendar, one over changes of the clock with pauses and a night, one of nights far away."""
 
+SILENCES: tuple[dict[str, Any], ...] = (
+    {
+        "waiting_client": {"close_after_days": 1, "reason": "no_reply"},
+        "resolved": {"close_after_days": 1, "reason": "resolved"},
+    },
+    {
+        "waiting_client": {
+            "remind_after_days": 1,
+            "close_after_days": 2,
+            "reason": "no_reply",
+            "circumstance": "silence",
+        },
+        "resolved": {"remind_after_days": 1, "close_after_days": 2, "reason": "resolved"},
+    },
+)
+"""Short enough for worlds of some days: told at the beginning only, and with a reminder."""
+
 TARGETS = {
     "normal": {"first_response": 240, "next_response": 300, "resolution": 1200},
     "high": {"first_response": 60, "next_response": 90},
@@ -118,6 +135,7 @@ class Stage:
         document = own.document()
         document["calendar"] = CALENDARS[number % len(CALENDARS)] or document["calendar"]
         document["name"] = f"variant{number}"
+        document["closing"]["silence"] = SILENCES[number // len(CALENDARS)]
         if number >= len(CALENDARS):
             document["targets"]["minutes"] = TARGETS
             document["out_of_turn"]["max_in_a_row"] = 2

@@ -204,3 +204,45 @@ async def test_several_questions_are_remarked_before_sending(visitor: Visit) -> 
     number = client.path.split("/")[2]
     specialist = await visitor("specialist")
     assert "perhaps several questions" in (await specialist.open(f"/console/{number}")).text
+
+
+async def test_the_supervisor_is_asked_and_answers(visitor: Visit) -> None:
+    """A client asks once, sees that it is on its way, and reads the answer; the request stays where it is."""
+    client, leader = await visitor("client"), await visitor("supervisor")
+    await client.open("/requests/new")
+    await client.send("/requests", subject="White page", body="It is white.")
+    number = client.path.split("/")[2]
+    await client.open(f"/requests/{number}")
+    page = await client.send(f"/requests/{number}/supervisor", ask_kind="accelerate", ask_body=" ")
+    assert (client.answer.status_code, "Have another look" in page.text) == (422, True)
+    page = await client.send(f"/requests/{number}/supervisor", ask_kind="accelerate", ask_body="We open on Monday.")
+    assert "Your request keeps its place meanwhile." in page.text
+    assert "The supervisor has yet to answer." in page.text
+    assert not any(given["action"].endswith("/supervisor") for given in page.all("form"))
+    page = await leader.open("/console/supervisor-requests")
+    assert "We open on Monday." in page.text
+    (action,) = [form["action"] for form in page.all("form") if number in form["action"]]
+    page = await leader.send(action, answer=" ")
+    assert "Have another look" in page.text
+    page = await leader.send(action, answer="A specialist sees to it today.")
+    assert "Nobody waits for the supervisor." in page.text
+    assert "A specialist sees to it today." in (await client.open(f"/requests/{number}")).text
+
+
+async def test_a_solution_is_rated(visitor: Visit) -> None:
+    """Once it is solved the client rates the handling, may change that, and staff see it beside the request."""
+    client, specialist = await visitor("client"), await visitor("specialist")
+    await client.open("/requests/new")
+    await client.send("/requests", subject="White page", body="It is white.")
+    number = client.path.split("/")[2]
+    await specialist.open(f"/console/{number}")
+    await specialist.send(f"/console/{number}/reply", body="Clear the cache.", then="resolve")
+    await client.open(f"/requests/{number}")
+    page = await client.send(f"/requests/{number}/rating", mark="")
+    assert "Choose one." in page.text
+    page = await client.send(f"/requests/{number}/rating", mark="fair", rating_comment="It took long.")
+    assert "Thank you. Your rating is kept." in page.text
+    assert "Your rating: Something was missing: It took long." in page.text
+    page = await client.send(f"/requests/{number}/rating", mark="good", rating_comment="")
+    assert "Your rating: It was handled well" in page.text
+    assert "It was handled well" in (await specialist.open(f"/console/{number}")).text

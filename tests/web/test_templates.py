@@ -9,9 +9,10 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, choices, documents, forms, letters, views
+from firstline.web import board, choices, documents, forms, letters, supervision, views
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
+from firstline.web.pages.releases import Release
 from firstline.web.session import Session
 from jinja2 import Environment, UndefinedError, nodes
 
@@ -119,14 +120,16 @@ def shown(
             "expectation": text, "relations": [views.Relation("linked", text, item["number"], text)],
             "splittable": choices.splittable(correspondence),
             "questions": [views.Question("x", text)],
-            "can": views.Abilities("Send reply", text, ended=True),
+            "can": views.Abilities("Send reply", text, ended=True, ask=True, rate=True),
             "topics": [views.topic(topic) for topic in policy["scope"]["topics"]],
             "recoveries": [{"code": "none", "text": "No"}],
             "queue": board.queue(page, [clock()], parse_calendar(policy["calendar"]), reader),
             "work": board.work(item, policy, place, reader),
             "context": board.context(item, policy, [clock()], text, now),
             "circumstances": board.options(policy, "delay"), "aborts": board.options(policy, "abort"),
-            "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [views.Release(text, text)],
+            "asked": [supervision.Asked("q", *[text] * 9)], "kinds": supervision.KINDS,
+            "marks": supervision.marks(policy), "rating": text,
+            "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [Release(text, text)],
             "lines": [views.ClaimLine(text, text)],
             "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
             "scope_topics": choices.scope_topics(policy), "version": text,
@@ -144,7 +147,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 12
+    assert len(PAGES) == 13
 
 
 @pytest.mark.parametrize("text", HOSTILE)

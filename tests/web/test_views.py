@@ -87,9 +87,12 @@ def test_waiting_names_who_is_waited_for(
 
 def test_a_solution_says_when_it_closes(staged: Callable[..., Stage]) -> None:
     """Seven days after the solution the request closes by itself, unless the client writes."""
-    stage = staged(status="resolved", resolved_at="2026-11-23T15:20:00Z")
+    stage = staged(status="resolved", closes_at="2026-11-30T15:20:00Z")
     assert stage.next_step == "Not solved? Reply, and we go on. Otherwise it closes by itself on Mon 30 Nov, 15:20 UTC."
-    assert staged(status="resolved", resolved_at="2026-11-17T15:20:00Z").next_step.endswith("today 15:20 UTC.")
+    assert staged(status="resolved", closes_at="2026-11-24T15:20:00Z").next_step.endswith("today 15:20 UTC.")
+    waiting = staged(status="waiting", waiting_cause="client", closes_at="2026-11-25T15:20:00Z")
+    assert waiting.next_step.endswith("Otherwise it closes by itself tomorrow 15:20 UTC.")
+    assert staged(status="resolved").next_step == "Not solved? Reply, and we go on."
 
 
 def test_a_closed_request_says_why_and_until_when_it_reopens(staged: Callable[..., Stage]) -> None:

@@ -95,14 +95,16 @@ class TicketWaiting(TicketEvent):
     circumstance: str | None = None
     note: str | None = None
     missing_information: list[MissingField] = Field(default_factory=list)
+    closes_at: datetime | None = None
 
 
 class TicketReminded(TicketEvent):
-    """The client was asked again while we wait for them."""
+    """The client was asked again while we wait for them; `kind` says what for."""
 
     TYPE = "ticket.reminded"
     kind: str
     closes_at: datetime | None = None
+    missing_information: list[MissingField] = Field(default_factory=list)
 
 
 class TicketResumed(TicketEvent):
@@ -138,9 +140,10 @@ class TicketReleased(TicketEvent):
 
 
 class TicketResolved(TicketEvent):
-    """Staff holds the problem to be solved."""
+    """Staff holds the problem to be solved; without a word from the client it closes at `closes_at`."""
 
     TYPE = "ticket.resolved"
+    closes_at: datetime | None = None
 
 
 class TicketClosed(TicketEvent):
@@ -204,11 +207,14 @@ class TicketUnlinked(TicketEvent):
 
 
 class TicketSupervisorRequested(TicketEvent):
-    """The client asks the supervisor to accelerate or to comment."""
+    """The client asks the supervisor to accelerate or to comment; `supervisors` are to be told."""
 
     TYPE = "ticket.supervisor_requested"
     request_id: str
     kind: str
+    body: str = ""
+    asked_by: str = ""
+    supervisors: list[Recipient] = Field(default_factory=list)
 
 
 class TicketSupervisorAnswered(TicketEvent):
@@ -216,6 +222,9 @@ class TicketSupervisorAnswered(TicketEvent):
 
     TYPE = "ticket.supervisor_answered"
     request_id: str
+    kind: str = "comment"
+    body: str = ""
+    answered_by: str = ""
 
 
 class TicketAccessRequested(TicketEvent):
@@ -252,6 +261,7 @@ class TicketRated(TicketEvent):
 
     TYPE = "ticket.rated"
     mark: str
+    comment: str | None = None
 
 
 class TicketParticipantAdded(TicketEvent):

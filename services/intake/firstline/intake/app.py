@@ -20,6 +20,7 @@ from firstline.intake.api import (
     relations,
     releases,
     reports,
+    supervision,
     tickets,
     verbs,
 )
@@ -29,7 +30,7 @@ from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.service.partners import Partners
 from firstline.intake.smtp import InboundSmtp
-from firstline.intake.worker import mail_worker, policy_worker, release_worker
+from firstline.intake.worker import mail_worker, policy_worker, release_worker, silence_worker
 
 ROUTERS = (
     tickets.router,
@@ -44,6 +45,7 @@ ROUTERS = (
     policy.router,
     releases.router,
     reports.router,
+    supervision.router,
 )
 LARGER_BODIES = {"/v1/attachments": attachments.FORM_LIMIT}
 
@@ -102,7 +104,12 @@ def create_app(
 
 def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> list[Worker]:
     """Return the timed work of this service."""
-    return [mail_worker(desk, parser, mail, runtime.lease("mails")), policy_worker(desk), release_worker(desk)]
+    return [
+        mail_worker(desk, parser, mail, runtime.lease("mails")),
+        policy_worker(desk),
+        release_worker(desk),
+        silence_worker(desk, runtime.lease("silence")),
+    ]
 
 
 def _smtp(desk: Desk, mail: MailSettings, host: str, port: int) -> InboundSmtp:

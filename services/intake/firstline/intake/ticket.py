@@ -28,6 +28,11 @@ class Ticket:
         planned_release: `version`, `date` and `precision` of the release that is to hold the solution.
         awaited_release: the version whose release brings it back; only while it waits for that.
         released_in: the version with which it came back.
+        silent_since: since when it is for the client to say something; None where it isn't.
+        reminded_at: when they were reminded of that.
+        closes_at: when silence closes it, as they were told.
+        supervisor_request: `id`, `kind` and `asked_at` of the one that a supervisor has to answer.
+        rating: `mark`, `comment` and `rated_at` of what the client thinks of the handling.
 
     """
 
@@ -83,6 +88,11 @@ class Ticket:
     planned_release: dict[str, Any] | None = None
     awaited_release: str | None = None
     released_in: str | None = None
+    silent_since: datetime | None = None
+    reminded_at: datetime | None = None
+    closes_at: datetime | None = None
+    supervisor_request: dict[str, Any] | None = None
+    rating: dict[str, Any] | None = None
 
 
 _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
@@ -105,6 +115,8 @@ _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
             "resolved": ("client", "staff"),
         },
         "reopen": dict.fromkeys(("resolved", "closed"), ("client", "staff")),
+        "supervisor-requests": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("client",)),
+        "rating": dict.fromkeys(("resolved", "closed"), ("client",)),
         "merge": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("staff",)),
         "unmerge": {"closed": ("staff",)},
         "split": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("staff",)),
@@ -135,7 +147,10 @@ def allowed(ticket: Ticket, side: Side, window: timedelta, now: datetime) -> lis
     verbs = [verb for verb, statuses in _VERBS.items() if side in statuses.get(ticket.status, ())]
     late = "reopen" in verbs and not within_window(ticket, window, now)
     # What goes on elsewhere is taken up there, or comes back by taking the merge back.
-    left_out = {"reopen", "merge"} if ticket.merged_into else {"unmerge", *(["reopen"] if late else [])}
+    elsewhere = {"reopen", "merge", "supervisor-requests", "rating"}
+    left_out = elsewhere if ticket.merged_into else {"unmerge", *(["reopen"] if late else [])}
+    if ticket.supervisor_request is not None:
+        left_out.add("supervisor-requests")
     if ticket.waiting_cause != "release":
         left_out.add("release-plan")
     return [verb for verb in verbs if verb not in left_out]

@@ -1,4 +1,6 @@
-"""Timed work of intake: judging mails, learning other replicas' policies, bringing requests back from releases."""
+"""Timed work of intake: judging mails, learning other replicas' policies, releases, the client's silence."""
+
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -10,6 +12,7 @@ from firstline.intake.inbound import Decision, Outcome, Reason, fingerprint
 from firstline.intake.mail import ParsedMail
 from firstline.intake.parser import Parser
 from firstline.intake.scope import ChannelNotOfficial, LicenceNotActive
+from firstline.intake.service.change import SILENCE_CHANNEL
 from firstline.intake.service.desk import POLICY_CHANNEL, Desk, PolicyNotHere, learn_policies
 from firstline.intake.service.inbound import (
     MAIL_CHANNEL,
@@ -21,9 +24,14 @@ from firstline.intake.service.inbound import (
     settle_mail,
 )
 from firstline.intake.service.releases import RELEASE_CHANNEL, bring_back
+from firstline.intake.service.silence import act_on_silence
+from firstline.intake.silence import Act
+from firstline.intake.store.due import DUE, NEXT_DUE, SAVE_DUE
 from firstline.intake.store.mails import PENDING, PendingMail
 
 MAILS_A_STEP = 10
+REQUESTS_A_STEP = 20
+PUT_OFF = timedelta(hours=1)
 POLL_SECONDS = 30.0
 POLICY_POLL_SECONDS = 5.0
 
@@ -62,6 +70,55 @@ def release_worker(desk: Desk) -> Worker:
         wake=desk.store.listen(RELEASE_CHANNEL),
         poll_seconds=POLL_SECONDS,
     )
+
+
+def silence_worker(desk: Desk, lease: Lease) -> Worker:
+    """Return the worker that reminds clients of what is for them to say, and closes on their silence."""
+
+    async def next_due() -> datetime | None:
+        return await desk.store.read(lambda unit: unit.one(NEXT_DUE))
+
+    return Worker(
+        "intake: silence",
+        lambda: end_silences(desk, lease),
+        desk.ports,
+        wake=desk.store.listen(SILENCE_CHANNEL),
+        next_due=next_due,
+        poll_seconds=POLL_SECONDS,
+        lease=lease,
+    )
+
+
+async def end_silences(desk: Desk, lease: Lease) -> int:
+    """Do what silence asks for by now; return for how many requests. One that fails is put off and blocks no other.
+
+    Raises:
+        LeaseLost: another replica does it now.
+
+    """
+    now = desk.now()
+    due = await desk.store.read(lambda unit: unit.all(DUE, now=now, limit=REQUESTS_A_STEP))
+    return sum([await _end_silence(desk, lease, ticket_id) for ticket_id in due])
+
+
+async def _end_silence(desk: Desk, lease: Lease, ticket_id: str) -> bool:
+    async def work(unit: Unit) -> Act | None:
+        await lease.guard(unit)
+        await learn_policies(desk, unit)
+        return await act_on_silence(desk, unit, ticket_id)
+
+    try:
+        act = await desk.store.write(work)
+    except (LeaseLost, Unavailable):
+        raise
+    except Exception:
+        _log.exception("what silence asks for could not be done and is put off", ticket_id=ticket_id)
+        later = desk.now() + PUT_OFF
+        await desk.store.write(lambda unit: unit.run(SAVE_DUE, ticket_id=ticket_id, due_at=later))
+        return True
+    if act is not None:
+        _log.info("the client was silent", ticket_id=ticket_id, act=act)
+    return act is not None
 
 
 async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings, lease: Lease) -> int:

@@ -18,6 +18,7 @@ PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "/v1/articles",
             "/v1/canned-answers",
             "/v1/partner-webhooks",
+            "/v1/supervisor-requests",
         ),
         "queue": ("/v1/queue",),
         "sla": ("/v1/clocks", "/v1/calendar", "/v1/forecasts"),

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from firstline.common.ports import Ports
 from firstline.common.telemetry import NO_TELEMETRY, App, Receive, Scope, Send
 from firstline.web.client import Refusal, SignedOut
-from firstline.web.pages import console, documentation, mails, portal, releases, sign_in
+from firstline.web.pages import console, documentation, mails, portal, releases, sign_in, supervisor
 from firstline.web.session import Cookie
 from firstline.web.visit import NotOurForm, Visit, Web, render, web_of
 
@@ -80,7 +80,15 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
     origin = f"{parts.scheme}://{parts.netloc}"
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.state.web = Web(api, Cookie(cookie_key, public_url, ports.random), templates(), style, origin, ports)
-    routers = (sign_in.router, portal.router, mails.router, documentation.router, releases.router, console.router)
+    routers = (
+        sign_in.router,
+        portal.router,
+        mails.router,
+        documentation.router,
+        releases.router,
+        supervisor.router,
+        console.router,
+    )
     for router in routers:
         app.include_router(router)
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from firstline.common.calendar import Calendar, parse_calendar
+from firstline.web.supervision import rating
 from firstline.web.views import Tone
 from firstline.web.words import count, instant, one_line, since, span, stamp
 
@@ -219,6 +220,8 @@ def marks(ticket: Json) -> tuple[Mark, ...]:
         found.append(Mark("perhaps several questions"))
     if not ticket["verified"]:
         found.append(Mark("sender not verified", strong=True))
+    if ticket["supervisor_request"]:
+        found.append(Mark("supervisor asked", strong=True))
     if ticket["reopen_count"]:
         found.append(Mark(f"reopened {count(ticket['reopen_count'], 'time', 'times')}"))
     return tuple(found)
@@ -233,7 +236,7 @@ def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: st
         Part("Scope", tuple(_scope(ticket, policy))),
         Part("Development", tuple(_development(ticket))),
         _missing(ticket),
-        Part("Request", tuple(_origin(ticket, now))),
+        Part("Request", tuple(_origin(ticket, policy, now))),
     ]
     return [part for part in parts if part.facts or part.lines]
 
@@ -297,7 +300,7 @@ def _development(ticket: Json) -> list[Fact]:
     return [fact for fact in facts if fact.text]
 
 
-def _origin(ticket: Json, now: datetime) -> list[Fact]:
+def _origin(ticket: Json, policy: Json, now: datetime) -> list[Fact]:
     """Say when and how the request came in, and what was decided about it since."""
     facts = [
         Fact("Received", stamp(instant(ticket["received_at"]), now)),
@@ -306,6 +309,9 @@ def _origin(ticket: Json, now: datetime) -> list[Fact]:
         Fact("Tier", ticket["tier"].replace("_", " ")),
         Fact("Reason", one_line(ticket["urgency_reason"] or "")),
         Fact("Follows", ticket["follows"] or ""),
+        Fact("Reminded", stamp(instant(ticket["reminded_at"]), now) if ticket["reminded_at"] else ""),
+        Fact("Rated", rating(ticket, policy)),
+        Fact("Closes by itself", stamp(instant(ticket["closes_at"]), now) if ticket["closes_at"] else ""),
     ]
     return [fact for fact in facts if fact.text]
 

@@ -179,6 +179,20 @@ class Desk:
         headers = {"Idempotency-Key": key}
         return await self._json("POST", f"/v1/releases/{version}/ship", json={"note": note or None}, headers=headers)
 
+    async def supervisor_requests(self, reference: str) -> list[Json]:
+        """Return what the supervisor was asked about a request, oldest first."""
+        page = await self._json(
+            "GET", f"/v1/tickets/{reference}/supervisor-requests", params={"limit": MESSAGES_A_PAGE}
+        )
+        items: list[Json] = page["items"]
+        return items
+
+    async def unanswered(self) -> list[Json]:
+        """Return the oldest of what no supervisor has answered yet."""
+        page = await self._json("GET", "/v1/supervisor-requests", params={"limit": QUEUE_SHOWN})
+        items: list[Json] = page["items"]
+        return items
+
     async def upload(self, name: str, content: bytes, media_type: str) -> Json:
         """Upload a file for a message that follows."""
         return await self._json("POST", "/v1/attachments", files={"file": (name, content, media_type)})

@@ -26,6 +26,9 @@ WORDS: Final = (
     "why",
     "split_body",
     "ship_note",
+    "ask_body",
+    "rating_comment",
+    "answer",
 )
 """The fields in which people write sentences."""
 

@@ -16,8 +16,8 @@ CLAIMS_KEPT: Final = 4
 KEPT_SECONDS: Final = 30 * 24 * 3600
 """As long as a refresh token that is not used."""
 
-STAFF_ROLES: Final = ("agent", "supervisor", "admin")
 LEADING_ROLES: Final = ("supervisor", "admin")
+STAFF_ROLES: Final = ("agent", "supervisor", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Session:
 
     @property
     def leads(self) -> bool:
-        """Whether the reports on organisations are theirs."""
+        """Whether clients' words to the supervisor, and the reports on organisations, are theirs."""
         return self.role in LEADING_ROLES
 
     @property

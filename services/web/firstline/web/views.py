@@ -80,25 +80,20 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """A version that requests wait for, and how many, in words."""
-
-    version: str
-    waiting: str
-
-
-@dataclass(frozen=True, slots=True)
 class Abilities:
     """What the reader may do with a request: the words on the buttons, empty where it is not possible."""
 
     reply: str
     close: str
     ended: bool
+    ask: bool = False
+    rate: bool = False
 
     @property
     def verbs(self) -> list[str]:
         """The verbs whose forms are shown."""
-        return [verb for verb, label in (("messages", self.reply), ("close", self.close)) if label]
+        shown = {"messages": self.reply, "close": self.close, "supervisor-requests": self.ask, "rating": self.rate}
+        return [verb for verb, label in shown.items() if label]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +159,7 @@ def stage(request: Json, policy: Json, place: Place | None, last_side: str | Non
         case "waiting":
             return _waiting(request, policy, now)
         case "resolved":
-            return _resolved(request, policy, now)
+            return _resolved(request, now)
         case "closed":
             return _closed(request, policy, now)
         case _:
@@ -187,7 +182,8 @@ def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
     lasting = since(instant(request["waiting_since"]), now)
     reason = _circumstance(request, policy)
     if request["waiting_cause"] == "client":
-        step = f"{reason} Answer below; we go on as soon as we have it.".strip()
+        parts = [reason, "Answer below; we go on as soon as we have it.", *_closes(request, now)]
+        step = " ".join(part for part in parts if part)
         return Stage(f"Waiting for your answer {lasting}", step, "you", "yours")
     if request["waiting_cause"] == "release":
         step = " ".join(part for part in (reason, planned(request), "We tell you when it is out.") if part)
@@ -205,17 +201,17 @@ def planned(request: Json) -> str:
     return f"It is planned for version {plan['version']}{when}; plans can move."
 
 
-def release(given: Json) -> Release:
-    """Return a planned release as its line shows it."""
-    return Release(given["version"], count(given["waiting"], "request waits", "requests wait"))
-
-
-def _resolved(request: Json, policy: Json, now: datetime) -> Stage:
+def _resolved(request: Json, now: datetime) -> Stage:
     """Say that it counts as solved, and when it closes by itself (closing paragraph)."""
-    days = policy["closing"]["silence"]["resolved"]["close_after_days"]
-    closes = stamp(instant(request["resolved_at"]) + timedelta(days=days), now)
-    step = f"Not solved? Reply, and we go on. Otherwise it closes by itself {_on(closes)}."
+    step = " ".join(["Not solved? Reply, and we go on.", *_closes(request, now)])
     return Stage("Solved, as far as we know", step, "you, if something is left", "yours")
+
+
+def _closes(request: Json, now: datetime) -> list[str]:
+    """Say when silence closes a request, in one sentence or none (clause 4.8)."""
+    if request["closes_at"] is None:
+        return []
+    return [f"Otherwise it closes by itself {_on(stamp(instant(request['closes_at']), now))}."]
 
 
 def _closed(request: Json, policy: Json, now: datetime) -> Stage:
@@ -390,4 +386,6 @@ def abilities(request: Json) -> Abilities:
         reply=label if "messages" in request["allowed"] else "",
         close="You can reopen it later if something is left open." if "close" in request["allowed"] else "",
         ended=ended,
+        ask="supervisor-requests" in request["allowed"],
+        rate="rating" in request["allowed"],
     )

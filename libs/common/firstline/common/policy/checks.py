@@ -6,6 +6,7 @@ from typing import Final
 
 from firstline.common.calendar import parse_calendar
 from firstline.common.errors import Invalid
+from firstline.common.policy.closing import SilenceRule
 from firstline.common.policy.model import NUMBER, Policy, ScopePart
 from firstline.common.policy.wording import PLACEHOLDERS, Template, Text, TextKind, names_in
 
@@ -42,6 +43,7 @@ def _codes(policy: Policy) -> Iterator[Finding]:
     for at, topic in enumerate(policy.scope.topics):
         yield from _repeated(f"/scope/topics/{at}/items", [item.code for item in topic.items])
     yield from _repeated("/circumstances", [circumstance.code for circumstance in policy.circumstances])
+    yield from _repeated("/closing/marks", [mark.code for mark in policy.closing.marks])
     yield from _repeated("/closing/reasons", [reason.code for reason in policy.closing.reasons])
 
 
@@ -111,13 +113,28 @@ def _endings(policy: Policy) -> Iterator[Finding]:
             yield Finding(f"/circumstances/{at}/cause", problem, "remove the cause, or make the effect `delay`")
     known = [reason.code for reason in policy.closing.reasons]
     silence = policy.closing.silence
-    rules = (("waiting_client", silence.waiting_client), ("resolved", silence.resolved))
-    for name, rule in rules:
+    rules: tuple[tuple[str, TextKind, SilenceRule], ...] = (
+        ("waiting_client", "waiting", silence.waiting_client),
+        ("resolved", "resolved", silence.resolved),
+    )
+    for name, text, rule in rules:
         pointer = f"/closing/silence/{name}"
         yield from _unknown("closing reason", known, [(f"{pointer}/reason", rule.reason)])
+        aborts = [known.code for known in policy.circumstances if known.effect == "abort"]
+        named = [(f"{pointer}/circumstance", rule.circumstance)] if rule.circumstance else []
+        yield from _unknown("circumstance that aborts", aborts, named)
+        yield from _untold(policy, pointer, "reminder" if rule.remind_after_days is not None else text)
         if rule.remind_after_days is not None and rule.remind_after_days >= rule.close_after_days:
             problem = f"the reminder after {rule.remind_after_days} days doesn't come before the closing"
             yield Finding(f"{pointer}/remind_after_days", problem, f"make it less than {rule.close_after_days}")
+
+
+def _untold(policy: Policy, pointer: str, kind: TextKind) -> Iterator[Finding]:
+    """Find texts that should say when silence closes a request, and don't: nobody is closed out without a warning."""
+    for language, texts in policy.wording.languages.items():
+        if kind in texts and "{{ closes_at }}" not in texts[kind].body:
+            problem = f"silence closes a request, and the text {kind!r} in {language!r} doesn't say when"
+            yield Finding(pointer, problem, f"print {{{{ closes_at }}}} in wording/languages/{language}/{kind}/body")
 
 
 def _wording(policy: Policy) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from firstline.common.policy.model import Part, Policy, ScopePart, TargetMinutes, Topic
+from firstline.common.policy.model import Policy, ScopePart, TargetMinutes, Topic
+from firstline.common.policy.parts import Part
 from firstline.common.policy.wording import hours_in_words
 
 Lines = Iterator[str]

@@ -7,22 +7,20 @@ grow: a later one has a default, and a default is never changed, or the version 
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
-    StringConstraints,
     model_validator,
 )
 
-from firstline.common.policy.wording import Language, Wording
+from firstline.common.policy.closing import Closing
+from firstline.common.policy.parts import Code, Part, Words
+from firstline.common.policy.wording import PLACEHOLDERS, Language, Wording
 
 Provenance = Literal["seed", "public", "inferred"]
 """Where an item comes from: the policy's own text, other public material, or our inference."""
@@ -31,13 +29,9 @@ Verdict = Literal["in", "out", "undetermined"]
 SupportMode = Literal["full", "consult_only", "none"]
 Tier = Literal["helpdesk", "technical_support", "development"]
 WaitingCause = Literal["client", "third_party", "release"]
-Side = Literal["client", "staff"]
 RecoveryKind = Literal["partial", "full"]
 EntitlementState = Literal["active", "expired", "unknown"]
-ClosingCode = Literal["resolved", "out_of_scope", "no_reply", "no_licence", "duplicate", "spam", "aborted"]
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 HintCode = Literal["several_issues"]
 """What may be remarked about a request."""
 
@@ -47,12 +41,6 @@ NUMBER = "{{ number }}"
 
 FileTypes = dict[str, Annotated[tuple[Code, ...], Field(min_length=1)]]
 """Media type → the file name endings that go with it."""
-
-
-class Part(BaseModel):
-    """A piece of the policy: frozen, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Channel(Part):
@@ -198,46 +186,6 @@ class Circumstance(Part):
     provenance: Provenance
 
 
-class ClosingReason(Part):
-    """Why a request was closed, and which side may give that reason."""
-
-    code: ClosingCode
-    title: Words
-    by: tuple[Side, ...] = Field(min_length=1)
-
-
-class SilenceRule(Part):
-    """Days without a word from the client until the reminder (none: no reminder) and until the request is closed."""
-
-    remind_after_days: PositiveInt | None = None
-    close_after_days: PositiveInt
-    reason: ClosingCode
-
-
-class Silence(Part):
-    """What silence does while the desk waits for the client, and after a resolution; nothing else ends by silence."""
-
-    waiting_client: SilenceRule
-    resolved: SilenceRule
-
-
-class Closing(Part):
-    """How requests end, and for how many days a client's message takes one up again."""
-
-    reopen_window_days: NonNegativeInt
-    reasons: tuple[ClosingReason, ...] = Field(min_length=1)
-    silence: Silence
-
-    @property
-    def reopen_window(self) -> timedelta:
-        """Time after resolution or closing within which a client's message reopens the request."""
-        return timedelta(days=self.reopen_window_days)
-
-    def sides(self, reason: str) -> tuple[Side, ...]:
-        """Return who may close for that reason; nobody, when the policy doesn't list it."""
-        return next((known.by for known in self.reasons if known.code == reason), ())
-
-
 class AttachmentAdvice(Part):
     """What somebody is told whose file can't be taken."""
 
@@ -337,6 +285,19 @@ class Mail(Part):
     acknowledgements_per_hour: AcknowledgementCaps
 
 
+def _known_texts(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a document without the texts of kinds that a later release has added."""
+    match document:
+        case {"wording": {"languages": dict() as languages} as wording}:
+            known = {
+                language: {kind: text for kind, text in texts.items() if kind in PLACEHOLDERS}
+                for language, texts in languages.items()
+                if isinstance(texts, dict)
+            }
+            return {**document, "wording": {**wording, "languages": {**languages, **known}}}
+    return document
+
+
 class Policy(Part):
     """One support policy. `calendar` is the mapping that `firstline.common.calendar.parse_calendar` reads."""
 
@@ -367,7 +328,7 @@ class Policy(Part):
             pydantic.ValidationError: the document is not one that was published.
 
         """
-        return cls.model_validate_json(json.dumps(document), extra="ignore")
+        return cls.model_validate_json(json.dumps(_known_texts(document)), extra="ignore")
 
     def document(self) -> dict[str, Any]:
         """Return the policy as JSON values, as `policy.published` carries it."""

@@ -12,7 +12,7 @@ from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.intake.api.context import DeskHere, Key, retry_here
 from firstline.intake.schemas.given import VERSION_PATTERN, ShipIn
-from firstline.intake.schemas.shown import ReleaseOut, ShippedOut
+from firstline.intake.schemas.releases import ReleaseOut, ShippedOut
 from firstline.intake.service import releases
 from firstline.intake.service.change import actor_of
 from firstline.intake.store.releases import EXPECTED, RELEASE, Expected

@@ -202,6 +202,26 @@ class ShipIn(Body):
     note: Remark | None = None
 
 
+class SupervisorRequestIn(Body):
+    """What the supervisor is asked: to speed the request up, or to hear a comment on how it is handled."""
+
+    kind: Literal["accelerate", "comment"]
+    body: Text
+
+
+class AnswerIn(Body):
+    """The supervisor's answer to the client."""
+
+    body: Text
+
+
+class RatingIn(Body):
+    """What the client thinks of the handling: a mark of the policy, and words where they want to."""
+
+    mark: Short = Field(examples=["good"], description="A mark of `closing.marks` in `GET /v1/policy`.")
+    comment: Remark | None = None
+
+
 class ResolveIn(Body):
     """The problem is solved; a text goes to the client as a reply, with its files and links."""
 

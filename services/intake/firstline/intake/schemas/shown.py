@@ -94,21 +94,20 @@ class PlannedReleaseOut(BaseModel):
     term: str | None
 
 
-class ReleaseOut(BaseModel):
-    """A release that requests were planned for; `shipped_at` is null until it is out."""
+class OpenSupervisorRequest(BaseModel):
+    """What the supervisor was asked and has not answered yet."""
 
-    version: str
-    note: str | None
-    shipped_at: datetime | None
-    waiting: int = Field(description="How many requests wait for it.")
+    id: str
+    kind: str
+    asked_at: datetime
 
 
-class ShippedOut(BaseModel):
-    """A release that is out."""
+class RatingOut(BaseModel):
+    """What the client thinks of the handling."""
 
-    version: str
-    note: str | None
-    shipped_at: datetime
+    mark: str
+    comment: str | None
+    rated_at: datetime
 
 
 class TicketOut(BaseModel):
@@ -125,6 +124,10 @@ class TicketOut(BaseModel):
     defect_ref: str | None = Field(None, description="What development calls the defect; staff see it.")
     planned_release: PlannedReleaseOut | None = None
     released_in: str | None = Field(None, description="The version with which it came back from development.")
+    reminded_at: datetime | None = None
+    closes_at: datetime | None = Field(None, description="When it closes without a word from the client (clause 4.8).")
+    supervisor_request: OpenSupervisorRequest | None = None
+    rating: RatingOut | None = None
     close_reason: str | None
     subject: str
     topic: str | None
@@ -278,6 +281,8 @@ def ticket_out(
     values = {name: getattr(ticket, name) for name in Ticket.__slots__}
     circumstance = policy.circumstance(ticket.circumstance) if ticket.circumstance else None
     plan = values.pop("planned_release")
+    for inside in ("awaited_release", "silent_since"):
+        values.pop(inside)
     if not reader.is_staff:
         values.pop("defect_ref")
     del values["licence_id"]

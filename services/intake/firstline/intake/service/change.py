@@ -9,7 +9,9 @@ from firstline.common.errors import NotFound
 from firstline.common.events import Actor, Recipient, TicketEvent
 from firstline.common.permissions import Access, Principal
 from firstline.common.store.port import Unit
+from firstline.intake import silence
 from firstline.intake.service.desk import Desk
+from firstline.intake.store.due import DROP_DUE, SAVE_DUE
 from firstline.intake.store.tickets import (
     PARTICIPANTS,
     TICKET,
@@ -19,6 +21,9 @@ from firstline.intake.store.tickets import (
     Participant,
 )
 from firstline.intake.ticket import Side, Ticket, demand
+
+SILENCE_CHANNEL = "silence"
+"""Announced when something is to be done after some silence."""
 
 
 def side_of(principal: Principal) -> Side:
@@ -69,7 +74,7 @@ class Change:
     def __init__(self, desk: Desk, unit: Unit, ticket: Ticket, participants: list[Participant], actor: Actor) -> None:
         self.desk = desk
         self.unit = unit
-        self.ticket = ticket
+        self.ticket = self._found = ticket
         self.participants = participants
         self.actor = actor
         self.now: datetime = desk.now()
@@ -103,15 +108,32 @@ class Change:
             waiting_since=self.now,
             awaited_release=None,
         )
+        self.listen()
 
-    def wait_no_more(self) -> None:
+    def _wait_no_more(self) -> None:
         """Forget whom it waited for and why."""
         self.become(waiting_cause=None, circumstance=None, waiting_since=None, awaited_release=None)
 
     def go_open(self) -> None:
         """Make it open, whatever it was."""
-        self.wait_no_more()
+        self._wait_no_more()
         self.become(status="open", resolved_at=None, closed_at=None, close_reason=None, merged_into=None)
+        self.listen()
+
+    def end(self, status: str, **values: Any) -> None:
+        """Resolve or close it, whatever it was."""
+        self._wait_no_more()
+        self.become(status=status, **values)
+        self.listen()
+
+    def listen(self) -> None:
+        """Count the client's silence from now on, where it is for them to say something (clause 4.8)."""
+        policy, _ = self.desk.policies.of(self.ticket.policy_version)
+        rule = silence.rule_of(self.ticket, policy.closing.silence)
+        since = self.now if rule else None
+        self.become(
+            silent_since=since, reminded_at=None, closes_at=silence.closing_time(rule, self.now) if rule else None
+        )
 
     async def save(self) -> Ticket:
         """Append the events and store the ticket; return it with its new version."""
@@ -126,7 +148,24 @@ class Change:
         version = await self.desk.log.append(self.unit, f"ticket/{self.ticket.id}", *events)
         self.become(version=version, updated_at=self.now)
         await self.unit.run(UPDATE_TICKET, **row_of(self.ticket))
+        await self._keep_due()
         return self.ticket
+
+    async def _keep_due(self) -> None:
+        """Keep when silence acts next, where that has changed."""
+        if _silence_of(self.ticket) == _silence_of(self._found):
+            return
+        policy, _ = self.desk.policies.of(self.ticket.policy_version)
+        rule = silence.rule_of(self.ticket, policy.closing.silence)
+        if rule is None:
+            await self.unit.run(DROP_DUE, ticket_id=self.ticket.id)
+            return
+        await self.unit.run(SAVE_DUE, ticket_id=self.ticket.id, due_at=silence.next_act(self.ticket, rule)[1])
+        self.unit.announce(SILENCE_CHANNEL)
+
+
+def _silence_of(ticket: Ticket) -> tuple[datetime | None, ...]:
+    return ticket.silent_since, ticket.reminded_at, ticket.closes_at
 
 
 async def begin(desk: Desk, unit: Unit, access: Access, reference: str) -> Change:

@@ -87,6 +87,8 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
     if message.author.side == "staff" and change.ticket.status == "new":
         change.become(status="open")
     message_id = await add_message(change, message)
+    if message.author.side == "staff":
+        change.listen()  # something new to answer, with the whole time for it
     return Told(message_id, await change.save(), change.participants)
 
 

@@ -83,13 +83,7 @@ async def merge(change: Change, reference: str, *, add_participants: bool) -> Ti
     await into.save()
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     await remark(change, policy.relations.text("merged_into", into.ticket.number))
-    change.wait_no_more()
-    change.become(
-        status="closed",
-        merged_into=into.ticket.id,
-        close_reason=DUPLICATE,
-        closed_at=change.now,
-    )
+    change.end("closed", merged_into=into.ticket.id, close_reason=DUPLICATE, closed_at=change.now)
     change.say(TicketMerged, into=into.ticket.id, into_number=into.ticket.number)
     change.say(TicketClosed, reason=DUPLICATE, into_number=into.ticket.number)
     return await change.save()

@@ -136,7 +136,14 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
     named = circumstance or usual_circumstance(change, cause)
     missing = change.ticket.missing_information if cause == "client" else []
     change.wait_for(cause, named)
-    change.say(TicketWaiting, cause=cause, circumstance=named, note=note, missing_information=missing)
+    change.say(
+        TicketWaiting,
+        cause=cause,
+        circumstance=named,
+        note=note,
+        missing_information=missing,
+        closes_at=change.ticket.closes_at,
+    )
     return await change.save()
 
 
@@ -181,9 +188,8 @@ async def resolve(change: Change, message: NewMessage | None) -> Ticket:
     change.demand("resolve", "staff")
     if message is not None:
         await add_message(change, message)
-    change.wait_no_more()
-    change.become(status="resolved", resolved_at=change.now)
-    change.say(TicketResolved)
+    change.end("resolved", resolved_at=change.now)
+    change.say(TicketResolved, closes_at=change.ticket.closes_at)
     return await change.save()
 
 
@@ -212,8 +218,7 @@ async def close(
         _leave_out(change, refer_to)
     if message is not None:
         await add_message(change, message)
-    change.wait_no_more()
-    change.become(status="closed", circumstance=circumstance, close_reason=reason, closed_at=change.now)
+    change.end("closed", circumstance=circumstance, close_reason=reason, closed_at=change.now)
     referral = change.ticket.scope.get("refer_to") if reason == OUT_OF_SCOPE else None
     change.say(TicketClosed, reason=reason, circumstance=circumstance, refer_to=referral)
     return await change.save()

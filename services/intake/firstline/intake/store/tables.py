@@ -104,6 +104,40 @@ class TicketTable(IntakeTable, table=True):
     planned_release: str | None = Field(sa_type=JsonText)
     awaited_release: str | None = Field(sa_type=sa.Text)
     released_in: str | None = Field(sa_type=sa.Text)
+    silent_since: datetime | None = Field(sa_type=UtcTime)
+    reminded_at: datetime | None = Field(sa_type=UtcTime)
+    closes_at: datetime | None = Field(sa_type=UtcTime)
+    supervisor_request: str | None = Field(sa_type=JsonText)
+    rating: str | None = Field(sa_type=JsonText)
+
+
+class DueTable(IntakeTable, table=True):
+    """When silence does something next to a request; only those have a row whose client has to say something."""
+
+    __tablename__ = "due"
+    __table_args__ = (sa.Index("ix_due_due_at", "due_at"),)
+    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
+    due_at: datetime = Field(sa_type=UtcTime)
+
+
+class SupervisorRequestTable(IntakeTable, table=True):
+    """What a client's side asked the supervisor; a request has one without an answer at most."""
+
+    __tablename__ = "supervisor_request"
+    __table_args__ = (
+        sa.Index("ix_supervisor_request_ticket", "ticket_id", "id"),
+        sa.Index("ix_supervisor_request_open", "ticket_id", unique=True, **_partial("answered_at IS NULL")),
+        sa.Index("ix_supervisor_request_unanswered", "id", **_partial("answered_at IS NULL")),
+    )
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.Text)
+    kind: str = Field(sa_type=sa.Text)
+    body: str = Field(sa_type=sa.Text)
+    asked_by: str = Field(sa_type=sa.Text)
+    asked_at: datetime = Field(sa_type=UtcTime)
+    answer: str | None = Field(sa_type=sa.Text)
+    answered_by: str | None = Field(sa_type=sa.Text)
+    answered_at: datetime | None = Field(sa_type=UtcTime)
 
 
 class ReleaseTable(IntakeTable, table=True):
@@ -300,7 +334,10 @@ class PersonTable(IntakeTable, table=True):
     """A copy of a person, as accounts last said; `email` in lower case."""
 
     __tablename__ = "person"
-    __table_args__ = (sa.Index("ix_person_email", "email"),)
+    __table_args__ = (
+        sa.Index("ix_person_email", "email"),
+        sa.Index("ix_person_supervisor", "id", **_partial("role = 'supervisor' AND active")),
+    )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     email: str = Field(sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)

@@ -40,8 +40,12 @@ class Book:
         openness = self.calendar.open_at(now)
         if openness.open or openness.next_opening is None:
             return None
+        return self.instant(openness.next_opening)
+
+    def instant(self, at: datetime) -> str:
+        """Say an instant in the calendar's zone."""
         zone = str(self.policy.calendar["tz"])
-        return f"{openness.next_opening.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+        return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
 
 
 class Books:

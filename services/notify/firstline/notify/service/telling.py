@@ -17,8 +17,12 @@ from firstline.common.events import (
     TicketHandedOver,
     TicketReleased,
     TicketReleasePlanned,
+    TicketReminded,
     TicketReplied,
+    TicketResolved,
     TicketSubmitted,
+    TicketSupervisorAnswered,
+    TicketSupervisorRequested,
     TicketTriaged,
     TicketWaiting,
 )
@@ -189,6 +193,24 @@ async def released(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
     return await _tell_all(desk, unit, event, ticket, data.recipients, "released", values)
 
 
+async def supervisor_requested(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Tell the supervisors what the client asks them (closing paragraph)."""
+    data = event.payload(TicketSupervisorRequested)
+    values: dict[str, Value] = {
+        "body": data.body,
+        "asked_by": data.asked_by,
+        "accelerate": data.kind == "accelerate",
+    }
+    return await _tell_all(desk, unit, event, ticket, data.supervisors, "supervisor_requested", values)
+
+
+async def supervisor_answered(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Tell the client's side what the supervisor answered (closing paragraph)."""
+    data = event.payload(TicketSupervisorAnswered)
+    values: dict[str, Value] = {"body": data.body, "supervisor": data.answered_by}
+    return await _tell_all(desk, unit, event, ticket, data.recipients, "supervisor_answered", values)
+
+
 async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
     """Say whom the request waits for, and why (clauses 2.3, 4.8)."""
     data = event.payload(TicketWaiting)
@@ -200,14 +222,30 @@ async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "waits_for_client": data.cause == "client",
         "questions": _questions(data.missing_information),
+        "closes_at": book.instant(data.closes_at) if data.closes_at else None,
     }
     return await _tell_all(desk, unit, event, ticket, data.recipients, "waiting", values)
+
+
+async def reminded(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
+    """Say what we still wait for, and when the request closes without it (clauses 4.2, 4.8)."""
+    data = event.payload(TicketReminded)
+    book = await desk.books.of(unit, ticket.policy_version)
+    values: dict[str, Value] = {
+        "closes_at": book.instant(data.closes_at) if data.closes_at else None,
+        "questions": _questions(data.missing_information),
+    }
+    return await _tell_all(desk, unit, event, ticket, data.recipients, "reminder", values)
 
 
 async def resolved(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
     """Say that it is solved and how to take it up again, with the specialist's last words."""
     book = await desk.books.of(unit, ticket.policy_version)
-    values: dict[str, Value] = {"reopen_days": book.policy.closing.reopen_window_days}
+    closes_at = event.payload(TicketResolved).closes_at
+    values: dict[str, Value] = {
+        "reopen_days": book.policy.closing.reopen_window_days,
+        "closes_at": book.instant(closes_at) if closes_at else None,
+    }
     return await _part(desk, unit, event, ticket, "resolved", values)
 
 
@@ -332,6 +370,9 @@ async def _tell_all(
 TELLINGS: Mapping[str, Telling] = {
     "ticket.replied": replied,
     "ticket.waiting": waiting,
+    "ticket.supervisor_requested": supervisor_requested,
+    "ticket.supervisor_answered": supervisor_answered,
+    "ticket.reminded": reminded,
     "ticket.handed_over": handed_over,
     "ticket.release_planned": release_planned,
     "ticket.released": released,

@@ -1,13 +1,13 @@
 """The portal: send a request, read the correspondence, answer (which may reopen), close (clauses 4.2, 4.4, 4.6)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Final
 
 import httpx
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from firstline.web import documents, forms, letters, views
+from firstline.web import documents, forms, letters, supervision, views
 from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
@@ -29,12 +29,15 @@ NOTICES: Final = {
     "replied": "Your reply was added. You find it at the end.",
     "moved": "Your reply was added here, where your request goes on.",
     "closed": "The request is closed.",
+    "asked": "The supervisor reads it and answers you. Your request keeps its place meanwhile.",
+    "rated": "Thank you. Your rating is kept.",
 }
 REQUIRED: Final = {"subject": "Say in a few words what is wrong.", "body": "Tell us what happened."}
 OPTIONAL: Final = ("topic", "recovery", "product", "version", "licence_key")
 ANSWER: Final = "field-"
 """Begins the names of form fields that answer questions; the field's code follows."""
 
+ASK: Final = "supervisor-requests"
 SENT_BEFORE: Final = "idempotency-key-reused"
 PLACE_TRIES: Final = 5
 PLACE_PAUSE_SECONDS: Final = 0.05
@@ -185,6 +188,10 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "asks_licence": entitled != "active",
         "letters": letters.letters(messages, visit.now, staff=False),
         "can": views.abilities(item),
+        "asked": supervision.asked(await visit.desk.supervisor_requests(reference), visit.now),
+        "kinds": supervision.KINDS,
+        "marks": supervision.marks(policy),
+        "rating": supervision.rating(item, policy),
         "relations": views.relations(await visit.desk.relations(reference)),
     }
     rules = forms.file_rules(policy)
@@ -229,6 +236,39 @@ async def close(posted: Posting, reference: Reference) -> Response:
         draft = forms.refused(posted, refusal, opened="close")
         return await _request(posted.visit, reference, draft, refusal.status)
     return posted.visit.go(f"/requests/{reference}?done=closed")
+
+
+@router.post("/requests/{reference}/supervisor")
+async def ask_supervisor(posted: Posting, reference: Reference) -> Response:
+    """Ask the supervisor to speed a request up, or to hear a comment."""
+    if not posted.text("ask_body"):
+        draft = forms.refused(posted, forms.lacking({"ask_body": "Write what you want to say."}), opened=ASK)
+        return await _request(posted.visit, reference, draft, 422)
+    body = {"kind": posted.text("ask_kind") or "comment", "body": posted.text("ask_body")}
+    fields = {"kind": "ask_kind", "body": "ask_body"}
+    return await _act(posted, reference, ASK, body, "asked", fields)
+
+
+@router.post("/requests/{reference}/rating")
+async def rate(posted: Posting, reference: Reference) -> Response:
+    """Rate how a request was handled."""
+    if not posted.text("mark"):
+        draft = forms.refused(posted, forms.lacking({"mark": "Choose one."}), opened="rating")
+        return await _request(posted.visit, reference, draft, 422)
+    body = {"mark": posted.text("mark"), "comment": posted.text("rating_comment") or None}
+    return await _act(posted, reference, "rating", body, "rated", {"comment": "rating_comment"})
+
+
+async def _act(
+    posted: Posted, reference: str, verb: str, body: Mapping[str, str | None], done: str, fields: Mapping[str, str]
+) -> Response:
+    """Use a verb and show the request; where it is refused, with what was typed."""
+    try:
+        await posted.visit.desk.act(reference, verb, dict(body), key=forms.key_of(posted))
+    except Refusal as refusal:
+        draft = forms.refused(posted, refusal, opened=verb, fields=fields)
+        return await _request(posted.visit, reference, draft, refusal.status)
+    return posted.visit.go(f"/requests/{reference}?done={done}")
 
 
 @router.get("/files/{attachment_id}")
