@@ -8,6 +8,7 @@ import pytest
 from firstline.common.errors import Unavailable
 from firstline.common.policy.loader import load_policy
 from firstline.common.store.port import Sql
+from firstline.intake.service.silence import LOOK_AGAIN
 from firstline.intake.worker import end_silences
 from intake_world import OpenWorld, World, raw_mail
 
@@ -126,14 +127,42 @@ async def test_a_new_question_begins_the_time_anew(world: World) -> None:
     assert (await world.ticket(ticket["id"]))["status"] == "waiting"
 
 
-async def test_a_held_mail_may_be_the_answer(world: World) -> None:
-    """A mail that names the request and is held for a specialist gives the time to judge it."""
+async def held(world: World, ticket: dict[str, Any], text: str = "24.100") -> dict[str, Any]:
+    """Return a mail that names the request and is held, its sender being unknown."""
+    sender = "clara@home.example"
+    mail = await world.mail(raw_mail(f"Re: [{ticket['number']}]", text, sender), sender)
+    assert mail["outcome"] == "quarantined"
+    return mail
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status"), [("accept", {}, "open"), ("reject", {"reason": "A stranger."}, "closed")]
+)
+async def test_a_held_mail_puts_the_closing_off(world: World, verb: str, body: dict[str, str], status: str) -> None:
+    """What may be the answer is judged before anything closes; let in it is the client's word, rejected it is none."""
     ticket, start = await waiting(world), world.clock.now()
     await at(world, start + timedelta(days=6))
-    judged = await world.mail(raw_mail(f"Re: [{ticket['number']}]", sender="clara@home.example"), "clara@home.example")
-    assert judged["outcome"] == "quarantined"
-    await at(world, start + CLOSE)
+    mail = await held(world, ticket)
+    await at(world, start + 2 * CLOSE)
     assert (await world.ticket(ticket["id"]))["status"] == "waiting"
+    assert (await world.post(f"/v1/mails/{mail['id']}/{verb}", body)).status_code == 200
+    await at(world, world.clock.now() + LOOK_AGAIN)
+    assert (await world.ticket(ticket["id"]))["status"] == status
+
+
+async def test_strangers_move_no_day(world: World) -> None:
+    """However often strangers name the request in mails, it is reminded of once and its days stay as they were told."""
+    ticket, start = await waiting(world), world.clock.now()
+    for day in range(1, 7):
+        await at(world, start + timedelta(days=day))
+        mail = await held(world, ticket, f"Day {day}")
+        assert (await world.post(f"/v1/mails/{mail['id']}/reject", {"reason": "A stranger."})).status_code == 200
+    shown = await world.ticket(ticket["id"])
+    assert datetime.fromisoformat(shown["closes_at"]) == start + CLOSE
+    assert datetime.fromisoformat(shown["reminded_at"]) == start + REMIND
+    assert (await told(world, ticket)).count("ticket.reminded") == 1
+    await at(world, start + CLOSE)
+    assert (await world.ticket(ticket["id"]))["status"] == "closed"
 
 
 async def test_machines_are_silent(world: World) -> None:

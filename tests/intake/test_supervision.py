@@ -126,12 +126,30 @@ async def test_bad_questions_leave_nothing(world: World, body: dict[str, str]) -
 
 
 async def test_whoever_asks_is_not_silent(world: World) -> None:
-    """Asking while we wait for the client begins the count of their silence anew and ends no waiting."""
+    """While the supervisor owes an answer nothing is reminded of or closed; the count begins anew on the answer."""
     ticket = await world.must(await world.submit(CLARA), "wait", {"cause": "client"})
-    world.move(days=3)
-    await asked(world, ticket)
+    question = await asked(world, ticket)
+    world.move(days=30)
+    await world.runtime.settle()
     shown = await world.ticket(ticket["id"])
-    assert (shown["status"], shown["closes_at"]) == ("waiting", "2026-12-03T12:00:00Z")
+    assert (shown["status"], shown["closes_at"], shown["reminded_at"]) == ("waiting", None, None)
+    assert world.rows("SELECT * FROM due") == []
+    await world.must(ticket, f"{ASK}/{question['id']}/answer", {"body": "Soon."}, SUE)
+    assert (await world.ticket(ticket["id"]))["closes_at"] == "2026-12-30T12:00:00Z"
+    world.move(days=4)
+    await world.runtime.settle()
+    assert (await world.events(ticket["id"]))[-1][0] == "ticket.reminded"
+
+
+async def test_a_solution_during_a_question_says_when_it_closes(world: World) -> None:
+    """Resolved while the supervisor owes an answer, a request closes at no day that its client was not told."""
+    ticket = await world.submit(CLARA)
+    question = await asked(world, ticket)
+    assert (await world.must(ticket, "resolve", {}))["closes_at"] is None
+    await world.must(ticket, f"{ASK}/{question['id']}/answer", {"body": "It is done."}, SUE)
+    await world.runtime.settle()
+    kind, told = (await world.events(ticket["id"]))[-1]
+    assert (kind, told["closes_at"].isoformat()) == ("ticket.reminded", "2026-11-30T12:00:00+00:00")
 
 
 async def test_a_rating_is_kept_and_may_be_changed(world: World) -> None:

@@ -533,6 +533,7 @@ def mails_end(evidence: Evidence) -> Iterable[str]:
 
 def silence_is_warned_of(evidence: Evidence) -> Iterable[str]:
     """P33: only the client's silence closes a request by itself, not before they were told it would, and it does."""
+    held = {row["ticket_id"] for row in evidence.table("intake", "mail") if row["outcome"] == "quarantined"}
     for ticket_id, events in evidence.streams.items():
         ticket = evidence.tickets[ticket_id]
         rules = evidence.policies[ticket["policy_version"]]["closing"]["silence"]
@@ -542,7 +543,8 @@ def silence_is_warned_of(evidence: Evidence) -> Iterable[str]:
                 yield from _closed_in_silence(evidence, event, silence, rules, events[number + 1 :])
             silence.take(event)
         overdue = when(ticket["closes_at"]) + HOUR if ticket["closes_at"] else None
-        if overdue and overdue + evidence.faults.back < evidence.world.times.now():
+        put_off = ticket_id in held  # until a specialist has judged the mail
+        if overdue and not put_off and overdue + evidence.faults.back < evidence.world.times.now():
             yield f"{ticket['number']} is {ticket['status']} and was to be closed at {ticket['closes_at']}"
 
 

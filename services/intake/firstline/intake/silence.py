@@ -13,7 +13,12 @@ Act = Literal["remind", "close"]
 
 
 def rule_of(ticket: Ticket, silence: Silence) -> SilenceRule | None:
-    """Return what silence does to a request now; None while nothing is for the client to say."""
+    """Return what silence does to a request now; None while nothing is for the client to say.
+
+    Whoever waits for the supervisor's answer is not silent.
+    """
+    if ticket.supervisor_request is not None:
+        return None
     if ticket.status == "resolved":
         return silence.resolved
     if (ticket.status, ticket.waiting_cause) == ("waiting", "client"):

@@ -126,14 +126,16 @@ class Change:
         self.become(status=status, **values)
         self.listen()
 
-    def listen(self) -> None:
-        """Count the client's silence from now on, where it is for them to say something (clause 4.8)."""
+    def listen(self, *, told: bool = True) -> None:
+        """Count the client's silence from now on, where it is for them to say something (clause 4.8).
+
+        Where they may never have been `told` when it closes, and no reminder would, one is sent at once.
+        """
         policy, _ = self.desk.policies.of(self.ticket.policy_version)
         rule = silence.rule_of(self.ticket, policy.closing.silence)
-        since = self.now if rule else None
-        self.become(
-            silent_since=since, reminded_at=None, closes_at=silence.closing_time(rule, self.now) if rule else None
-        )
+        known = rule if rule and (told or rule.remind_after_days is not None) else None
+        closes_at = silence.closing_time(known, self.now) if known else None
+        self.become(silent_since=self.now if rule else None, reminded_at=None, closes_at=closes_at)
 
     async def save(self) -> Ticket:
         """Append the events and store the ticket; return it with its new version."""

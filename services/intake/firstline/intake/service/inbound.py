@@ -174,7 +174,6 @@ async def _carry_out(desk: Desk, unit: Unit, read: Read, decision: Decision, sen
         case Outcome.QUARANTINED if decision.ticket_id:
             change = await change_of(desk, unit, decision.ticket_id, SYSTEM)
             change.say(TicketHeldMail, mail_id=read.pending.id, reason=decision.reason)
-            change.listen()  # it may be the client who spoke; a specialist gets the time to judge that
             await change.save()
     return decision
 

@@ -1,5 +1,7 @@
 """Reminding of what is for the client to say, and closing on their silence (clauses 4.2, 4.8, closing paragraph)."""
 
+from datetime import timedelta
+
 from firstline.common.events import MissingField, TicketClosed, TicketReminded
 from firstline.common.policy.closing import SilenceRule
 from firstline.common.store.port import Unit
@@ -7,14 +9,18 @@ from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM, Desk
 from firstline.intake.silence import Act, closing_after_reminder, next_act, rule_of
 from firstline.intake.store.due import DROP_DUE, SAVE_DUE
-from firstline.intake.store.mails import PENDING
+from firstline.intake.store.mails import HELD_BESIDE, PENDING
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
+
+LOOK_AGAIN = timedelta(minutes=15)
+"""After this it is looked again at a closing that a held mail puts off."""
 
 
 async def act_on_silence(desk: Desk, unit: Unit, ticket_id: str) -> Act | None:
     """Remind of or close a request if that is due now; return what was done.
 
-    Nothing is done while a mail that came in before has not been judged: it may be what we wait for.
+    Nothing is done while a mail that came in before has not been judged, and nothing is closed while one is held beside
+    the request: it may be what we wait for. A held mail moves no day, or strangers could keep a request open by mail.
     """
     ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
     policy, _ = desk.policies.of(ticket.policy_version) if ticket else (None, None)
@@ -28,6 +34,9 @@ async def act_on_silence(desk: Desk, unit: Unit, ticket_id: str) -> Act | None:
         return None
     unread = await unit.one(PENDING, limit=1)
     if unread is not None and unread.received_at <= due:
+        return None
+    if act == "close" and await unit.one(HELD_BESIDE, ticket_id=ticket_id) is not None:
+        await unit.run(SAVE_DUE, ticket_id=ticket_id, due_at=desk.now() + LOOK_AGAIN)
         return None
     change = Change(desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), SYSTEM)
     await (_remind(change, rule) if act == "remind" else _close(change, rule))

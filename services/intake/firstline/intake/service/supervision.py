@@ -57,7 +57,7 @@ async def ask(change: Change, asker: Principal, kind: Kind, body: str) -> Superv
     row = {name: getattr(asked, name) for name in ("id", "ticket_id", "kind", "body", "asked_by", "asked_at")}
     await change.unit.run(ASK, **row)
     change.become(supervisor_request={"id": asked.id, "kind": kind, "asked_at": change.now.isoformat()})
-    change.listen()  # whoever writes to the supervisor is not silent
+    change.listen()  # whoever writes to the supervisor is not silent, until the answer
     supervisors = await change.unit.all(SUPERVISORS, limit=SUPERVISORS_TOLD)
     change.say(
         TicketSupervisorRequested,
@@ -91,6 +91,7 @@ async def answer(change: Change, supervisor: Principal, request_id: str, body: s
         ANSWER, id=asked.id, answer=answered.answer, answered_by=name, answered_at=answered.answered_at
     )
     change.become(supervisor_request=None)
+    change.listen(told=False)
     change.say(TicketSupervisorAnswered, request_id=asked.id, kind=asked.kind, body=answered.answer, answered_by=name)
     await change.save()
     return answered
