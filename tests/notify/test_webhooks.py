@@ -53,6 +53,7 @@ async def test_content_goes_only_where_it_is_wanted(world: Any, sinks: Any) -> N
     (body,) = (json.loads(body) for _, body in sink.got)
     assert body["data"]["body"] == "Clear the cache."
     assert body["data"]["author"] == {"role": "agent", "side": "staff"}, "who of the staff it is stays inside"
+    assert body["data"]["automatic"] is False
 
 
 async def test_retries_carry_the_same_id_and_bytes(world: Any, sinks: Any) -> None:

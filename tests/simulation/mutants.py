@@ -570,7 +570,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("250 before the mail is kept", "P2", mail_is_taken_before_it_is_kept, 3),
     Mutant("outcome outside the transaction", "P2", outcome_outside_the_transaction, 29),
     Mutant("copies of a mail are not recognised", "P2", copies_are_not_recognised, 8),
-    Mutant("answers are kept after the change", "P1", answers_are_kept_afterwards, 30),
+    Mutant("answers are kept after the change", "P1", answers_are_kept_afterwards, 39),
     Mutant("bodies under a key are not compared", "P3", bodies_of_keys_are_not_compared, 2),
     Mutant("request and event in two transactions", "P4", insert_in_two_transactions, 33),
     Mutant("refusals leave a row", "P5", refusals_are_kept, 0),

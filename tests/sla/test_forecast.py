@@ -24,10 +24,16 @@ def test_answers_with_a_queue_like_it_count() -> None:
     assert (foretell(answers, 0), foretell(answers, 39)) == (Forecast(10.0, 10.0), Forecast(240.0, 240.0))
 
 
-@pytest.mark.parametrize("ahead", [9, 19, 99])
-def test_a_longer_queue_than_any_takes_longer_in_proportion(ahead: int) -> None:
-    """Behind more requests than anybody was before, the wait grows with their number."""
+@pytest.mark.parametrize("ahead", [2, 7, 9])
+def test_a_queue_that_is_a_little_longer_takes_a_little_longer(ahead: int) -> None:
+    """Within half and double of what was seen, the wait grows with the number of requests ahead."""
     assert foretell([Waited(50.0, 4)] * 50, ahead) == Forecast(10.0 * (ahead + 1), 10.0 * (ahead + 1))
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 10, 1000])
+def test_nothing_is_said_of_a_queue_as_none_was_lately(ahead: int) -> None:
+    """Specialists work side by side, so waits behind few say nothing of one behind many."""
+    assert foretell([Waited(50.0, 4)] * 500, ahead) is None
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -20,9 +20,10 @@ from firstline.common.files import LocalFiles
 from firstline.common.log import STREAM_EVENTS
 from firstline.common.permissions import Principal, Role
 from firstline.common.policy.model import Policy
-from firstline.common.ports import ManualClock, SystemClock, system_ports
+from firstline.common.ports import ManualClock, Ports, SystemClock, system_ports
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import seal
+from firstline.common.store.port import Store
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import Signer, Verifier, new_key
 from firstline.intake.app import create_app
@@ -241,7 +242,13 @@ def raw_mail(
 
 @asynccontextmanager
 async def open_world(
-    empty: Path, current: Policy, folder: Path, *, parser: Parser | None = None, server: str | None = None
+    empty: Path,
+    current: Policy,
+    folder: Path,
+    *,
+    parser: Parser | None = None,
+    server: str | None = None,
+    open_store: Callable[[Path, Ports], Store] = SqliteStore,
 ) -> AsyncIterator[World]:
     """Run a service at work on a folder, new or left by another, whose store was copied from an empty one."""
     path = folder / "intake.db"
@@ -252,7 +259,7 @@ async def open_world(
     runtime = Runtime(
         "intake",
         ports=ports,
-        store=SqliteStore(path, ports),
+        store=open_store(path, ports),
         bus=bus,
         verifier=Verifier(SIGNER.public_keys(), SystemClock()),
         read_logs={},

@@ -12,6 +12,9 @@ from typing import Any
 from firstline.common.envelope import Envelope, prefix_of
 from firstline.common.permissions import STAFF
 
+DERIVED = ("automatic",)
+"""Members of the public form that stand deeper in an event."""
+
 PERSONAL = ("address", "name")
 """Members of an author or actor that stay inside."""
 
@@ -36,7 +39,7 @@ _DELIVERY = ("delivery_id", "channel", "reason")
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         "ticket.submitted": Shape(True, _SUBMITTED, ("subject", "body", "attachments", "requester", "metadata")),
-        "ticket.replied": Shape(True, ("message_id", "author", "received_at"), ("body", "attachments")),
+        "ticket.replied": Shape(True, ("message_id", "author", "automatic", "received_at"), ("body", "attachments")),
         "ticket.opened": Shape(True),
         "ticket.triaged": Shape(True, ("urgency", "urgency_provisional", "topic", "tier")),
         "ticket.waiting": Shape(True, ("cause", "circumstance", "closes_at")),
@@ -132,7 +135,9 @@ def with_content(body: Mapping[str, Any], event: Envelope) -> dict[str, Any]:
 
 
 def _picked(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: _impersonal(data[name]) if name == "author" else data[name] for name in names if name in data}
+    # A robot's message, and a remark of the desk itself, answer nothing; of its origin only that goes out.
+    known = {**data, "automatic": data.get("origin", {}).get("automatic", False)}
+    return {name: _impersonal(known[name]) if name == "author" else known[name] for name in names if name in known}
 
 
 def _impersonal(who: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,9 +177,12 @@ async def begin(desk: Desk, unit: Unit, access: Access, reference: str) -> Chang
         NotFound: there is none that the caller may see.
 
     """
-    found, participants = await find_for(unit, access, reference)
-    ticket = await unit.one(TICKET_TO_CHANGE, id=found.id)
-    return Change(desk, unit, ticket or found, participants, actor_of(access.principal))
+    found = await find(unit, reference)
+    ticket = await unit.one(TICKET_TO_CHANGE, id=found.id) or found
+    # Under the lock: while it was waited for, a merge may have brought somebody in, or its end shut somebody out.
+    participants = await unit.all(PARTICIPANTS, ticket_id=ticket.id)
+    access.demand(frozenset(person.address for person in participants), ticket.organization_id)
+    return Change(desk, unit, ticket, participants, actor_of(access.principal))
 
 
 def recipients_of(participants: list[Participant]) -> list[Recipient]:

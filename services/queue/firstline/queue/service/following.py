@@ -1,7 +1,7 @@
 """Following the tickets: what their events make of their entries (clauses 2.1, 2.3, 2.4)."""
 
 from firstline.common.envelope import Envelope
-from firstline.common.events import QueueEntered, QueueEvent, QueueLeft, QueueMoved, TicketEvent
+from firstline.common.events import QueueEntered, QueueEvent, QueueLeft, QueueMoved, TicketEvent, TicketReplied
 from firstline.common.log import Log
 from firstline.common.store.port import Unit
 from firstline.queue.entry import IN_PROGRESS, Entry, fold
@@ -37,7 +37,9 @@ def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent 
     """
     was = before.key if before else None
     if before is not None and was is not None and after.key is None:
-        reason = "answered" if after.status in IN_PROGRESS else after.status
+        # Last words that go out with a resolution are an answer too; what follows them finds no entry any more.
+        is_answer = isinstance(event, TicketReplied) or after.status in IN_PROGRESS
+        reason = "answered" if is_answer else after.status
         return event_of(QueueLeft, before, event.actor, reason)
     if after.key is None or after.key == was:
         return None
