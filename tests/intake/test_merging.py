@@ -11,6 +11,7 @@ from intake_world import OpenWorld, World, raw_mail
 
 ROOT = Path(__file__).parents[2]
 FORGET_PEOPLE: Sql[None] = Sql("DELETE FROM participant WHERE ticket_id = :id", type(None))
+FORGET_PERSON: Sql[None] = Sql("DELETE FROM participant WHERE ticket_id = :id AND address = :address", type(None))
 CLARA, KIM, ANNA = "client:clara", "client:kim", "agent:anna"
 
 
@@ -130,6 +131,7 @@ async def test_a_merge_shows_nothing_to_others(world: World) -> None:
 
 async def test_colleagues_are_let_in_by_request_and_out_again(world: World) -> None:
     """Within one organisation a specialist may let the duplicate's people read the other, until it is taken back."""
+    await world.person("kim", "acme")
     into, duplicate = await world.submit("client:clara@acme"), await world.submit("client:kim@acme")
     refused = await world.verb(duplicate, "merge", {"into": into["id"]})
     assert (refused.status_code, refused.json()["participants"]) == (409, ["kim@shop.example"])
@@ -142,6 +144,52 @@ async def test_colleagues_are_let_in_by_request_and_out_again(world: World) -> N
     assert (await world.get(f"/v1/tickets/{into['id']}", "client:kim@acme")).status_code == 404
     (_, last) = (await world.events(into["id"]))[-1]
     assert [person["address"] for person in last["recipients"]] == ["clara@shop.example"]
+
+
+@pytest.mark.parametrize("person", [None, {"organization": "other"}, {"organization": "acme", "active": False}])
+async def test_a_partners_clients_do_not_meet(world: World, person: dict[str, Any] | None) -> None:
+    """Whoever only takes part in an organisation's request is none of its people, and is let into no other of them."""
+    if person is not None:
+        await world.person("x", email="x@one.example", **person)
+    one, two = [
+        await world.submit("partner:pat@acme", requester={"email": email})
+        for email in ("x@one.example", "y@two.example")
+    ]
+    before = world.stored()
+    refused = await world.verb(one, "merge", {"into": two["id"], "add_participants": True})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-the-same-people")
+    assert world.stored() == before
+
+
+async def test_spam_is_no_duplicate(world: World) -> None:
+    """What was closed as spam is merged into nothing, so its sender hears nothing of it."""
+    spam, into = await world.submit(), await world.submit()
+    await world.must(spam, "close", {"reason": "spam"})
+    before = world.stored()
+    refused = await world.verb(spam, "merge", {"into": into["id"]})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-mergeable")
+    assert world.stored() == before
+
+
+async def test_taken_up_again_by_a_client_a_merge_is_taken_back(world: World) -> None:
+    """A duplicate that its client takes up again leaves the other request as by unmerge: its people, and a remark."""
+    kim = "client:kim@acme"
+    for who in ("kim", "eve"):
+        await world.person(who, "acme")
+    into, duplicate = await world.submit("client:clara@acme"), await world.submit(kim)
+    mail = await world.mail(raw_mail(f"[{duplicate['number']}]", sender="eve@shop.example"), "eve@shop.example")
+    assert (await world.post(f"/v1/mails/{mail['id']}/accept", {"participant": True})).status_code == 200
+    await world.must(duplicate, "merge", {"into": into["id"], "add_participants": True})
+    assert len((await world.ticket(into["id"]))["participants"]) == 3
+    await world.runtime.store.write(lambda unit: unit.run(FORGET_PERSON, id=into["id"], address="kim@shop.example"))
+    assert (await world.verb(duplicate, "messages", {"body": "Hello?"}, kim)).json()["ticket"]["status"] == "open"
+    shown = await world.ticket(into["id"])
+    assert shown["participants"] == ["clara@shop.example"]
+    message = (await world.messages(into))[-1]
+    assert (message["author"]["role"], duplicate["number"] in message["body"]) == ("service", True)
+    assert [person["address"] for person in (await world.events(into["id"]))[-1][1]["recipients"]] == shown[
+        "participants"
+    ]
 
 
 async def test_who_may_not_read_on_takes_it_up_again(world: World) -> None:

@@ -21,10 +21,12 @@ from firstline.common.permissions import Access, Principal
 from firstline.intake.service.articles import linked, note_reading
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import Change
+from firstline.intake.service.desk import SYSTEM
 from firstline.intake.service.information import fill, together
 from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
+from firstline.intake.store.relations import DROP_MERGED_PARTICIPANTS
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Participant
 from firstline.intake.ticket import Side, Ticket, demand_text, within_window
 
@@ -124,20 +126,33 @@ async def _client_reply(change: Change, message: NewMessage) -> Told:
     if change.ticket.doc_refs != before.doc_refs:
         await note_reading(change.unit, change.ticket)
     if before.status in ("resolved", "closed"):
-        reopened(change, "client", message.received_at)
+        await reopened(change, "client", message.received_at)
     elif before.status == "waiting" and before.waiting_cause == "client":
         change.go_open()
         change.say(TicketResumed, cause="client")
     return Told(message_id, await change.save(), change.participants)
 
 
-def reopened(change: Change, side: Side, at: datetime) -> None:
-    """Open an ended request again and say so; `at` counts for its place in the queue."""
+async def reopened(change: Change, side: Side, at: datetime) -> None:
+    """Open an ended request again and say so; `at` counts for its place in the queue. A merge ends by that."""
     if change.ticket.merged_into:
+        await _leave(change, change.ticket.merged_into, side)
         change.say(TicketUnmerged)
     change.go_open()
     change.become(reopen_count=change.ticket.reopen_count + 1)
     change.say(TicketReopened, side=side, received_at=at)
+
+
+async def _leave(change: Change, into_id: str, side: Side) -> None:
+    """Tell the request that it was merged into; who took part there because of the merge no longer does."""
+    ticket = await change.unit.one(TICKET_TO_CHANGE, id=into_id)
+    assert ticket is not None  # requests are never deleted
+    await change.unit.run(DROP_MERGED_PARTICIPANTS, ticket_id=into_id, merged_from=change.ticket.id)
+    people = await change.unit.all(PARTICIPANTS, ticket_id=into_id)
+    into = Change(change.desk, change.unit, ticket, people, change.actor if side == "staff" else SYSTEM)
+    policy, _ = change.desk.policies.of(ticket.policy_version)
+    await remark(into, policy.relations.text("unmerged", change.ticket.number))
+    await into.save()
 
 
 async def add_message(change: Change, message: NewMessage, changes: Changes | None = None) -> str:

@@ -10,15 +10,13 @@ from firstline.common.events import (
     TicketLinked,
     TicketMerged,
     TicketParticipantAdded,
-    TicketReopened,
     TicketUnlinked,
-    TicketUnmerged,
 )
 from firstline.intake.service.change import Change, find, recipients_of
-from firstline.intake.service.correspondence import end_of_merges, remark
+from firstline.intake.service.correspondence import end_of_merges, remark, reopened
+from firstline.intake.store.directory import PERSON_BY_EMAIL
 from firstline.intake.store.relations import (
     ADD_MERGED_PARTICIPANT,
-    DROP_MERGED_PARTICIPANTS,
     LINK,
     LINKED,
     UNLINK,
@@ -27,6 +25,7 @@ from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Parti
 from firstline.intake.ticket import Ticket
 
 DUPLICATE = "duplicate"
+SPAM = "spam"
 
 
 class NotMergeable(Conflict):
@@ -63,18 +62,18 @@ async def other(change: Change, reference: str, pointer: str) -> Change:
 async def merge(change: Change, reference: str, *, add_participants: bool) -> Ticket:
     """Close a duplicate and let it go on in another request.
 
-    Whoever takes part in the duplicate but not there is added only where that was asked for, and only within one
-    organisation.
+    Whoever takes part in the duplicate but not there is added only where that was asked for, and only as one of the
+    organisation's people: who only takes part in a request of theirs isn't.
 
     Raises:
         IllegalTransition: it is merged already.
         Invalid: there is no such other request, or the policy knows no duplicates.
-        NotMergeable: the other one has ended, or goes on elsewhere itself.
+        NotMergeable: it is spam, or the other one has ended, or goes on elsewhere itself.
         NotTheSamePeople: somebody may not read the other one.
 
     """
     change.demand("merge", "staff")
-    _check_reason(change)
+    _check_duplicate(change)
     into = await other(change, reference, "/into")
     await _check_target(into)
     await _bring_along(change, into, add_participants=add_participants)
@@ -89,7 +88,10 @@ async def merge(change: Change, reference: str, *, add_participants: bool) -> Ti
     return await change.save()
 
 
-def _check_reason(change: Change) -> None:
+def _check_duplicate(change: Change) -> None:
+    """Refuse what can be nobody's duplicate: spam, whose sender would be told, and all where the policy has none."""
+    if change.ticket.close_reason == SPAM:
+        raise NotMergeable(f"{change.ticket.number} was closed as spam. Reopen it first if it is none.")
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     if "staff" not in policy.closing.sides(DUPLICATE):
         raise Invalid("The policy has no closing reason for duplicates. Link the requests instead.", clause="2.4")
@@ -114,7 +116,8 @@ async def _bring_along(change: Change, into: Change, *, add_participants: bool) 
     there = {person.address for person in into.participants}
     missing = [person for person in change.participants if person.address not in there]
     organization = change.ticket.organization_id
-    if organization != into.ticket.organization_id or (missing and organization is None):
+    strangers = not all([await _belongs(change, person, organization) for person in missing])
+    if organization != into.ticket.organization_id or strangers:
         raise NotTheSamePeople(
             f"Not everybody who takes part in {change.ticket.number} may read {into.ticket.number}: merging would show"
             " it to them. Link the two instead."
@@ -127,6 +130,14 @@ async def _bring_along(change: Change, into: Change, *, add_participants: bool) 
         )
     for person in missing:
         await _add(into, person, change.ticket.id)
+
+
+async def _belongs(change: Change, participant: Participant, organization: str | None) -> bool:
+    """Tell whether a participant is one of an organisation's people."""
+    person = await change.unit.one(PERSON_BY_EMAIL, email=participant.address)
+    if person is None or organization is None:
+        return False
+    return person.active and person.organization_id == organization
 
 
 async def _add(into: Change, person: Participant, merged_from: str) -> None:
@@ -152,17 +163,7 @@ async def unmerge(change: Change) -> Ticket:
 
     """
     change.demand("unmerge", "staff")
-    assert change.ticket.merged_into is not None
-    into = await other(change, change.ticket.merged_into, "")
-    await into.unit.run(DROP_MERGED_PARTICIPANTS, ticket_id=into.ticket.id, merged_from=change.ticket.id)
-    into.participants = await into.unit.all(PARTICIPANTS, ticket_id=into.ticket.id)
-    policy, _ = into.desk.policies.of(into.ticket.policy_version)
-    await remark(into, policy.relations.text("unmerged", change.ticket.number))
-    await into.save()
-    change.go_open()
-    change.become(reopen_count=change.ticket.reopen_count + 1)
-    change.say(TicketUnmerged)
-    change.say(TicketReopened, side="staff", received_at=change.now)
+    await reopened(change, "staff", change.now)
     return await change.save()
 
 

@@ -242,5 +242,5 @@ async def reopen(change: Change, side: Side, message: NewMessage) -> Ticket:
     """
     change.demand("reopen", side)
     await add_message(change, message)
-    reopened(change, side, message.received_at)
+    await reopened(change, side, message.received_at)
     return await change.save()
