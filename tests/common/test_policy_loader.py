@@ -206,7 +206,7 @@ ELSEWHERE = {
         "    waiting_client: {remind_after_days: 4, close_after_days: 7, reason: no_reply, circumstance: silence}",
     ),
     "closing that no text announces": (
-        "Without one it closes on {{ closes_at }}.",
+        "Without a word from you it closes on {{ closes_at }}.",
         "Please answer.",
         "/closing/silence/waiting_client",
         "print {{ closes_at }} in wording/languages/en/reminder/body",

@@ -5,7 +5,7 @@ import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,26 @@ def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> N
 _INDEXES = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name NOT LIKE 'alembic%'"
 )
+
+
+def test_what_is_silent_already_is_looked_at_bit_by_bit(tmp_path: Path) -> None:
+    """Requests that an earlier release left resolved are looked at a minute apart, so no flood of mail goes out."""
+    config = configuration("intake", f"sqlite:///{tmp_path / 'intake.db'}")
+    command.upgrade(config, "0010")
+    connection = sqlite3.connect(tmp_path / "intake.db")
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(ticket)") if row[3]]
+    for number in range(3):
+        given = {"status": "resolved", "id": f"t{number}", "number": f"FL-{number}"}
+        values = [given.get(name, "2026-01-01T00:00:00.000000Z") for name in columns]
+        marks = ", ".join("?" for _ in columns)
+        connection.execute(f"INSERT INTO ticket ({', '.join(columns)}) VALUES ({marks})", values)
+    connection.commit()
+    command.upgrade(config, "head")
+    due = [datetime.fromisoformat(at) for (at,) in connection.execute("SELECT due_at FROM due ORDER BY ticket_id")]
+    (shape,) = connection.execute("SELECT DISTINCT length(due_at) FROM due").fetchone()
+    connection.close()
+    assert shape == len("2026-01-01T00:00:00.000000Z")
+    assert [late - early for early, late in itertools.pairwise(due)] == [timedelta(minutes=1)] * 2
 
 
 def test_migrations_can_be_taken_back(tmp_path: Path) -> None:

@@ -288,6 +288,17 @@ async def test_silence_is_warned_of_with_its_day(world: Any) -> None:
     assert ["- Which version is it?" in text for text in texts] == [False, False, True, False]
 
 
+async def test_a_reminder_of_a_solution_waits_for_no_answer(world: Any) -> None:
+    """Reminded of what is resolved, the client reads that it is, and not that we wait for them."""
+    closes_at = world.clock.now() + timedelta(days=3)
+    await world.tell(world.submitted())
+    await world.tell(TicketReminded(**FACTS, status="resolved", kind="resolved", closes_at=closes_at))
+    await world.settle()
+    text = " ".join(world.texts()[-1].split())
+    assert f"marked your request {NUMBER} as solved. Without a word from you it closes on 2026-11-26" in text
+    assert "waiting for your answer" not in text
+
+
 async def test_the_supervisor_is_told_and_the_client_gets_the_answer(world: Any) -> None:
     """Each supervisor reads what the client wrote and which request it is about; the client's side reads the answer."""
     await world.tell(world.submitted())

@@ -111,6 +111,7 @@ def test_shipped_texts_read_well(shipped: Writer, kind: TextKind) -> None:
         {"number": NUMBER, "link": "https://desk.example/r"},
         VALUES | dict.fromkeys(("scope_reason", "referral", "circumstance", "reason", "advice", "specialist"), long),
         VALUES | {"opened": True, "waits_for_client": True, "closes_at": "Mon", "questions": (long,)},
+        VALUES | {"resolved": True, "closes_at": "Mon"},
     ):
         letter = shipped.letter(kind, "en", values)
         assert letter.subject.count(f"[{NUMBER}]") == 1

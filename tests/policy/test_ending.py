@@ -151,7 +151,7 @@ def test_only_the_clients_silence_closes_and_not_without_a_warning(patient: AnyD
 
         move(desk, MONDAY + timedelta(days=4))
         reminder = mailed(desk, silent, "we are still waiting for your answer")
-        assert "Without one it closes on 2026-03-09 08:00 (UTC)" in reminder
+        assert "Without a word from you it closes on 2026-03-09 08:00 (UTC)" in reminder
         assert "Which version do you use" in reminder
         desk.send(mail(CLARA, f"Re: [{answering['number']}] Number 1", "24.100", Message_ID="<end1@shop.example>"))
         eventually(lambda: client.get(f"/v1/tickets/{answering['id']}").json()["status"] == "open")

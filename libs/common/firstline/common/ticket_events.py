@@ -99,7 +99,7 @@ class TicketWaiting(TicketEvent):
 
 
 class TicketReminded(TicketEvent):
-    """The client was asked again while we wait for them; `kind` says what for."""
+    """The client was asked again while we wait for them, or told that a solution stands; `kind` says which."""
 
     TYPE = "ticket.reminded"
     kind: str

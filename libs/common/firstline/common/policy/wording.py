@@ -55,7 +55,7 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "released": _KNOWN_CLIENT | {"version", "note"},
         "supervisor_requested": _KNOWN_CLIENT | {"body", "asked_by", "accelerate"},
         "supervisor_answered": _KNOWN_CLIENT | {"body", "supervisor"},
-        "reminder": _KNOWN_CLIENT | {"closes_at", "questions"},
+        "reminder": _KNOWN_CLIENT | {"closes_at", "questions", "resolved"},
         "resolved": _KNOWN_CLIENT | {"body", "closes_at", "reopen_days"},
         "closed": _KNOWN_CLIENT
         | {"body", "reason", "circumstance", "reopen_days", "referral"}
@@ -69,11 +69,11 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 """Placeholders that each text may use.
 
 `body` is what was written to the client or the supervisor, in `resolved` and `closed` where it was part of that act.
-`questions` and `hints` are blocks of lines, one each; `open_now`, `waits_for_client`, `consult_only` and `accelerate`
-are only asked for; `referral` is the advice of the referral that the scope names; `term` is when a release is planned
-for, as exactly as it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of the request
-that this one was split off from, `goes_on_in` and `goes_on_at` are ID and address of the one in which a duplicate goes
-on; the others are ready to be read.
+`questions` and `hints` are blocks of lines, one each; `open_now`, `waits_for_client`, `resolved`, `consult_only` and
+`accelerate` are only asked for; `referral` is the advice of the referral that the scope names; `term` is when a release
+is planned for, as exactly as it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of
+the request that this one was split off from, `goes_on_in` and `goes_on_at` are ID and address of the one in which a
+duplicate goes on; the others are ready to be read.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

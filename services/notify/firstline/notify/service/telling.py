@@ -228,12 +228,13 @@ async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
 
 
 async def reminded(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
-    """Say what we still wait for, and when the request closes without it (clauses 4.2, 4.8)."""
+    """Say what we still wait for, or that the solution stands, and when the request closes by that (4.2, 4.8)."""
     data = event.payload(TicketReminded)
     book = await desk.books.of(unit, ticket.policy_version)
     values: dict[str, Value] = {
         "closes_at": book.instant(data.closes_at) if data.closes_at else None,
         "questions": _questions(data.missing_information),
+        "resolved": data.kind == "resolved",
     }
     return await _tell_all(desk, unit, event, ticket, data.recipients, "reminder", values)
 

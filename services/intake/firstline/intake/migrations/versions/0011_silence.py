@@ -10,6 +10,12 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+SPREAD = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', '+' || (row_number() OVER (ORDER BY id) % 10080) || ' minutes')",
+    "postgresql": "now() + (row_number() OVER (ORDER BY id) % 10080) * interval '1 minute'",
+}
+"""Dialect → an instant in the coming week, a minute after the one before: all at once would flood clients with mail."""
+
 COLUMNS = ("silent_since", "reminded_at", "closes_at")
 
 
@@ -24,10 +30,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_due")),
     )
     op.create_index("ix_due_due_at", "due", ["due_at"])
+    due_at = SPREAD[op.get_bind().dialect.name]
     # Requests whose client has to say something are looked at; none of them was told yet when it would be closed.
     silent = "status = 'resolved' OR (status = 'waiting' AND waiting_cause = 'client')"
     op.execute(f"UPDATE ticket SET silent_since = updated_at WHERE {silent}")  # noqa: S608 (no values of others)
-    op.execute(f"INSERT INTO due (ticket_id, due_at) SELECT id, updated_at FROM ticket WHERE {silent}")  # noqa: S608
+    op.execute(f"INSERT INTO due (ticket_id, due_at) SELECT id, {due_at} FROM ticket WHERE {silent}")  # noqa: S608
 
 
 def downgrade() -> None:
