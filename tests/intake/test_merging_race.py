@@ -56,6 +56,7 @@ async def test_a_message_goes_to_those_who_take_part_when_it_is_added(
     world: World, monkeypatch: pytest.MonkeyPatch, first: str, then: str, who: list[str]
 ) -> None:
     """Who was let in or shut out while a message waited for its turn gets it, or does not."""
+    await world.person("kim", "acme")
     theirs, ours = await world.submit(KIM), await world.submit(CLARA)
     bodies: dict[str, dict[str, Any]] = {"merge": {"into": ours["id"], "add_participants": True}, "unmerge": {}}
     if first:
