@@ -1,9 +1,12 @@
 """A message becomes a request of its own: what it carries, what both sides say, what is refused (clause 2.4)."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
+from firstline.common.policy.model import Policy
 from intake_world import World, raw_mail
 
 CLARA, ANNA = "client:clara", "agent:anna"
@@ -148,3 +151,14 @@ async def test_the_part_can_be_split_again(world: World) -> None:
     copied = (await world.messages(second))[0]["id"]
     third = await split(world, second, copied, subject="A third")
     assert third["split_from"] == second["id"]
+
+
+async def test_a_part_is_entitled_as_its_request_was(world: World, policy: Policy) -> None:
+    """A policy that has come to refuse unknown licences doesn't keep a request that was entitled from being split."""
+    old, message_id = await asked_twice(world)
+    with closing(sqlite3.connect(world.folder / "intake.db")) as connection, connection:
+        connection.execute("UPDATE ticket SET entitlement = 'active'")
+    document = policy.document()
+    document["entitlement"]["unknown"]["register_requests"] = False
+    world.app.state.intake.policies.add(Policy.from_document(document), policy.version)
+    assert (await split(world, old, message_id))["entitlement"] == "active"

@@ -4,11 +4,9 @@ The new request keeps the message's receipt time for its place in the queue; its
 """
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 from firstline.common.errors import Conflict, Fault, Invalid
 from firstline.common.events import Author, Origin, TicketSplit
-from firstline.common.policy.model import EntitlementState
 from firstline.intake.service.attachments import attachment_row
 from firstline.intake.service.change import Change, find
 from firstline.intake.service.correspondence import remark
@@ -114,12 +112,9 @@ async def _origin(change: Change, message: Message) -> Origin:
 
 
 async def _judged(change: Change, new: NewTicket) -> Judged:
-    """Judge the new request; a licence whose key is not kept counts as it did, and nobody is told to take it apart."""
+    """Judge the new request; nobody is told to take it apart."""
     judged = await check(change.desk, change.unit, new)
-    judgement = replace(judged.judgement, hints=())
-    if judged.licence is None:
-        judgement = replace(judgement, entitlement=cast("EntitlementState", change.ticket.entitlement))
-    return replace(judged, judgement=judgement)
+    return replace(judged, judgement=replace(judged.judgement, hints=()))
 
 
 async def _copied_attachments(change: Change, message: Message) -> tuple[Attachment, ...]:

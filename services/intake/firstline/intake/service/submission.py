@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from firstline.common.addresses import new_number
 from firstline.common.answers import STORE, Answer, Retry, answer_row, stored_answer
@@ -22,6 +22,7 @@ from firstline.common.events import Scope as ScopePart
 from firstline.common.log import APPEND, CHANNEL
 from firstline.common.paging import etag_of
 from firstline.common.permissions import Access, Role
+from firstline.common.policy.model import EntitlementState
 from firstline.common.store.port import Insertion, Sql, Unit, Value
 from firstline.intake.scope import Judgement, Recovery, Submission, judge
 from firstline.intake.service.articles import Use, suggestions, uses_of
@@ -136,7 +137,7 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
             topic=new.topic,
             urgency_claim=new.urgency_claim,
             recovery=new.recovery,
-            entitlement=state_of(licence, desk.now()),
+            entitlement=_entitlement(new, licence, desk.now()),
             fields=new.fields,
             members=_members(new, licence),
             text=new.body,
@@ -146,6 +147,13 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
     language = new.requester.language
     found = await suggestions(unit, new.subject, new.body[:SEARCHED_CHARS], topic=new.topic, language=language)
     return Judged(judgement, licence, attachments, tuple(found), await uses_of(unit, found, new.doc_refs))
+
+
+def _entitlement(new: NewTicket, licence: Licence | None, now: datetime) -> EntitlementState:
+    """Return what the licence entitles to; a part of a request whose licence is not known by now counts as it did."""
+    if licence is None and new.split_from is not None:
+        return cast("EntitlementState", new.split_from.entitlement)
+    return state_of(licence, now)
 
 
 def _members(new: NewTicket, licence: Licence | None) -> dict[str, object]:
