@@ -183,3 +183,16 @@ async def test_releases_are_for_staff(world: World) -> None:
     for path in ("/v1/releases", "/v1/releases/24.200"):
         assert (await world.get(path, CLARA)).status_code == 403
     assert (await world.post("/v1/releases/24.200/ship", {}, CLARA)).status_code == 403
+
+
+async def test_whoever_waits_again_comes_back_too(world: World) -> None:
+    """A request that is taken up and then waits for its planned release again comes back with that release."""
+    ticket = await handed_over(world)
+    await world.must(ticket, "resume", {})
+    await world.must(ticket, "wait", {"cause": "release"})
+    await ship(world)
+    await world.runtime.store.write(lambda unit: bring_back(world.app.state.intake, unit))
+    after = await world.ticket(ticket["id"])
+    assert (after["status"], after["released_in"]) == ("open", "24.200")
+    waiting = await world.must(ticket, "wait", {"cause": "release"})
+    assert waiting["status"] == "waiting"

@@ -16,6 +16,7 @@ from firstline.intake.scope import Rulebook, missing_information, revised, scope
 from firstline.intake.service.change import Change
 from firstline.intake.service.correspondence import NewMessage, add_message, reopened
 from firstline.intake.service.information import demand_documentation
+from firstline.intake.store.releases import HOLD_RELEASE
 from firstline.intake.store.reports import COUNT_CLAIM, NO_ORGANIZATION
 from firstline.intake.ticket import Side, Ticket, changes_between
 
@@ -136,6 +137,8 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
     named = circumstance or usual_circumstance(change, cause)
     missing = change.ticket.missing_information if cause == "client" else []
     change.wait_for(cause, named)
+    if cause == "release":
+        await _await_plan(change)
     change.say(
         TicketWaiting,
         cause=cause,
@@ -145,6 +148,14 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
         closes_at=change.ticket.closes_at,
     )
     return await change.save()
+
+
+async def _await_plan(change: Change) -> None:
+    """Wait for the release that is planned, if one is and it isn't out yet, so that it brings the request back."""
+    plan = change.ticket.planned_release
+    release = await change.unit.one(HOLD_RELEASE, version=plan["version"]) if plan else None
+    if release is not None and release.shipped_at is None:
+        change.become(awaited_release=release.version)
 
 
 def usual_circumstance(change: Change, cause: str) -> str | None:
