@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from firstline.intake.suggestions import Candidate, best, stem, stems_of
+from firstline.intake.suggestions import Candidate, best, searched, stem, stems_of
 from intake_world import World
 
 CLARA = "client:clara"
@@ -172,3 +172,26 @@ def test_titles_and_nearness_decide_the_order() -> None:
     ]
     order = [one.id for one in best(pages, stems_of("restore backup"), "updates", "de-AT")]
     assert order == ["3", "2", "1"]
+
+
+def test_the_rarest_words_are_searched_for() -> None:
+    """What no page has is left out; the rarest come first while few pages have them, and one is searched for anyway."""
+    pages = {"the": 3_000, "page": 150, "site": 40, "backup": 2, "none": 0}
+    assert searched(tuple(pages), pages) == ("backup", "site", "page")
+    assert searched(("the", "page"), {"the": 3_000, "page": 2_000}) == ("page",)
+    assert searched(("the",), {}) == ()
+    many = {f"word{number}": 1 for number in range(20)}
+    assert len(searched(tuple(many), many)) == 8
+
+
+async def test_words_are_counted_with_their_pages(world: World) -> None:
+    """The count of a word follows the pages that have it: changed, kept again, and forgotten."""
+    counted = "SELECT word, articles FROM article_word ORDER BY word"
+    await keep(world, RIGHTS, RIGHTS)
+    restore, _ = await keep(
+        world, RESTORE | {"title": "White page", "text": "The backup."}, RESTORE | {"text": "Page."}
+    )
+    assert dict(world.rows(counted))["page"] == 2
+    assert "backup" not in dict(world.rows(counted))
+    await world.client.delete(f"/v1/articles/{restore}", headers=world.headers("agent:anna"))
+    assert world.rows(counted) == [(word, 1) for word in ("access", "may", "page", "rights", "see", "which", "who")]

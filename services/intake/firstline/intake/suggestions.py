@@ -6,12 +6,17 @@ Words are compared by their beginnings, which does for endings in most languages
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 MOST_STEMS: Final = 40
-CANDIDATES: Final = 50
+MOST_SEARCHED: Final = 8
+LONGEST_WORD: Final = 60
+MOST_PAGES: Final = 200
+"""How many pages a search may find before the best of them are chosen."""
+CANDIDATES: Final = 20
 SUGGESTED: Final = 3
 TITLE_WEIGHT, TOPIC_WEIGHT, LANGUAGE_WEIGHT = 3.0, 1.5, 1.5
 LEAST_SHARED: Final = 2
@@ -41,6 +46,23 @@ def stems_of(*texts: str) -> tuple[str, ...]:
     """Return the stems of the first words of texts, each once, in their order."""
     words = (word for text in texts for word in _WORD.findall(text.lower()))
     return tuple(dict.fromkeys(stem(word) for word in words))[:MOST_STEMS]
+
+
+def words_of(*texts: str) -> frozenset[str]:
+    """Return the words of texts as they are counted, the longest cut off."""
+    return frozenset(word[:LONGEST_WORD] for text in texts for word in _WORD.findall(text.lower()))
+
+
+def searched(stems: Sequence[str], pages: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the stems worth searching for: the rarest, as long as not too many pages have them; one at least.
+
+    `pages` says how many pages have words that begin so. What stands on most pages tells none from another, and finding
+    it takes the longest.
+    """
+    known = sorted((stem for stem in stems if pages.get(stem)), key=lambda stem: pages[stem])[:MOST_SEARCHED]
+    totals = accumulate(pages[stem] for stem in known)
+    fitting = sum(total <= MOST_PAGES for total in totals)
+    return tuple(known[: max(fitting, 1)])
 
 
 def best(

@@ -11,17 +11,32 @@ from firstline.intake.service.desk import Desk
 from firstline.intake.store.articles import (
     ARTICLE,
     ARTICLE_BY_URL,
+    ARTICLE_BY_URL_TO_CHANGE,
+    ARTICLE_TO_CHANGE,
     ARTICLES,
     ARTICLES_BY_URL,
     ARTICLES_WITH_WORDS,
+    COUNT_WORDS,
     DELETE_ARTICLE,
+    DROP_WORDS,
+    LAST,
     NOTE_USE,
+    PAGES_WITH_STEMS,
     SAVE_ARTICLE,
     Article,
     postgres_query,
     sqlite_query,
 )
-from firstline.intake.suggestions import CANDIDATES, SUGGESTED, Candidate, best, stems_of
+from firstline.intake.suggestions import (
+    CANDIDATES,
+    MOST_PAGES,
+    SUGGESTED,
+    Candidate,
+    best,
+    searched,
+    stems_of,
+    words_of,
+)
 from firstline.intake.ticket import Ticket
 
 Use = tuple[str, str]
@@ -47,11 +62,12 @@ async def save_article(desk: Desk, unit: Unit, new: NewArticle) -> tuple[Article
 
     """
     check_topic(desk.policies.rules, new.topic)
-    before = await unit.one(ARTICLE_BY_URL, url=new.url)
+    before = await unit.one(ARTICLE_BY_URL_TO_CHANGE, url=new.url)
     given = {name: getattr(new, name) for name in NewArticle.__slots__}
     await unit.run(SAVE_ARTICLE, id=desk.ports.ids.new(), **given, now=desk.now())
     kept = await unit.one(ARTICLE_BY_URL, url=new.url)
     assert kept is not None  # this transaction has just stored it
+    await _count_words(unit, before, kept)
     return kept, before is None
 
 
@@ -87,8 +103,21 @@ async def delete_article(unit: Unit, article_id: str) -> None:
         NotFound: there is none with this ID.
 
     """
-    if not await unit.run(DELETE_ARTICLE, id=article_id):
+    before = await unit.one(ARTICLE_TO_CHANGE, id=article_id)
+    if before is None:
         raise NotFound("There is no page of documentation with this ID. Check the ID.")
+    await unit.run(DELETE_ARTICLE, id=article_id)
+    await _count_words(unit, before, None)
+
+
+async def _count_words(unit: Unit, before: Article | None, after: Article | None) -> None:
+    """Count a page's words anew; in their order, so that two pages that are saved at once don't lock each other out."""
+    old, new = (words_of(one.title, one.text) if one else frozenset[str]() for one in (before, after))
+    if added := sorted(new - old):
+        await unit.run(COUNT_WORDS, words=added, more=1)
+    if gone := sorted(old - new):
+        await unit.run(COUNT_WORDS, words=gone, more=-1)
+        await unit.run(DROP_WORDS, words=gone)
 
 
 async def suggestions(
@@ -96,10 +125,12 @@ async def suggestions(
 ) -> list[Candidate]:
     """Return the pages that may answer texts, the likeliest first; the words of the first text count before others'."""
     stems = stems_of(*texts)
-    if not stems:
+    counted = await unit.all(PAGES_WITH_STEMS, stems=stems, last=LAST) if stems else []
+    rare = searched(stems, {one.stem: one.pages for one in counted})
+    if not rare:
         return []
-    queries = {"sqlite_query": sqlite_query(stems), "postgres_query": postgres_query(stems)}
-    found = await unit.all(ARTICLES_WITH_WORDS, **queries, limit=CANDIDATES)
+    queries = {"sqlite_query": sqlite_query(rare), "postgres_query": postgres_query(rare)}
+    found = await unit.all(ARTICLES_WITH_WORDS, **queries, most=MOST_PAGES, limit=CANDIDATES)
     return best(found, stems, topic, language)[:limit]
 
 

@@ -50,8 +50,21 @@ class CannedAnswer:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StemPages:
+    """How many pages have words that begin with a stem; a page with two such words counts twice."""
+
+    stem: str
+    pages: int
+
+
+LAST = "\U0010ffff"
+"""Behind every letter, so that a stem with it comes after all words that begin with the stem."""
+
 _ARTICLE = "SELECT id, url, title, text, topic, language, created_at, updated_at FROM article"
 ARTICLE = Sql(f"{_ARTICLE} WHERE id = :id", Article)
+ARTICLE_TO_CHANGE = Sql(f"{_ARTICLE} WHERE id = :id FOR UPDATE", Article)
+ARTICLE_BY_URL_TO_CHANGE = Sql(f"{_ARTICLE} WHERE url = :url FOR UPDATE", Article)
 ARTICLE_BY_URL = Sql(f"{_ARTICLE} WHERE url = :url", Article)
 ARTICLES = Sql(f"{_ARTICLE} WHERE id = ANY(:ids) ORDER BY id", Article)
 ARTICLES_BY_URL = Sql(f"{_ARTICLE} WHERE url = ANY(:urls)", Article)
@@ -66,13 +79,31 @@ SAVE_ARTICLE: Sql[None] = Sql(
 DELETE_ARTICLE: Sql[None] = Sql("DELETE FROM article WHERE id = :id", type(None))
 _FOUND = f"SELECT a.id, a.title, a.url, a.topic, a.language, substr(a.text, 1, {SHOWN_CHARS}) AS text"
 # The two databases have no words in common for this. Each finds by its own index; the last order is made by a rule.
+# PostgreSQL reads every page that it ranks, so it ranks no more than :most.
 ARTICLES_WITH_WORDS = Sql(
-    f"{_FOUND} FROM article a WHERE a.words @@ to_tsquery('simple', :postgres_query)"
+    f"{_FOUND} FROM (SELECT * FROM article WHERE words @@ to_tsquery('simple', :postgres_query) LIMIT :most) a"  # noqa: S608 (no values of others)
     " ORDER BY ts_rank(a.words, to_tsquery('simple', :postgres_query)) DESC, a.seq LIMIT :limit",
     Candidate,
     sqlite=f"{_FOUND} FROM article_fts JOIN article a ON a.seq = article_fts.rowid"
     " WHERE article_fts MATCH :sqlite_query ORDER BY article_fts.rank LIMIT :limit",
 )
+PAGES_WITH_STEMS = Sql(
+    "SELECT s.stem, CAST(COALESCE((SELECT SUM(articles) FROM article_word"
+    " WHERE word >= s.stem AND word < s.stem || :last), 0) AS bigint) AS pages"
+    " FROM json_array_elements_text(CAST(CAST(:stems AS text) AS json)) AS s (stem)",
+    StemPages,
+    sqlite="SELECT value AS stem, COALESCE((SELECT SUM(articles) FROM article_word"
+    " WHERE word >= value AND word < value || :last), 0) AS pages FROM json_each(:stems)",
+)
+_COUNT = "ON CONFLICT (word) DO UPDATE SET articles = article_word.articles + excluded.articles"
+COUNT_WORDS: Sql[None] = Sql(
+    "INSERT INTO article_word (word, articles) SELECT w.word, CAST(:more AS integer)"  # noqa: S608 (no values of others)
+    f" FROM json_array_elements_text(CAST(CAST(:words AS text) AS json)) AS w (word) ORDER BY 1 {_COUNT}",
+    type(None),
+    sqlite="INSERT INTO article_word (word, articles) SELECT value, :more"  # noqa: S608 (no values of others)
+    f" FROM json_each(:words) WHERE true ORDER BY 1 {_COUNT}",
+)
+DROP_WORDS: Sql[None] = Sql("DELETE FROM article_word WHERE word = ANY(:words) AND articles <= 0", type(None))
 NOTE_USE: Sql[None] = Sql(
     "INSERT INTO article_use (article_id, kind, ticket_id) VALUES (:article_id, :kind, :ticket_id)"
     " ON CONFLICT (article_id, kind, ticket_id) DO NOTHING",

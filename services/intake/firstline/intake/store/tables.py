@@ -23,6 +23,10 @@ add_inbox_tables(METADATA)
 add_answer_table(METADATA)
 
 
+ByteText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text that is compared by its bytes on every database."""
+
+
 class IntakeTable(SQLModel, registry=registry(metadata=METADATA)):
     """Base of this service's tables, with metadata of its own."""
 
@@ -285,6 +289,14 @@ class ArticleTable(IntakeTable, table=True):
     language: str | None = Field(sa_type=sa.Text)
     created_at: datetime = Field(sa_type=UtcTime)
     updated_at: datetime = Field(sa_type=UtcTime)
+
+
+class ArticleWordTable(IntakeTable, table=True):
+    """A word, and on how many pages it stands; compared by its bytes, so that words that begin alike lie together."""
+
+    __tablename__ = "article_word"
+    word: str = Field(primary_key=True, sa_type=ByteText)
+    articles: int = Field(sa_type=sa.Integer)
 
 
 class ArticleUseTable(IntakeTable, table=True):
