@@ -233,6 +233,8 @@ async def test_closing_as_out_of_scope_says_whom_to_ask(world: World, given: dic
     assert (closed["scope"]["verdict"], closed["scope"]["support_mode"]) == ("out", "none")
     ((_, told),) = await world.events(ticket["id"], after=1)
     assert (told["reason"], told["refer_to"]) == ("out_of_scope", referral)
+    changed = [[scope["verdict"], scope["refer_to"]] for scope in told["changes"].get("scope", ())]
+    assert changed == ([["in", None], ["out", "hosting"]] if given else [])
 
 
 async def test_closing_refers_to_nobody_unknown(world: World) -> None:

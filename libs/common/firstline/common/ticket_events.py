@@ -149,7 +149,8 @@ class TicketResolved(TicketEvent):
 class TicketClosed(TicketEvent):
     """The ticket is closed, with the reason.
 
-    A duplicate that was merged goes on in `into_number`; `refer_to` helps with what is out of scope (clause 1.3).
+    A duplicate that was merged goes on in `into_number`; `refer_to` helps with what is out of scope (clause 1.3), and
+    `changes` holds what closing as that made of the scope.
     """
 
     TYPE = "ticket.closed"
@@ -157,6 +158,7 @@ class TicketClosed(TicketEvent):
     circumstance: str | None = None
     refer_to: str | None = None
     into_number: str | None = None
+    changes: Changes = Field(default_factory=dict)
 
 
 class TicketReopened(TicketEvent):

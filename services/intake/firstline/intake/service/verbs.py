@@ -225,13 +225,15 @@ async def close(
         known = ", ".join(known.code for known in policy.closing.reasons if side in known.by)
         raise Invalid("This reason can't be given here.", faults=(Fault("/reason", f"Use one of: {known}."),))
     _check_circumstance(change, circumstance, "abort")
+    before = change.ticket
     if reason == OUT_OF_SCOPE:
         _leave_out(change, refer_to)
     if message is not None:
         await add_message(change, message)
     change.end("closed", circumstance=circumstance, close_reason=reason, closed_at=change.now)
     referral = change.ticket.scope.get("refer_to") if reason == OUT_OF_SCOPE else None
-    change.say(TicketClosed, reason=reason, circumstance=circumstance, refer_to=referral)
+    changes = changes_between(before, change.ticket, ("scope",))
+    change.say(TicketClosed, reason=reason, circumstance=circumstance, refer_to=referral, changes=changes)
     return await change.save()
 
 
