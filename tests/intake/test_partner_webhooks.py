@@ -173,6 +173,18 @@ async def test_other_organisations_are_out_of_reach(world: World) -> None:
     assert made["ticket_id"] != other["id"]
 
 
+async def test_what_ended_long_ago_is_followed_once(world: World) -> None:
+    """After the window the first webhook makes a following request, and says so; the next ones are messages to it."""
+    old = (await send(world)).json()
+    await world.must({"id": old["ticket_id"]}, "close", {"reason": "aborted"})
+    world.move(days=40)
+    first, *others = [await send(world, f"late-{number}", notes=[f"News {number}"]) for number in range(3)]
+    assert (first.status_code, first.json()["created"]) == (201, True)
+    assert [(other.status_code, other.json()["created"]) for other in others] == [(200, False)] * 2
+    assert {other.json()["ticket_id"] for other in others} == {first.json()["ticket_id"]} != {old["ticket_id"]}
+    assert len(await world.messages({"id": first.json()["ticket_id"]})) == 3
+
+
 def test_secrets_have_a_form() -> None:
     """A secret is `whsec_` and base64 of 24 bytes at least."""
     assert key_of("whsec_" + base64.b64encode(KEY).decode()) == KEY

@@ -27,7 +27,7 @@ from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
 from firstline.intake.store.relations import DROP_MERGED_PARTICIPANTS
-from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Participant
+from firstline.intake.store.tickets import OPEN_FOLLOWER, PARTICIPANTS, TICKET_TO_CHANGE, Participant
 from firstline.intake.ticket import Side, Ticket, demand_text, within_window
 
 
@@ -71,7 +71,8 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
     one: takes part in it, or reaches it by `access`. Else the request is taken up again like any that was closed.
 
     Staff open a new request by answering it. A client's message ends waiting for the client, reopens what ended within
-    the policy's window and starts a following request after it. Automatic mail has no effect but to be kept.
+    the policy's window and starts a following request after it, or goes to the one that is open. Automatic mail has no
+    effect but to be kept.
 
     Raises:
         IllegalTransition: staff can't write on a closed request.
@@ -84,7 +85,9 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
         if onward is not None:
             return replace(await reply(onward, message, access), merged_from=change.ticket.id)
         if change.ticket.status in ("resolved", "closed") and not _may_reopen(change):
-            return await _follow(change, message)
+            following = await change.unit.one(OPEN_FOLLOWER, ticket_id=change.ticket.id)
+            onward = await _reached(change, following, message, access) if following else None
+            return await (reply(onward, message, access) if onward else _follow(change, message))
         return await _client_reply(change, message)
     if message.author.side == "staff" and change.ticket.status == "new":
         change.become(status="open")
@@ -96,7 +99,11 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
 
 async def _onward(change: Change, message: NewMessage, access: Access | None) -> Change | None:
     """Return the request that a merged one goes on in, if the writer may read that one."""
-    ticket = await end_of_merges(change)
+    return await _reached(change, await end_of_merges(change), message, access)
+
+
+async def _reached(change: Change, ticket: Ticket, message: NewMessage, access: Access | None) -> Change | None:
+    """Return the change of another request, if the writer takes part in that one or reaches it."""
     participants = await change.unit.all(PARTICIPANTS, ticket_id=ticket.id)
     addresses = frozenset(person.address for person in participants)
     takes_part = normal_address(message.author.address or "") in addresses

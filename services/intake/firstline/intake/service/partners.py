@@ -90,6 +90,8 @@ async def open_request(desk: Desk, source: Source, taken: Taken, retry: Retry) -
 async def add_message(desk: Desk, source: Source, ticket_id: str, taken: Taken, retry: Retry) -> Answer:
     """Add what a webhook says to the request that has its reference, in the requester's name.
 
+    One that ended too long ago is followed by a new request, which takes what comes after.
+
     Raises:
         Invalid: no text, or fields that are too large.
 
@@ -100,7 +102,8 @@ async def add_message(desk: Desk, source: Source, ticket_id: str, taken: Taken, 
     async def work(unit: Unit) -> Made:
         change = await begin(desk, unit, access, ticket_id)
         result = await reply(change, _message(change, source, taken), access)
-        return ADDED, told(result.ticket, created=False), None
+        made = result.follows is not None
+        return CREATED if made else ADDED, told(result.ticket, created=made), None
 
     return await answer_once(desk.store, desk.ports.clock, retry, work)
 

@@ -56,6 +56,11 @@ UPDATE_TICKET: Sql[None] = Sql(
 TICKET = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id", Ticket)  # noqa: S608
 TICKET_BY_NUMBER = Sql(f"SELECT {_ALL} FROM ticket WHERE number = :number", Ticket)  # noqa: S608
 TICKET_TO_CHANGE = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id FOR UPDATE", Ticket)  # noqa: S608
+OPEN_FOLLOWER = Sql(
+    f"SELECT {_ALL} FROM ticket WHERE follows = :ticket_id"  # noqa: S608
+    " AND status NOT IN ('resolved', 'closed') LIMIT 1 FOR UPDATE",
+    Ticket,
+)
 TICKET_BY_REF = Sql(
     f"SELECT {_ALL} FROM ticket WHERE external_ref = :external_ref AND organization_id = :organization_id",  # noqa: S608
     Ticket,
