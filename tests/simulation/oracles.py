@@ -21,6 +21,8 @@ from stage import HEARD
 Oracle = Callable[[Evidence], Iterable[str]]
 OUTCOMES = frozenset({"new_ticket", "appended", "quarantined", "refused", "duplicate"})
 TOLD_WITHIN = timedelta(seconds=5)
+RESTED_FOR = timedelta(seconds=15)
+"""So much later may be what fell due while commits failed: after each failure the work rests, longer each time."""
 NEARLY, NEARLY_MINUTES = timedelta(milliseconds=1), 0.001
 MOST_ANSWERS_ON_TICKET, MOST_TO_A_STRANGER = 2, 10
 HOUR = timedelta(hours=1)
@@ -351,6 +353,11 @@ def _inversion(event: Event, free: Mapping[str, Place]) -> Iterable[str]:
         yield f"{event.stream} was claimed for the reason {reason} and passed over nothing"
 
 
+def _in_time(evidence: Evidence) -> timedelta:
+    """Return how late something timed may be."""
+    return TOLD_WITHIN + (RESTED_FOR if evidence.world.counts["store error"] else timedelta())
+
+
 def claims_come_back(evidence: Evidence) -> Iterable[str]:
     """P17: a claim that nobody keeps ends within its lease and five seconds, and the entry keeps its place."""
     places: dict[str, tuple[bool, datetime, int]] = {}
@@ -369,7 +376,7 @@ def claims_come_back(evidence: Evidence) -> Iterable[str]:
             over = renewed.pop(event.stream)
             if event.time < over - evidence.faults.back:
                 yield f"the claim of {event.stream} ended at {event.time}, before {over}"
-            late = event.time - over > TOLD_WITHIN
+            late = event.time - over > _in_time(evidence)
             if late and not evidence.faults.jumped and not evidence.impaired(over, event.time):
                 yield f"the claim of {event.stream} ended at {event.time} and not at {over}"
         elif event.type in ("queue.released", "queue.left"):
@@ -467,7 +474,7 @@ def _fired(evidence: Evidence, event: Event, due: datetime, scheduled: datetime 
         yield f"{event.stream} was late at {due}, which nobody had scheduled"
         return
     begin = max(due, scheduled)
-    late = event.time - begin > TOLD_WITHIN
+    late = event.time - begin > _in_time(evidence)
     if late and not evidence.faults.jumped and not evidence.impaired(begin, event.time):
         yield f"{event.stream} was late at {begin}, and it was told at {event.time}"
 
