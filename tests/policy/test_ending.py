@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from live_desk import AnyDesk, eventually, live_desk, mail
+from walking import submit
 
 CLARA = "clara.end@shop.example"
 
@@ -23,14 +24,6 @@ def agent(desk: AnyDesk) -> Iterator[httpx.Client]:
     """Return the API as a specialist."""
     with desk.api("agent", "anna-end") as http:
         yield http
-
-
-def submit(client: httpx.Client, **more: Any) -> dict[str, Any]:
-    """Send a request and return its document."""
-    answer = client.post("/v1/tickets", json={"subject": "White page", "body": "The shop shows nothing.", **more})
-    assert answer.status_code == 201, answer.text
-    document: dict[str, Any] = answer.json()
-    return document
 
 
 def use(http: httpx.Client, ticket: dict[str, Any], verb: str, **body: Any) -> dict[str, Any]:

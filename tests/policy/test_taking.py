@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from live_desk import AnyDesk, eventually, mail
+from walking import submit
 
 CLARA = "clara.taking@shop.example"
 EVE = "eve.taking@else.example"
@@ -23,14 +24,6 @@ def agent(desk: AnyDesk) -> Iterator[httpx.Client]:
     """Return the API as a specialist."""
     with desk.api("agent", "anna-taking") as http:
         yield http
-
-
-def submit(client: httpx.Client, **more: Any) -> dict[str, Any]:
-    """Send a request and return its document."""
-    answer = client.post("/v1/tickets", json={"subject": "White page", "body": "The shop shows nothing.", **more})
-    assert answer.status_code == 201, answer.text
-    document: dict[str, Any] = answer.json()
-    return document
 
 
 def held(desk: AnyDesk, agent: httpx.Client, number: str, text: str) -> dict[str, Any]:

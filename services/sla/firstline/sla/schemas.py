@@ -204,7 +204,7 @@ class ForecastOut(BaseModel):
     ticket_id: str
     number: str
     state: Literal["expected", "unsure", "not_owed"] = Field(
-        description="`unsure`: too few answers so far to tell. `not_owed`: it is not the desk's turn to answer."
+        description="`unsure`: too few answers lately with a queue like this. `not_owed`: it is not our turn to answer."
     )
     binding: Literal[False] = False
     note: str
@@ -214,7 +214,7 @@ class ForecastOut(BaseModel):
     p50_at: datetime | None = Field(description="Half of such answers come by then.")
     p90_at: datetime | None = Field(description="Nine of ten such answers come by then.")
     earliest_at: datetime | None = Field(description="Now while the desk is open, else the next opening.")
-    based_on: int = Field(description="How many of the last answers it is told from.")
+    based_on: int = Field(description="How many of the last answers were looked at for such a queue.")
     as_of: datetime
 
 
@@ -252,7 +252,7 @@ def forecast_out(expected: Expected) -> ForecastOut:
 
 _NOTES = {
     "expected": "An estimate from the last answers, not a promise.",
-    "unsure": "Too few answers have been given so far for an estimate.",
+    "unsure": "Too few answers lately, with a queue like this, for an estimate.",
     "not_owed": "No answer is owed now.",
 }
 

@@ -27,8 +27,8 @@ async def read_forecast(
 ) -> ForecastOut:
     """Read when the next answer to a request is to be expected; nobody is bound by it.
 
-    It is told from the last answers that had about as many requests before them. With fewer than 30 answers no instant
-    is named but the earliest one that the working hours allow.
+    It is told from the last answers that had about as many requests before them. With fewer than 30 such answers no
+    instant is named but the earliest one that the working hours allow.
     """
     now = sla.runtime.ports.clock.now()
     return forecast_out(await sla.runtime.store.read(lambda unit: expected(sla, unit, access, ticket_id, now)))

@@ -44,7 +44,7 @@ class Expected:
         p50_at: when half of such answers have come; None like the forecast.
         p90_at: when nine of ten have.
         earliest_at: the first instant at which somebody may answer: now, or the next opening.
-        based_on: how many of the last answers it is told from.
+        based_on: how many of the last answers were looked at.
         as_of: the instant of the forecast.
 
     """
