@@ -9,7 +9,7 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, choices, documents, forms, letters, supervision, views
+from firstline.web import board, catalogue, choices, documents, forms, letters, stages, supervision, views
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
 from firstline.web.pages.releases import Release
@@ -115,13 +115,13 @@ def shown(
             "draft": Draft("key", dict.fromkeys(fields, text), (Kept("f1", text),), wrong, text, "note"),
             "rules": forms.file_rules(policy), "number": item["number"], "subject": text, "title": text, "text": text,
             "link": {"href": "/requests", "text": text}, "wrong": {"title": text, "text": text},
-            "rows": [views.row(item, now)], "older": text, "stage": views.Stage(text, text, text, "yours"),
+            "rows": [stages.row(item, now)], "older": text, "stage": stages.Stage(text, text, text, "yours"),
             "letters": (correspondence := letters.letters(messages, now, staff=True)), "notices": [text],
             "expectation": text, "relations": [views.Relation("linked", text, item["number"], text)],
             "splittable": choices.splittable(correspondence),
             "questions": [views.Question("x", text)],
             "can": views.Abilities("Send reply", text, ended=True, ask=True, rate=True),
-            "topics": [views.topic(topic) for topic in policy["scope"]["topics"]],
+            "topics": [catalogue.topic(topic) for topic in policy["scope"]["topics"]],
             "recoveries": [{"code": "none", "text": "No"}],
             "queue": board.queue(page, [clock()], parse_calendar(policy["calendar"]), reader),
             "work": board.work(item, policy, place, reader),
@@ -133,7 +133,7 @@ def shown(
             "lines": [views.ClaimLine(text, text)],
             "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
             "scope_topics": choices.scope_topics(policy), "version": text,
-            "sections": [views.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
+            "sections": [catalogue.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
             "advice": documents.Advice((link,), (views.Question("y", text),), (text,)), "links": (link,),
             "uses": [documents.Use(text, "https://docs.example/restore", "suggested 1, read 1")],
             "canned": [board.Option("code", text)],

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from firstline.web import forms, views
+from firstline.web import catalogue, forms, stages, views
 from firstline.web.forecasts import expectation
-from firstline.web.views import Place, Stage
+from firstline.web.stages import Place, Stage
 
 Json = dict[str, Any]
 Make = Callable[..., Json]
@@ -18,7 +18,7 @@ def staged(ticket: Make, policy: Json, now: datetime) -> Callable[..., Stage]:
     """Return what says the stage of a request with some changes."""
 
     def say(place: Place | None = None, last_side: str | None = "client", **changes: Any) -> Stage:
-        return views.stage(ticket(**changes), policy, place, last_side, now)
+        return stages.stage(ticket(**changes), policy, place, last_side, now)
 
     return say
 
@@ -43,8 +43,8 @@ def test_a_place_is_told_by_who_is_served_before(place: Place, said: str, staged
 def test_a_place_comes_from_the_queue_or_not_at_all() -> None:
     """A request without an entry has no place."""
     given = {"ahead": 2, "at_least": False, "claimed": False}
-    assert views.place(given) == Place(2, at_least=False, claimed=False)
-    assert views.place(None) is None
+    assert stages.place(given) == Place(2, at_least=False, claimed=False)
+    assert stages.place(None) is None
 
 
 def test_an_expected_answer_is_an_estimate(now: datetime) -> None:
@@ -140,17 +140,19 @@ def test_opening_hours_are_told_with_the_next_change(answer: Json, said: str, ch
 )
 def test_the_list_tells_states_shortly(changes: Json, state: str, tone: str, ticket: Make, now: datetime) -> None:
     """Each state has two words at most, and a tone that says whose turn it is."""
-    row = views.row(ticket(**changes), now)
+    row = stages.row(ticket(**changes), now)
     assert (row.state, row.tone, row.changed) == (state, tone, "today 09:31 UTC")
 
 
 def test_topics_say_what_they_cover(policy: Json) -> None:
     """Each topic lists what is covered and what is not, and what to know beforehand (clauses 1.3, 1.4, 2.1)."""
-    topics = {topic["code"]: views.topic(topic) for topic in policy["scope"]["topics"]}
+    topics = {topic["code"]: catalogue.topic(topic) for topic in policy["scope"]["topics"]}
     assert {line.covered for line in topics["installation"].items} == {True, False}
     assert topics["recovery"].note == "Taken out of turn once a specialist has confirmed it."
     assert topics["hosting"].note == "Answered by references to documentation."
-    assert views.topic({**policy["scope"]["topics"][0], "verdict": "out"}).note.startswith("Technical support does not")
+    assert catalogue.topic({**policy["scope"]["topics"][0], "verdict": "out"}).note.startswith(
+        "Technical support does not"
+    )
 
 
 def test_who_can_help_instead_is_told(ticket: Make, policy: Json) -> None:
@@ -198,7 +200,7 @@ def test_answers_stand_below_what_was_written(ticket: Make) -> None:
 def test_a_request_that_goes_on_elsewhere_says_so(ticket: Make, policy: Json, now: datetime) -> None:
     """A merged request has no reopening to offer; what is written to it is sent there."""
     merged = ticket(status="closed", merged_into="0193-b", closed_at="2026-11-20T09:00:00Z", allowed=["messages"])
-    stage = views.stage(merged, policy, None, None, now)
+    stage = stages.stage(merged, policy, None, None, now)
     assert (stage.state, stage.next_step) == ("Goes on in another request", "What you write here is added there.")
     assert views.abilities(merged).reply == "Send it there"
 
@@ -224,7 +226,7 @@ def test_the_public_catalogue_says_how_far_and_whom_to_ask(policy: Json) -> None
         {**item, "verdict": "out", "referral": advice, "unless_product_error": True},
     ]
     given = {**policy["scope"]["topics"][0], "items": lines}
-    section = views.section(given)
+    section = catalogue.section(given)
     assert [line.more for line in section.covered] == ["", "Answered by references to documentation."]
     assert [line.more for line in section.left_out] == [
         "Ask them.",

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from firstline.common.calendar import Calendar, parse_calendar
+from firstline.web.stages import Tone
 from firstline.web.supervision import rating
-from firstline.web.views import Tone
 from firstline.web.words import count, instant, one_line, since, span, stamp
 
 Json = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from firstline.web.views import Json, Place
+from firstline.web.stages import Json, Place
 from firstline.web.words import instant, stamp
 
 

@@ -7,7 +7,7 @@ import httpx
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from firstline.web import documents, forms, letters, supervision, views
+from firstline.web import catalogue, documents, forms, letters, stages, supervision, views
 from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
@@ -51,7 +51,7 @@ async def covered(request: Request) -> Response:
     desk = Desk(web.api, None)
     scope, policy = await desk.scope(), await desk.policy()
     me = {"me": session, "csrf": session.csrf if session else "", "density": session.density if session else ""}
-    shown = {"sections": [views.section(topic) for topic in scope["topics"]], "title": policy["title"]}
+    shown = {"sections": [catalogue.section(topic) for topic in scope["topics"]], "title": policy["title"]}
     values = {**me, **shown, "opening": None, "here": "covered", "version": scope["version"]}
     return render(web, "covered.html", 200, values)
 
@@ -62,7 +62,7 @@ async def list_own(visit: Visiting, cursor: Cursor = None, done: str = "") -> Re
     if visit.session.is_staff:
         return visit.go(visit.session.start)
     page = await visit.desk.tickets(cursor)
-    rows = [views.row(item, visit.now) for item in page["items"]]
+    rows = [stages.row(item, visit.now) for item in page["items"]]
     return await visit.page("requests.html", here="requests", rows=rows, older=page["next"], notice=NOTICES.get(done))
 
 
@@ -74,7 +74,7 @@ async def ask(visit: Visiting) -> Response:
 
 async def _form(visit: Visit, draft: Draft, status: int, advice: documents.Advice | None = None) -> Response:
     """Show the form for a new request as it was typed so far, with what a check said of it."""
-    topics = [views.topic(topic) for topic in (await visit.desk.scope())["topics"]]
+    topics = [catalogue.topic(topic) for topic in (await visit.desk.scope())["topics"]]
     rules = forms.file_rules(await visit.desk.policy())
     shown = {"topics": topics, "recoveries": RECOVERIES, "rules": rules, "draft": draft, "advice": advice}
     return await visit.page("new_request.html", status=status, here="new", **shown)
@@ -145,7 +145,7 @@ async def received(visit: Visiting, reference: Reference) -> Response:
     shown = {
         "number": item["number"],
         "subject": one_line(item["subject"]),
-        "stage": views.stage(item, policy, await _first_place(visit, item["id"]), None, visit.now),
+        "stage": stages.stage(item, policy, await _first_place(visit, item["id"]), None, visit.now),
         "notices": views.notices(item, policy),
         "questions": views.questions(item),
         "links": documents.links(item),
@@ -153,11 +153,11 @@ async def received(visit: Visiting, reference: Reference) -> Response:
     return await visit.page("received.html", here="new", **shown)
 
 
-async def _first_place(visit: Visit, request_id: str) -> views.Place | None:
+async def _first_place(visit: Visit, request_id: str) -> stages.Place | None:
     """Return the place of a new request; the queue hears of it a moment after it was accepted."""
     for _ in range(PLACE_TRIES):
         if entry := await visit.entry(request_id):
-            return views.place(entry)
+            return stages.place(entry)
         await visit.web.ports.clock.sleep(PLACE_PAUSE_SECONDS)
     return None
 
@@ -175,13 +175,13 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
     entitled = (await visit.desk.entitlement(reference))["now"]
     messages = await visit.desk.messages(reference)
     policy = await visit.desk.policy()
-    place = views.place(await visit.entry(item["id"]))
+    place = stages.place(await visit.entry(item["id"]))
     forecast = await visit.forecast(item["id"]) if place else None
     said = [m["author"]["side"] for m in messages if m["audience"] == "public" and not m["automatic"]]
     shown = {
         "number": item["number"],
         "subject": one_line(item["subject"]),
-        "stage": views.stage(item, policy, place, said[-1] if said else None, visit.now),
+        "stage": stages.stage(item, policy, place, said[-1] if said else None, visit.now),
         "expectation": expectation(forecast, place, visit.now),
         "notices": views.notices({**item, "entitlement": entitled}, policy),
         "questions": views.questions(item),
