@@ -74,9 +74,10 @@ def test_every_password_can_be_changed(compose: dict[str, Any]) -> None:
 
 
 def test_only_accounts_can_sign(compose: dict[str, Any]) -> None:
-    """The key that signs tokens is mounted where it is made and in accounts, and nowhere else."""
+    """The key that signs tokens is mounted where it is made and in accounts alone; the vault's in intake alone."""
     holders = {name for name, each in compose["services"].items() if "signing-keys" in _volumes(each)}
     assert holders == {"keys", "accounts"}
+    assert {name for name, each in compose["services"].items() if "vault-keys" in _volumes(each)} == {"keys", "intake"}
 
 
 def test_nothing_is_open_to_other_machines_by_default(compose: dict[str, Any]) -> None:

@@ -121,12 +121,13 @@ def test_no_secret_is_contained(rendered: Rendered) -> None:
 
 
 def test_only_accounts_can_sign(rendered: Rendered) -> None:
-    """Every process gets the keys that check tokens; only accounts gets the one that signs them."""
+    """Every process gets the keys that check tokens; only accounts the one that signs, and only intake the vault's."""
     keys = {}
     for role in ROLES:
         volumes = {volume["name"]: volume for volume in _pod(rendered, role)["volumes"]}
         keys[role] = [source["secret"]["name"] for source in volumes["keys"]["projected"]["sources"]]
     assert keys.pop("accounts") == ["firstline-keys", "firstline-signing"]
+    assert keys.pop("intake") == ["firstline-keys", "firstline-vault"]
     assert set(map(tuple, keys.values())) == {("firstline-keys",)}
 
 

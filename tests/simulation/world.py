@@ -31,6 +31,7 @@ from firstline.common.relay import log_page
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import derive
 from firstline.common.tokens import ServiceTokens, Signer, Verifier
+from firstline.common.vault import KeyedVault
 from firstline.intake.app import create_app as create_intake
 from firstline.intake.inbound import MailRules
 from firstline.intake.parser import InProcessParser
@@ -216,6 +217,7 @@ class Process:
             mail=MailSettings(MailRules(frozenset({DESK_ADDRESS})), derive(SECRET, "mail")),
             claim_key=derive(SECRET, "claim-token"),
             cursor_key=derive(SECRET, "intake cursors"),
+            vault=KeyedVault([derive(SECRET, "vault")], runtime.ports.random),
             listen=("simulated", 25),
         )
 

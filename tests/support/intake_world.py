@@ -26,6 +26,7 @@ from firstline.common.secrets import seal
 from firstline.common.store.port import Store
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import Signer, Verifier, new_key
+from firstline.common.vault import KeyedVault, Vault
 from firstline.intake.app import create_app
 from firstline.intake.inbound import MailRules
 from firstline.intake.parser import InProcessParser, Parser
@@ -35,6 +36,7 @@ from PIL import Image
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CLAIM_KEY, CURSOR_KEY, MAIL_KEY = b"claims" * 6, b"cursors" * 5, b"mail" * 8
+VAULT_KEY = b"v" * 32
 DESK_ADDRESS = "support@firstline.example"
 SIGNER = Signer(new_key("test"), SystemClock())
 MOVING = ("log_relay", "alembic_version_intake")
@@ -249,6 +251,7 @@ async def open_world(
     parser: Parser | None = None,
     server: str | None = None,
     open_store: Callable[[Path, Ports], Store] = SqliteStore,
+    vault: Vault | None = None,
 ) -> AsyncIterator[World]:
     """Run a service at work on a folder, new or left by another, whose store was copied from an empty one."""
     path = folder / "intake.db"
@@ -272,6 +275,7 @@ async def open_world(
         mail=MailSettings(MailRules(frozenset({DESK_ADDRESS}), server), MAIL_KEY),
         claim_key=CLAIM_KEY,
         cursor_key=CURSOR_KEY,
+        vault=vault or KeyedVault([VAULT_KEY], ports.random),
     )
     transport = httpx.ASGITransport(app)
     async with (

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     database_connections: int = Field(10, ge=2, description="how many connections a process opens at most")
     amqp_url: SecretStr = Field(SecretStr(""), description="RabbitMQ that carries the events of separate services")
     keys: Path | None = Field(None, description="folder of the desk's keys; empty: keys, in the data folder")
+    vault_keys: Path | None = Field(None, description="file of the vault's keys; empty: vault, in the keys' folder")
+    vault_command: str = Field(
+        "", description="command that prints the vault's keys, in place of the file; empty: none"
+    )
     intake_url: str = Field("http://intake:8080", description="where a separate service reaches intake")
     queue_url: str = Field("http://queue:8080", description="where a separate service reaches queue")
     sla_url: str = Field("http://sla:8080", description="where a separate service reaches sla")
@@ -65,6 +69,11 @@ class Settings(BaseSettings):
     def keys_folder(self) -> Path:
         """The folder of the desk's keys."""
         return self.keys or self.data / "keys"
+
+    @property
+    def vault_file(self) -> Path:
+        """The file of the vault's keys."""
+        return self.vault_keys or self.keys_folder / "vault"
 
     @model_validator(mode="after")
     def _ends_in_tests_only(self) -> Self:

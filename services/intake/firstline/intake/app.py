@@ -1,5 +1,6 @@
 """Intake's application: wiring, start and stop."""
 
+import structlog
 from fastapi import FastAPI
 
 from firstline.common.application import build_app
@@ -7,6 +8,7 @@ from firstline.common.files import Files
 from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
+from firstline.common.vault import Vault
 from firstline.common.worker import Worker
 from firstline.intake import handlers
 from firstline.intake.api import (
@@ -47,6 +49,7 @@ ROUTERS = (
     reports.router,
     supervision.router,
 )
+_log = structlog.get_logger(__name__)
 LARGER_BODIES = {"/v1/attachments": attachments.FORM_LIMIT}
 
 
@@ -59,6 +62,7 @@ def create_app(
     mail: MailSettings,
     claim_key: bytes,
     cursor_key: bytes,
+    vault: Vault,
     listen: tuple[str, int] | None = None,
     partners: Partners | None = None,
 ) -> FastAPI:
@@ -72,18 +76,18 @@ def create_app(
         mail: the desk's own addresses and how senders are checked.
         claim_key: verifies queue's claim tokens.
         cursor_key: signs cursors.
+        vault: seals what clients entrust to the desk.
         listen: host and port for mail by SMTP, None where this process takes none.
         partners: the systems that may send webhooks, None where none may.
 
     """
-    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), claim_key, Cursors(cursor_key))
+    keys = (claim_key, Cursors(cursor_key), vault)
+    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), *keys)
     runtime.consume(handlers.table(desk))
     smtp = _smtp(desk, mail, *listen) if listen else None
 
     async def start() -> None:
-        await runtime.store.open()
-        # Before any work begins: an open request is changed under the policy that it was taken under.
-        await runtime.store.write(lambda unit: publish_policy(desk, unit))
+        await _prepare(desk)
         await runtime.start(works=_works(runtime, desk, parser, mail))
         if smtp is not None:
             await smtp.start()
@@ -95,11 +99,18 @@ def create_app(
         await parser.stop()
 
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
-    app.state.intake = desk
-    app.state.partners = partners or Partners({}, runtime.ports.clock)
+    app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)
     app.state.mail_room = MailRoom(desk, parser, mail)
     app.state.smtp = smtp
     return app
+
+
+async def _prepare(desk: Desk) -> None:
+    """Do what comes before any work: an open request is changed under the policy that it was taken under."""
+    await desk.store.open()
+    await desk.store.write(lambda unit: publish_policy(desk, unit))
+    if desk.vault.locked:
+        _log.error("the vault is locked", reason=desk.vault.locked)
 
 
 def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> list[Worker]:

@@ -26,11 +26,12 @@ from firstline.common.policy.loader import PolicyNotValid
 from firstline.common.ports import SystemClock, SystemRandom, system_ports
 from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_postgres
+from firstline.common.vault import KeysNotReadable
 from firstline.standalone import policies
 from firstline.standalone.demo import play
 from firstline.standalone.documentation import read_pages, send_pages
 from firstline.standalone.folder import held_folder, unusable
-from firstline.standalone.keys import desk_keys
+from firstline.standalone.keys import add_vault_key, desk_keys, make_vault_key
 from firstline.standalone.role import ROLES, database_url, serve_role
 from firstline.standalone.seed import Seeded, seed
 from firstline.standalone.server import Served, served_desk, stop_on_signals
@@ -199,14 +200,24 @@ def _migrate(service: str, url: str, wait_seconds: int) -> None:
 
 
 @app.command()
-def keys(folder: Annotated[Path | None, typer.Option(help="Default: FIRSTLINE_KEYS.")] = None) -> None:
-    """Make the keys of separate services, unless they are there."""
-    where = folder or _settings().keys_folder
+def keys(
+    folder: Annotated[Path | None, typer.Option(help="Default: FIRSTLINE_KEYS.")] = None,
+    new_vault_key: Annotated[bool, typer.Option(help="Put a new key before the vault's; the old ones stay.")] = False,
+) -> None:
+    """Make the desk's keys, unless they are there."""
+    settings = _settings(keys=folder)
+    where, vault = settings.keys_folder, settings.vault_file
     try:
         desk_keys(where, SystemRandom())
+        make_vault_key(settings, SystemRandom())
+        if new_vault_key:
+            add_vault_key(vault, SystemRandom())
+            print(f"{vault} begins with a new key. Start intake again: it seals with that one, and re-wraps the rest.")
+    except KeysNotReadable as error:
+        _refuse(f"The vault's file holds something else than keys: {error}.", error)
     except OSError as error:
         _refuse(f"The folder {where} can't be used: {error.strerror}. Make it writable or name another one.", error)
-    print(f"The keys are in {where}. Keep them secret; only accounts needs signing.json.")
+    print(f"The keys are in {where}. Keep them secret; only accounts needs signing.json, and only intake vault.")
 
 
 @app.command()

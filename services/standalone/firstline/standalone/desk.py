@@ -22,7 +22,7 @@ from firstline.common.store.migrate import migrate_sqlite
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import ServiceTokens, Verifier
 from firstline.standalone.gateway import Gateway
-from firstline.standalone.keys import Keys, desk_keys
+from firstline.standalone.keys import Keys, desk_keys, make_vault_key
 from firstline.standalone.operations import LocalServices, registries
 from firstline.standalone.operations import create_app as create_operations
 from firstline.standalone.time import HandMovedTime, kept_time
@@ -97,6 +97,7 @@ def _build(settings: Settings, public_url: str, resolver: Resolver) -> Standalon
     manual = ManualClock(kept_time(time_file) or wall.now()) if settings.clock == "manual" else None
     ports = system_ports(manual, settings.failpoint)
     keys = desk_keys(settings.keys_folder, ports.random)
+    make_vault_key(settings, ports.random)
     credentials = ServiceTokens(keys.secret, wall)
     verifier = Verifier(keys.public, wall, credentials)
     services: dict[str, FastAPI] = {}

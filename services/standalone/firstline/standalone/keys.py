@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,14 @@ from joserfc.jwk import OKPKey
 
 from firstline.common.errors import Unavailable
 from firstline.common.ports import Clock, Random
+from firstline.common.settings import Settings
 from firstline.common.tokens import Signer, key_text, load_key, new_key, public_keys
+from firstline.common.vault import KeyedVault, KeysNotReadable, LockedVault, Vault, new_key_line, read_keys
 
 SECRET_BYTES = 32
 SECRET, SIGNING, PUBLIC = "secret", "signing.json", "verify.json"
 """The files: the first and the last are every service's, the signing key is for accounts alone."""
+COMMAND_SECONDS = 30.0
 
 
 class KeysMissing(Unavailable):
@@ -83,18 +88,86 @@ def service_keys(folder: Path, *, signing: bool) -> Keys:
         raise KeysMissing(f"{error.filename} is not there. `firstline keys` makes it.") from error
 
 
+def make_vault_key(settings: Settings, random: Random) -> None:
+    """Make the vault's file with its first key, unless it is there or a command gives the keys.
+
+    Raises:
+        OSError: it can't be written.
+
+    """
+    file = settings.vault_file
+    if not settings.vault_command and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(file, new_key_line(random).encode(), random)
+
+
+def vault_of(settings: Settings, random: Random) -> Vault:
+    """Return the vault with the keys that the settings name; a locked one that says what to do where they can't be had.
+
+    The command's words and what it prints are never repeated: they may hold secrets.
+    """
+    command = settings.vault_command
+    source = "FIRSTLINE_VAULT_COMMAND" if command else str(settings.vault_file)
+    try:
+        text = _printed(command) if command else settings.vault_file.read_text("ascii")
+        return KeyedVault(read_keys(text), random)
+    except KeysNotReadable as error:
+        reason = str(error)
+    except UnicodeDecodeError:
+        reason = "it is not a file of keys"
+    except subprocess.CalledProcessError as error:
+        reason = f"the command ended with status {error.returncode}"
+    except subprocess.TimeoutExpired:
+        reason = f"the command took longer than {COMMAND_SECONDS:.0f} seconds"
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "the command can't be read"
+    return LockedVault(
+        f"The vault's keys can't be had from {source}: {reason}. Bring them back, or make some with `firstline keys`"
+        " where there were none, and start again. Requests and answers work meanwhile."
+    )
+
+
+def add_vault_key(path: Path, random: Random) -> None:
+    """Put a new key before those in the vault's file: it seals from the next start on, and the others still open.
+
+    Raises:
+        KeysNotReadable: the file holds something else.
+        OSError: the file can't be read or written.
+
+    """
+    old = path.read_text("ascii")
+    read_keys(old)
+    draft = _draft(path, (new_key_line(random) + old).encode(), random)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _printed(command: str) -> str:
+    """Return what a command prints; what it complains of goes where this process's complaints go."""
+    done = subprocess.run(  # noqa: S603 (the operator's own command, without a shell)
+        shlex.split(command), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS, check=True
+    )
+    return done.stdout.decode("ascii")
+
+
 def _make_private(path: Path, content: bytes, random: Random) -> None:
     """Make a file that only the desk may read, unless somebody has made it; a crash leaves the whole file or none."""
+    draft = _draft(path, content, random)
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)  # unlike a rename, this never replaces a key that somebody else already works with
+    draft.unlink()
+    _sync_folder(path.parent)
+
+
+def _draft(path: Path, content: bytes, random: Random) -> Path:
+    """Write what is to become a private file beside it, durably, and return where."""
     draft = path.with_name(f"{random.bytes(8).hex()}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        path.hardlink_to(draft)  # unlike a rename, this never replaces a key that somebody else already works with
-    draft.unlink()
-    _sync_folder(path.parent)
+    return draft
 
 
 def _sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from firstline.common.ports import Clock, Ports
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import derive
 from firstline.common.settings import Settings
-from firstline.standalone.keys import Keys
+from firstline.standalone.keys import Keys, vault_of
 
 MAIL_SECONDS = 20.0
 """How long a conversation with the relay may take: a stop waits for it, and has to be over in half a minute."""
@@ -95,6 +95,7 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
         mail=MailSettings(rules, parts.key("mail")),
         claim_key=parts.key("claim-token"),
         cursor_key=parts.key("intake cursors"),
+        vault=vault_of(settings, ports.random),
         listen=(settings.host, settings.smtp_port),
         partners=load_partners(settings.partners, parts.wall),
     )

@@ -1,4 +1,4 @@
-"""What the verbs of intake work with: store, log, ports, files, keys, and the policies in force."""
+"""What the verbs of intake work with: store, log, ports, files, keys, vault, and the policies in force."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
 from firstline.common.ports import Ports
 from firstline.common.store.port import Store, Unit
+from firstline.common.vault import Vault
 from firstline.intake.scope import Rulebook, rulebook
 from firstline.intake.store.directory import FURTHER_POLICIES, HOLD_POLICIES, POLICIES, SAVE_POLICY
 
@@ -78,6 +79,7 @@ class Desk:
     policies: Policies
     claim_key: bytes
     cursors: Cursors
+    vault: Vault
 
     def now(self) -> datetime:
         """Return the instant of product time."""
