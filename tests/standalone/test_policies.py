@@ -1,5 +1,6 @@
 """The commands on policy files, as people use them: check, test, diff."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,31 +58,75 @@ def test_an_example_that_fails_says_what_it_got(tmp_path: Path) -> None:
     )
     code, said = run("test", INVENTED, examples)
     assert code == 1
-    assert "Easy cranes" in said
+    assert f"{examples}, line 2: Easy cranes (clause ?)" in said
     assert "urgency is 'major', and should be 'minor'" in said
     assert "Mail is refused" not in said
     assert "2 examples, 1 failed." in said
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "examples: 3",
-        "examples: [{says: x}]",
-        "examples: [{says: x, request: {}, gets: {}}]",
-        "examples: [{says: x, request: {channel: api}}]",
-        "a: [",
-        "[]",
-    ],
-)
-def test_examples_that_are_none_are_refused(text: str, tmp_path: Path) -> None:
-    """A file that holds no examples is refused with the form that they have."""
+MISTAKES = {
+    "": "line 1: nothing stands here; it should be an object",
+    "examples: 3": "line 1, /examples: 3 does not fit",
+    "a: [": "line 1: this is not plain YAML",
+    "[]": "line 1: this does not fit",
+    "examples: []": "line 1, /examples: the list is empty, so nothing was tested; write at least one example",
+    "examples: [{says: x}]": "line 1, /examples/0/request: 'request' is missing; add it",
+    "examples: [{says: x, request: {}, gets: {}}]": "/examples/0/request/channel: 'channel' is missing; add it",
+    "examples:\n- {says: x, request: {channel: api}}": "line 2, /examples/0: nothing is expected of the policy",
+    "examples:\n- {says: x, request: {channel: api}, gets: {}}": "line 2, /examples/0: nothing is expected",
+    "examples:\n- says: x\n  request: {channel: api, fields: [1]}\n  gets: {urgency: normal}": (
+        "line 3, /examples/0/request/fields: this does not fit"
+    ),
+    "examples:\n- {says: x, request: {channel: api}, gets: out}": "line 2, /examples/0/gets: 'out' does not fit",
+    "examples:\n- {says: x, request: {channel: api, entitlement: foo}, gets: {urgency: normal}}": (
+        "/examples/0/request/entitlement: 'foo' does not fit; it should be 'active', 'expired' or 'unknown'"
+    ),
+    "examples:\n- {says: x, request: {channel: api}, gets: {urgenci: normal}}": (
+        "/examples/0/gets/urgenci: there is no key 'urgenci' here; did you mean 'urgency'?"
+    ),
+    "examples:\n- {says: x, request: {channel: api, topik: usage}, gets: {urgency: normal}}": "did you mean 'topic'?",
+    "examples:\n- {says: x, request: {channel: api}, gets: {urgency: normal}, more: 1}": "there is no key 'more' here",
+    "examples:\n- {says: x, clause: 3.1, request: {channel: api}, gets: {urgency: normal}}": (
+        "/examples/0/clause: 3.1 is no text; put it in quotes"
+    ),
+    "examples:\n- {says: x, request: {channel: api}, gets: {urgency: normal}, refused: unknown-topic}": (
+        "/examples/0/refused: a refused request gets no verdict; keep one of `gets` and `refused`"
+    ),
+    "examples:\n- {says: x, request: {channel: api}, refused: foo}": "/examples/0/refused: 'foo' does not fit",
+    "example: []": "there is no key 'example' here; did you mean 'examples'?",
+}
+
+
+def test_each_mistake_in_examples_is_explained(tmp_path: Path) -> None:
+    """Of each mistake file, line, place, what is wrong and what to do are told; nothing is tested then."""
     examples = tmp_path / "odd.yaml"
-    examples.write_text(text)
-    code, said = run("test", DEFAULT, examples)
-    assert (code, "Write a list `examples`" in said) == (2, True)
+    for text, wanted in MISTAKES.items():
+        examples.write_text(text)
+        code, said = run("test", DEFAULT, examples)
+        assert (code, said.startswith(f"{examples} has ")) == (2, True), (text, said)
+        assert wanted in said, (text, said)
+        assert "Write a list `examples`" in said
     assert run("test", DEFAULT, tmp_path / "none.yaml")[0] == 2
+
+
+def test_policies_of_an_earlier_release_are_compared(tmp_path: Path) -> None:
+    """A file that lacks what came since is compared on either side and told so; mistakes still end it."""
+    text = DEFAULT.read_text("utf-8").replace("max_in_a_row: 0", "max_in_a_row: 2")
+    text = re.sub(r"      covered:\n(?:        .*\n|\n)+", "", text)
+    text = text.replace("{code: out_of_scope, title: Technical support does not cover it, ", "{code: out_of_scope, ")
+    earlier = tmp_path / "earlier.yaml"
+    earlier.write_text(text, "utf-8")
+    for files in ((earlier, DEFAULT), (DEFAULT, earlier)):
+        code, said = run("diff", *files)
+        assert (code, said.count(f"{earlier} is of an earlier release")) == (0, 1), said
+        assert "/closing/reasons/1/title: 'title' is missing; add it" in said
+        assert "the text 'covered' is missing; add `covered:` with a subject and a body" in said
+        assert "in a row, not" in said
+        assert "Closing reasons" not in said
+    assert run("check", earlier)[0] == 1
+    earlier.write_text(text.replace("max_in_a_row: 2", "max_in_a_row: some"), "utf-8")
+    code, said = run("diff", earlier, DEFAULT)
+    assert (code, "/out_of_turn/max_in_a_row: 'some' does not fit" in said) == (1, True)
 
 
 def test_diff_says_what_changes(tmp_path: Path) -> None:

@@ -1,50 +1,142 @@
 """Examples that a policy must satisfy: this request gets this verdict (`policies/*.test.yaml`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field
 
 from firstline.common.errors import Invalid
-from firstline.intake.scope import Rulebook, Submission, judge
+from firstline.common.policy.checks import Finding
+from firstline.common.policy.loader import PolicyNotValid, load_as, read_document
+from firstline.common.policy.model import EntitlementState, HintCode, SupportMode, Tier, Verdict
+from firstline.common.policy.parts import Part, Words
+from firstline.intake.scope import Recovery, Rulebook, Submission, judge
 
-_JUDGED = ("channel", "topic", "urgency_claim", "recovery", "entitlement", "fields")
-_LISTED = {"missing_information": "field", "hints": "code"}
+JUDGED: Final = frozenset({"channel", "topic", "urgency_claim", "recovery", "entitlement", "fields"})
+_LISTED: Final = {"missing_information": "field", "hints": "code"}
 """Lists of which an example names one member of each item."""
 
 
-def submission_of(request: Mapping[str, Any]) -> Submission:
-    """Return an example's request as it is judged: what isn't judged by name may answer a required field."""
-    judged = {name: value for name, value in request.items() if name in _JUDGED}
-    members = {name: value for name, value in request.items() if name not in _JUDGED}
-    return Submission(**judged, members=members, text=str(request.get("body", "")))
+class ExampleRequest(Part):
+    """A request as an example gives it: what is judged of `POST /v1/tickets`, and the state of the licence."""
+
+    channel: str
+    topic: str | None = None
+    urgency_claim: str | None = None
+    recovery: Recovery = "none"
+    entitlement: EntitlementState = "unknown"
+    fields: dict[str, Any] = Field({})
+    subject: str | None = None
+    body: str = ""
+    product: str | None = None
+    version: str | None = None
+    licence_key: str | None = None
+    doc_refs: tuple[dict[str, Any] | str, ...] = ()
 
 
-def differences(rules: Rulebook, example: Mapping[str, Any]) -> list[str]:
+class ExpectedScope(Part):
+    """What an example expects of the scope; only what is named is compared."""
+
+    verdict: Verdict | None = None
+    support_mode: SupportMode | None = None
+    reason: str | None = None
+    refer_to: str | None = None
+
+
+class Expected(Part):
+    """What an example expects of the verdict; only what is named is compared."""
+
+    scope: ExpectedScope | None = None
+    urgency: str | None = None
+    urgency_provisional: bool | None = None
+    tier: Tier | None = None
+    missing_information: tuple[str, ...] | None = None
+    completeness: float | None = None
+    entitlement: EntitlementState | None = None
+    notice: str | None = None
+    hints: tuple[HintCode, ...] | None = None
+
+
+class Example(Part):
+    """A request and what the policy has to say of it: a verdict (`gets`), or the problem's type (`refused`)."""
+
+    says: Words
+    clause: str | None = None
+    request: ExampleRequest
+    gets: Expected | None = None
+    refused: Literal["channel-not-official", "unknown-topic", "unknown-urgency", "licence-not-active"] | None = None
+
+
+class Examples(Part):
+    """A file of examples; `policy` names the policy that they were written for."""
+
+    policy: str | None = None
+    examples: tuple[Example, ...]
+
+
+def load_examples(source: str | Path) -> tuple[tuple[int, Example], ...]:
+    """Return the examples of a file (a path) or a text, each with the line in which it begins.
+
+    Raises:
+        PolicyNotValid: with every mistake that could be found; it also has one when there is no example.
+        OSError: the file can't be read.
+
+    """
+    document = read_document(source)
+    found = load_as(document, Examples).examples
+    if wrong := list(_findings(found)):
+        raise PolicyNotValid(document.mistakes(wrong))
+    return tuple((document.line(f"/examples/{at}"), example) for at, example in enumerate(found))
+
+
+def _findings(examples: tuple[Example, ...]) -> Iterator[Finding]:
+    """Find examples that would hold under any policy, or under none."""
+    if not examples:
+        yield Finding("/examples", "the list is empty, so nothing was tested", "write at least one example")
+    for at, example in enumerate(examples):
+        pointer = f"/examples/{at}"
+        if example.gets is not None and example.refused is not None:
+            yield Finding(f"{pointer}/refused", "a refused request gets no verdict", "keep one of `gets` and `refused`")
+        elif example.refused is None and not _expected(example):
+            yield Finding(pointer, "nothing is expected of the policy", "add `gets` with members, or `refused`")
+
+
+def differences(rules: Rulebook, example: Example) -> list[str]:
     """Say in what the policy's verdict differs from what an example expects; nothing where it holds."""
     try:
-        found = _shown(asdict(judge(rules, submission_of(example["request"]))))
+        found = _shown(asdict(judge(rules, _submission(example.request))))
     except Invalid as refusal:
-        wanted = example.get("refused")
-        return [] if refusal.slug == wanted else [f"it is refused ({refusal.slug}): {refusal.detail}"]
-    if "refused" in example:
-        return [f"it is taken, and should be refused ({example['refused']})"]
+        return [] if refusal.slug == example.refused else [f"it is refused ({refusal.slug}): {refusal.detail}"]
+    if example.refused:
+        return [f"it is taken, and should be refused ({example.refused})"]
     return [
         f"{name} is {_at(found, name)!r}, and should be {expected!r}"
-        for name, expected in _flat(example["gets"]).items()
+        for name, expected in _expected(example).items()
         if _at(found, name) != expected
     ]
+
+
+def _submission(request: ExampleRequest) -> Submission:
+    """Return a request as it is judged: what isn't judged by name may answer a required field."""
+    given = request.model_dump(exclude_unset=True)
+    judged = {name: value for name, value in given.items() if name in JUDGED}
+    members = {name: value for name, value in given.items() if name not in JUDGED}
+    return Submission(**judged, members=members, text=request.body)
 
 
 def _shown(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, **{name: [item[member] for item in found[name]] for name, member in _LISTED.items()}}
 
 
-def _flat(expected: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is expected by name; members of an object as `object.member`."""
+def _expected(example: Example) -> dict[str, Any]:
+    """Return what is expected by name; members of an object as `object.member`, lists as lists."""
     flat: dict[str, Any] = {}
-    for name, value in expected.items():
-        inner = value.items() if isinstance(value, Mapping) else ()
-        flat |= {f"{name}.{member}": part for member, part in inner} if inner else {name: value}
+    for name, value in (example.gets.model_dump(exclude_unset=True) if example.gets else {}).items():
+        inner = value if isinstance(value, Mapping) else None
+        one = list(value) if isinstance(value, tuple) else value
+        flat |= {name: one} if inner is None else {f"{name}.{member}": part for member, part in inner.items()}
     return flat
 
 

@@ -1,15 +1,16 @@
 """The commands on policy files: `firstline policy check`, `test` and `diff`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-import yaml
 
 from firstline.common.policy.difference import policy_difference
-from firstline.common.policy.loader import PolicyNotValid, load_policy
+from firstline.common.policy.loader import Comparable, PolicyNotValid, load_policy, load_to_compare
 from firstline.common.policy.model import Policy
-from firstline.intake.examples import differences
+from firstline.intake.examples import Example, differences, load_examples
 from firstline.intake.scope import rulebook
 
 app = typer.Typer(no_args_is_help=True, help="Check, test and compare policy files.")
@@ -33,12 +34,12 @@ def run_examples(
     source = examples or file.with_suffix(".test.yaml")
     failed = 0
     found = _examples(source)
-    for example in found:
+    for line, example in found:
         wrong = differences(rules, example)
         failed += bool(wrong)
         if wrong:
-            typer.echo(f"\n{example['says']} (clause {example.get('clause', '?')})")
-            typer.echo("\n".join(f"    {line}" for line in wrong))
+            typer.echo(f"\n{source}, line {line}: {example.says} (clause {example.clause or '?'})")
+            typer.echo("\n".join(f"    {difference}" for difference in wrong))
     typer.echo(f"\n{len(found)} examples, {failed} failed." if failed else f"{len(found)} examples, none failed.")
     if failed:
         raise typer.Exit(1)
@@ -47,7 +48,12 @@ def run_examples(
 @app.command("diff")
 def diff_files(old: PolicyFile, new: PolicyFile) -> None:
     """Say in words what changes from one policy to another."""
-    before, after = _loaded(old), _loaded(new)
+    compared = _comparable(old, new), _comparable(new, old)
+    for file, one in zip((old, new), compared, strict=True):
+        if one.missing:
+            typer.echo(f"{file} is of an earlier release: what this one asks for is missing there.")
+            typer.echo("\n".join(f"    {mistake}" for mistake in one.missing))
+    before, after = (one.policy for one in compared)
     if before.version == after.version:
         typer.echo(f"Nothing changes: both are version {before.version}.")
         return
@@ -57,48 +63,33 @@ def diff_files(old: PolicyFile, new: PolicyFile) -> None:
 
 def _loaded(file: Path) -> Policy:
     """Return the policy of a file, or end the command with its mistakes."""
-    try:
+    with _explained(file, 1):
         return load_policy(file)
+
+
+def _comparable(file: Path, other: Path) -> Comparable:
+    """Return the policy of a file that may lack what is new, or end the command with its other mistakes."""
+    with _explained(file, 1):
+        return load_to_compare(file, other)
+
+
+def _examples(file: Path) -> tuple[tuple[int, Example], ...]:
+    """Return the examples of a file with their lines, or end the command with its mistakes."""
+    advice = "\nWrite a list `examples` whose items have `says`, `request`, and `gets` or `refused`."
+    with _explained(file, 2, advice):
+        return load_examples(file)
+
+
+@contextmanager
+def _explained(file: Path, code: int, advice: str = "") -> Iterator[None]:
+    """End the command with a file's mistakes and the exit code, or with 2 where the file can't be read."""
+    try:
+        yield
     except OSError as error:
-        _end(f"{file} can't be read: {error.strerror}.", 2)
+        _end(f"{file} can't be read: {error.strerror}.{advice}", 2)
     except PolicyNotValid as error:
         count = len(error.mistakes)
-        _end(f"{file} has {count} {'mistake' if count == 1 else 'mistakes'}:\n{error}", 1)
-
-
-def _examples(file: Path) -> list[dict[str, Any]]:
-    """Return the examples of a file, or end the command where it holds none."""
-    try:
-        document = yaml.safe_load(file.read_text("utf-8"))
-        found = document["examples"]
-        for example in found:
-            _check_example(example)
-    except OSError as error:
-        _end(f"{file} can't be read: {error.strerror}. Name the examples as a second argument.", 2)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        _end(
-            f"{file} holds no examples that can be read ({error}). Write a list `examples` whose items have `says`,"
-            " `request`, and `gets` or `refused`.",
-            2,
-        )
-    return list(found)
-
-
-def _check_example(example: dict[str, Any]) -> None:
-    """Make sure that an example can be run.
-
-    Raises:
-        KeyError: a member is missing.
-
-    """
-    known = {*example}
-    for member in ("says", "request"):
-        if member not in known:
-            raise KeyError(member)
-    if not known & {"gets", "refused"}:
-        raise KeyError("gets")
-    if "channel" not in example["request"]:
-        raise KeyError("request.channel")
+        _end(f"{file} has {count} {'mistake' if count == 1 else 'mistakes'}:\n{error}{advice}", code)
 
 
 def _end(text: str, code: int) -> NoReturn:

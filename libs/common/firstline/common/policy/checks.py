@@ -13,11 +13,12 @@ from firstline.common.policy.wording import PLACEHOLDERS, Template, Text, TextKi
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A mistake: the JSON pointer to it, what is wrong, and what to do about it."""
+    """A mistake: the JSON pointer to it, what is wrong, and what to do about it; `missing`: it is only not there."""
 
     pointer: str
     problem: str
     remedy: str
+    missing: bool = False
 
 
 def findings(policy: Policy) -> list[Finding]:
@@ -147,7 +148,8 @@ def _wording(policy: Policy) -> Iterator[Finding]:
         pointer = f"/wording/languages/{wording.default_language}"
         for kind in PLACEHOLDERS:
             if kind not in default:
-                yield Finding(pointer, f"the text {kind!r} is missing", f"add `{kind}:` with a subject and a body")
+                remedy = f"add `{kind}:` with a subject and a body"
+                yield Finding(pointer, f"the text {kind!r} is missing", remedy, missing=True)
     for language, texts in wording.languages.items():
         for kind, text in texts.items():
             yield from _text(f"/wording/languages/{language}/{kind}", kind, text)

@@ -1,4 +1,4 @@
-"""Reads a policy file and says of every mistake in it where it stands, what is wrong and what to do.
+"""Reads a policy file, or its examples, and says of every mistake in it where it stands, what is wrong and what to do.
 
 Only plain YAML is read: no tags, no anchors, no key twice, and only `true`, `false`, `null` and decimal numbers are
 more than text, so that `06:00` stays a time of day.
@@ -6,12 +6,13 @@ more than text, so that `06:00` stays a time of day.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, get_args
+from types import MappingProxyType, UnionType
+from typing import Any, Final, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -20,6 +21,8 @@ from pydantic_core import ErrorDetails
 from firstline.common.errors import Fault, Invalid
 from firstline.common.policy.checks import Finding, findings
 from firstline.common.policy.model import Policy
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Mistake:
 
 
 class PolicyNotValid(Invalid):
-    """The policy file has mistakes; `mistakes` lists them all by line."""
+    """The policy file, or the file of its examples, has mistakes; `mistakes` lists them all by line."""
 
     title = "The policy has mistakes"
 
@@ -48,6 +51,32 @@ class PolicyNotValid(Invalid):
         super().__init__("\n".join(map(str, self.mistakes)), faults=faults)
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file of plain YAML: its JSON values, and the line of every JSON pointer into it."""
+
+    content: Any
+    lines: Mapping[str, int]
+
+    def mistakes(self, found: Iterable[Finding]) -> list[Mistake]:
+        """Return findings with the lines in which they stand."""
+        return [Mistake(self.line(at.pointer), at.pointer, at.problem, at.remedy) for at in found]
+
+    def line(self, pointer: str) -> int:
+        """Return the line of what a pointer points at, or of the nearest thing around it."""
+        while pointer and pointer not in self.lines:
+            pointer = pointer.rpartition("/")[0]
+        return self.lines.get(pointer, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """A policy that is compared with another; `missing` names what this release asks for and the file lacks."""
+
+    policy: Policy
+    missing: tuple[Mistake, ...]
+
+
 def load_policy(source: str | Path) -> Policy:
     """Return the policy that a file (a path) or a text holds.
 
@@ -56,16 +85,91 @@ def load_policy(source: str | Path) -> Policy:
         OSError: the file can't be read.
 
     """
-    content, lines = _parse(_read(source) if isinstance(source, Path) else source)
-    try:
-        policy = Policy.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        found = [_finding(detail) for detail in _innermost(error.errors(include_url=False))]
-    else:
-        found = findings(policy)
-    if found:
-        raise PolicyNotValid([Mistake(_line(lines, at.pointer), at.pointer, at.problem, at.remedy) for at in found])
+    document = read_document(source)
+    policy = load_as(document, Policy)
+    if found := findings(policy):
+        raise PolicyNotValid(document.mistakes(found))
     return policy
+
+
+def load_to_compare(source: Path, other: Path) -> Comparable:
+    """Return the policy of a file that an earlier release may have been content with, to be compared with another.
+
+    Texts that it lacks stay away; keys that it lacks are taken from the other file, so that they make no difference.
+
+    Raises:
+        PolicyNotValid: with every mistake but what is missing.
+        OSError: a file can't be read.
+
+    """
+    document = read_document(source)
+    lacking = [at for at in misfits(document.content, Policy) if at.missing]
+    filled = document
+    if lacking:
+        given = read_document(other).content
+        content = deepcopy(document.content)
+        for at in lacking:
+            _fill(content, given, at.pointer)
+        filled = Document(content, document.lines)
+    policy = load_as(filled, Policy)
+    found = findings(policy)
+    if wrong := [at for at in found if not at.missing]:
+        raise PolicyNotValid(document.mistakes(wrong))
+    return Comparable(policy, tuple(document.mistakes([*lacking, *found])))
+
+
+def _fill(content: Any, given: Any, pointer: str) -> None:
+    """Put what stands at a pointer in another file into the same place; parts of lists are found by their codes."""
+    *path, name = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    for step in path:
+        if isinstance(content, list):
+            content = content[int(step)]
+            if not isinstance(given, list) or not given:
+                return
+            code = content.get("code") if isinstance(content, dict) else None
+            given = next((part for part in given if isinstance(part, dict) and part.get("code") == code), given[0])
+        else:
+            content, given = content[step], given.get(step) if isinstance(given, dict) else None
+    if isinstance(content, dict) and isinstance(given, dict) and name in given:
+        content[name] = given[name]
+
+
+def read_document(source: str | Path) -> Document:
+    """Return what a file (a path) or a text of plain YAML holds.
+
+    Raises:
+        PolicyNotValid: it is no plain YAML.
+        OSError: the file can't be read.
+
+    """
+    content, lines = _parse(_read(source) if isinstance(source, Path) else source)
+    return Document(content, lines)
+
+
+def load_as(document: Document, model: type[M]) -> M:
+    """Return a document as the model that it has to be.
+
+    Raises:
+        PolicyNotValid: with every place that doesn't fit.
+
+    """
+    try:
+        return model.model_validate_json(json.dumps(document.content))
+    except ValidationError as error:
+        raise PolicyNotValid(document.mistakes(_findings(error, model))) from error
+
+
+def misfits(content: Any, model: type[BaseModel]) -> list[Finding]:
+    """Return every place in which JSON values are not what a model has to be."""
+    try:
+        model.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        return _findings(error, model)
+    return []
+
+
+def _findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
+    return [_finding(detail, model) for detail in _innermost(error.errors(include_url=False))]
 
 
 def _read(file: Path) -> str:
@@ -171,41 +275,39 @@ def _innermost(details: list[ErrorDetails]) -> list[ErrorDetails]:
     return [detail for detail in reasons if detail["loc"] not in around]
 
 
-def _finding(detail: ErrorDetails) -> Finding:
+def _finding(detail: ErrorDetails, model: type[BaseModel]) -> Finding:
     """Say in the policy's terms what pydantic found."""
     path = [step for step in detail["loc"] if step != "[key]"]
     pointer = "".join(f"/{_escaped(str(step))}" for step in path)
     if detail["type"] == "missing":
-        return Finding(pointer, f"{path[-1]!r} is missing", "add it")
+        return Finding(pointer, f"{path[-1]!r} is missing", "add it", missing=True)
     if detail["type"] == "extra_forbidden":
-        known = _keys_at(path[:-1])
+        known = _keys_at(model, path[:-1])
         near = get_close_matches(str(path[-1]), known, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"remove it; known here: {', '.join(known)}"
         return Finding(pointer, f"there is no key {path[-1]!r} here", remedy)
+    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        return Finding(pointer, f"{detail['input']!r} is no text", "put it in quotes")
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     given = detail["input"]
     problem = "this does not fit" if isinstance(given, dict | list) else f"{given!r} does not fit"
+    if given is None:
+        problem = "nothing stands here"
     return Finding(pointer, problem, f"it {message}" if message.startswith("should") else message)
 
 
-def _keys_at(path: Sequence[int | str]) -> list[str]:
-    """Return the keys of the part of the policy that the path leads to."""
-    here: Any = Policy
+def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Return the keys of the part of the document that the path leads to."""
+    here: Any = model
     for step in path:
         inner = here.model_fields[step].annotation if _is_part(here) else get_args(here)
         here = next((kind for kind in inner if _is_part(kind)), inner[-1]) if isinstance(inner, tuple) else inner
+        here = next((kind for kind in get_args(here) if _is_part(kind)), here) if isinstance(here, UnionType) else here
     return list(here.model_fields)
 
 
 def _is_part(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _line(lines: Mapping[str, int], pointer: str) -> int:
-    """Return the line of what a pointer points at, or of the nearest thing around it."""
-    while pointer and pointer not in lines:
-        pointer = pointer.rpartition("/")[0]
-    return lines.get(pointer, 1)
 
 
 def _escaped(step: str) -> str:
