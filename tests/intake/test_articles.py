@@ -1,5 +1,6 @@
 """Documentation first: pages are kept, found by words, suggested with requests, linked in answers, and counted."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -108,6 +109,47 @@ async def test_requests_come_with_suggestions(world: World) -> None:
         await world.must(ticket, "messages", {"body": "I read it.", "fields": fields}, CLARA)
     uses = (await world.get("/v1/articles/uses", "supervisor:sven")).json()["items"]
     assert {use["id"]: (use["suggested"], use["read"]) for use in uses} == {restore: (1, 1), rights: (0, 1)}
+
+
+async def test_each_use_is_counted_once(world: World) -> None:
+    """A report adds up what is new and reads what was counted; asked again, by two at once too, it says the same."""
+    (restore,) = await keep(world, RESTORE)
+    body = {"subject": "White page after the update", "body": "The update failed.", "topic": "updates"}
+    for sent in range(1, 4):
+        await world.submit(**body)
+        calls = [world.get("/v1/articles/uses", "supervisor:sven") for _ in range(2)]
+        answers = await asyncio.gather(*calls)
+        assert [one.json()["items"][0]["suggested"] for one in answers] == [sent, sent]
+    assert world.rows("SELECT * FROM article_use WHERE NOT counted") == []
+    assert world.rows("SELECT * FROM article_use_count") == [(restore, "suggested", 3)]
+
+
+async def test_a_page_that_is_linked_stays(world: World) -> None:
+    """A page that ready-made answers link is not forgotten, and they are named; without the link it is."""
+    restore, rights = await keep(world, RESTORE, RIGHTS)
+    headers = world.headers("agent:anna")
+    body = {"title": "Restore", "text": "Please restore the backup.", "article_ids": [restore, rights, restore]}
+    for code in ("b-second", "a-first"):
+        assert (await world.client.put(f"/v1/canned-answers/{code}", json=body, headers=headers)).is_success
+    refused = await world.client.delete(f"/v1/articles/{restore}", headers=headers)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/article-linked")
+    assert refused.json()["canned_answers"] == ["a-first", "b-second"]
+    assert "a-first, b-second" in refused.json()["detail"]
+    assert (await world.client.delete("/v1/canned-answers/b-second", headers=headers)).is_success
+    changed = body | {"article_ids": [rights]}
+    assert (await world.client.put("/v1/canned-answers/a-first", json=changed, headers=headers)).is_success
+    assert (await world.client.delete(f"/v1/articles/{restore}", headers=headers)).status_code == 204
+    assert (await world.client.delete(f"/v1/articles/{rights}", headers=headers)).status_code == 409
+
+
+async def test_a_page_is_kept_once_a_key(world: World) -> None:
+    """Repeated with its key, keeping a page is answered as the first time; with another page it is refused."""
+    first = await world.post("/v1/articles", RESTORE, Idempotency_Key="k")
+    again = await world.post("/v1/articles", RESTORE, Idempotency_Key="k")
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    other = await world.post("/v1/articles", RIGHTS, Idempotency_Key="k")
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert world.rows("SELECT count(*) FROM article") == [(1,)]
 
 
 async def test_answers_carry_links(world: World) -> None:

@@ -1,6 +1,8 @@
 """Uploads: kept and judged before they are referenced, and nothing left of those that are refused or fail."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -102,3 +104,19 @@ async def test_a_mail_that_fails_after_its_files_leaves_none(opened: OpenWorld, 
         assert (judged["outcome"], judged["reason"]) == ("quarantined", "unreadable")
         assert world.files() == [key for (key,) in world.rows("SELECT file_key FROM mail")]
         assert world.rows("SELECT count(*) FROM attachment") == [(0,)]
+
+
+async def test_a_file_is_kept_once_a_key(world: World) -> None:
+    """The same file with the same key, at once or later, is kept once; another file with that key is refused."""
+
+    async def again(name: str = "a.png", key: str = "k") -> Any:
+        files = {"file": (name, picture(), "image/png")}
+        headers = world.headers("client:clara") | {"Idempotency-Key": key}
+        return await world.client.post("/v1/attachments", files=files, headers=headers)
+
+    answers = [*await asyncio.gather(*(again() for _ in range(8))), await again()]
+    assert len({(answer.status_code, answer.content) for answer in answers}) == 1
+    assert answers[0].status_code == 201
+    assert len(world.files()) == 1
+    assert [(await again("b.png")).status_code, (await again(key=" ")).status_code] == [422, 422]
+    assert (len(world.files()), world.rows("SELECT count(*) FROM attachment")) == (1, [(1,)])

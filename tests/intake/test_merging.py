@@ -237,3 +237,19 @@ async def test_links_are_seen_from_both_sides_and_taken_back(world: World) -> No
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/to")
     for verb, body in (("merge", {"into": other["id"]}), ("unmerge", {}), ("link", {"to": other["id"]})):
         assert (await world.verb(mine, verb, body, CLARA)).status_code == 403
+
+
+async def test_links_out_of_reach_hide_none_within_reach(world: World) -> None:
+    """A request that is linked to a hundred of somebody else's shows its client the one that is theirs too."""
+    hub, mine = await world.submit(CLARA), None
+    for number in range(101):
+        other = await world.submit("client:mallory" if number < 100 else CLARA)
+        mine = await world.must(other, "link", {"to": hub["number"]})
+    assert mine is not None
+    assert await related(world, hub, CLARA) == {"linked": mine["number"]}
+    partner = await world.submit("partner:pia@acme")
+    await world.must(partner, "link", {"to": mine["number"]})
+    assert await related(world, partner, "partner:paul@acme") == {}
+    colleague = await world.submit("client:kim@acme")
+    await world.must(partner, "link", {"to": colleague["number"]})
+    assert await related(world, partner, "partner:paul@acme") == {"linked": colleague["number"]}

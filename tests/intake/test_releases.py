@@ -196,3 +196,16 @@ async def test_whoever_waits_again_comes_back_too(world: World) -> None:
     assert (after["status"], after["released_in"]) == ("open", "24.200")
     waiting = await world.must(ticket, "wait", {"cause": "release"})
     assert waiting["status"] == "waiting"
+
+
+async def test_those_that_requests_wait_for_are_listed_alone(world: World) -> None:
+    """A plan that was given up stays a release, but not among those that requests wait for now."""
+    await handed_over(world)
+    moved = await handed_over(world, {"version": "24.100"})
+    await world.must(moved, "release-plan", {"planned_release": {"version": "24.300"}})
+    every, awaited = [
+        [(one["version"], one["waiting"]) for one in (await world.get("/v1/releases", **given)).json()["items"]]
+        for given in ({}, {"waiting": "true"})
+    ]
+    assert every == [("24.100", 0), ("24.200", 1), ("24.300", 1)]
+    assert awaited == [("24.200", 1), ("24.300", 1)]

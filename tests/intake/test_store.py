@@ -43,6 +43,7 @@ FEW = (
     "ix_due_due_at",
     "ix_supervisor_request_unanswered",
     "ix_person_supervisor",
+    "ix_article_use_uncounted",
 )
 """Indexes of what is to be done, read from their beginning."""
 READS = sorted(name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT"))
@@ -209,3 +210,21 @@ def test_migrations_can_be_taken_back(tmp_path: Path) -> None:
     names = connection.execute("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
     connection.close()
     assert {name for (name,) in names} == {"alembic_version_intake"}
+
+
+def test_answers_that_link_what_is_gone_are_mended(tmp_path: Path) -> None:
+    """Links of canned answers to pages that an earlier release let go are dropped, the others are noted."""
+    config = configuration("intake", f"sqlite:///{tmp_path / 'intake.db'}")
+    command.upgrade(config, "0013")
+    connection = sqlite3.connect(tmp_path / "intake.db")
+    page = "INSERT INTO article (id, url, title, text, created_at, updated_at) VALUES ('a', 'u', 't', '', '', '')"
+    connection.execute(page)
+    answer = "INSERT INTO canned_answer (id, code, title, text, article_ids, updated_at) VALUES (?, ?, '', '', ?, '')"
+    connection.executemany(answer, [("1", "whole", '["a"]'), ("2", "broken", '["gone", "a"]'), ("3", "bare", "[]")])
+    connection.commit()
+    command.upgrade(config, "head")
+    kept = connection.execute("SELECT code, article_ids FROM canned_answer ORDER BY id").fetchall()
+    links = connection.execute("SELECT code, article_id FROM canned_answer_article ORDER BY code").fetchall()
+    connection.close()
+    assert kept == [("whole", '["a"]'), ("broken", '["a"]'), ("bare", "[]")]
+    assert links == [("broken", "a"), ("whole", "a")]

@@ -132,3 +132,41 @@ def test_two_meanings_of_one_schema_name_are_refused() -> None:
 def test_a_service_without_components_can_be_merged() -> None:
     """A service that needs no schema adds its paths alone."""
     assert merged_openapi({"small": {"paths": {"/a": {}}}}, "1")["paths"] == {"/a": {}}
+
+
+_COMPUTES = "stores nothing: it computes an answer"
+_SIGN_IN = "what it takes can be used once, and the new tokens are for nobody but the caller"
+_CLAIM = "the claim's token and fence make a repetition harmless"
+NEEDS_NO_KEY = {
+    "POST /v1/api-keys/{key_id}/revoke": "revoking twice is revoking once",
+    "POST /v1/calendar/add": _COMPUTES,
+    "POST /v1/calendar/between": _COMPUTES,
+    "POST /v1/calendar/open": _COMPUTES,
+    "POST /v1/calendar/periods": _COMPUTES,
+    "POST /v1/calendar/subtract": _COMPUTES,
+    "POST /v1/clocks/compute": _COMPUTES,
+    "POST /v1/tickets/check": _COMPUTES,
+    "POST /v1/deliveries/{delivery_id}/retry": "it makes no delivery: the one that is there falls due now",
+    "POST /v1/partner-webhooks/{source}": "the header webhook-id is the key (Standard Webhooks)",
+    "POST /v1/queue/claims/{ticket_id}/release": _CLAIM,
+    "POST /v1/queue/claims/{ticket_id}/renew": _CLAIM,
+    "POST /v1/queue/claims/{ticket_id}/transfer": _CLAIM,
+    "POST /v1/sign-in/codes": _SIGN_IN,
+    "POST /v1/sign-in/links": "another link does no harm, and how many are sent is bounded",
+    "POST /v1/sign-out": "signing out twice is signing out once",
+    "POST /v1/tokens": _SIGN_IN,
+    "POST /v1/tokens/refresh": _SIGN_IN,
+}
+"""Operations that make nothing anew when they are repeated, and why."""
+
+
+def test_creating_may_be_repeated(operations: dict[str, dict[str, Any]]) -> None:
+    """Every POST takes an Idempotency-Key, or we say why it needs none."""
+    lacking = {
+        name
+        for name, operation in operations.items()
+        if name.startswith("POST ")
+        and "idempotency-key" not in {parameter["name"].lower() for parameter in operation.get("parameters", [])}
+    }
+    assert sorted(lacking) == sorted(set(NEEDS_NO_KEY) & set(operations)), set(NEEDS_NO_KEY) ^ lacking
+    assert all(NEEDS_NO_KEY.values())

@@ -169,8 +169,8 @@ class Desk:
         return await self._json("POST", f"/v1/tickets/{reference}/{verb}", json=body, headers=headers)
 
     async def releases(self) -> list[Json]:
-        """Return the releases that requests were planned for and that are not out, the first hundred by version."""
-        page = await self._json("GET", "/v1/releases", params={"limit": RELEASES_SHOWN})
+        """Return the releases that requests wait for, the first hundred by version."""
+        page = await self._json("GET", "/v1/releases", params={"waiting": "true", "limit": RELEASES_SHOWN})
         items: list[Json] = page["items"]
         return items
 

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from firstline.common.application import permit
+from firstline.common.answers import Made, answer_once
+from firstline.common.application import json_answer, permit
 from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
-from firstline.intake.api.context import DeskHere
+from firstline.intake.api.context import DeskHere, Key, retry_here
 from firstline.intake.schemas.articles import (
     ArticleFull,
     ArticleIn,
@@ -21,6 +22,7 @@ from firstline.intake.schemas.articles import (
 from firstline.intake.service.articles import (
     NewArticle,
     article_of,
+    count_uses,
     delete_article,
     save_article,
     suggestions,
@@ -59,18 +61,23 @@ async def find_articles(
     return Page[ArticleOut](items=[article_out(one) for one in found[:limit]], next=more)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=ArticleFull)
 async def keep_article(
+    request: Request,
     body: ArticleIn,
     desk: DeskHere,
-    response: Response,
-    _access: Annotated[Access, Depends(permit("articles.manage"))],
-) -> ArticleFull:
-    """Keep a page: 201 for a new address, 200 where it takes the place of what was there. Repeating it is harmless."""
+    access: Annotated[Access, Depends(permit("articles.manage"))],
+    idempotency_key: Key = None,
+) -> Response:
+    """Keep a page: 201 for a new address, 200 where it takes the place of what was there."""
     new = NewArticle(**body.model_dump())
-    kept, is_new = await desk.store.write(lambda unit: save_article(desk, unit, new))
-    response.status_code = 201 if is_new else 200
-    return article_full(kept)
+
+    async def work(unit: Unit) -> Made:
+        kept, is_new = await save_article(desk, unit, new)
+        return 201 if is_new else 200, article_full(kept).model_dump_json(), None
+
+    answer = await answer_once(desk.store, desk.ports.clock, await retry_here(request, access, idempotency_key), work)
+    return json_answer(answer.body, answer.status, answer.etag)
 
 
 @router.get("/uses")
@@ -83,6 +90,7 @@ async def report_uses(
     """Report which pages did not help: how many requests were sent although each was suggested, or had been read."""
     place = desk.cursors.read("article uses", cursor)
     after = int(place[0]) if place else 0
+    await count_uses(desk)
     found = await desk.store.read(lambda unit: unit.all(ARTICLE_USES, after=after, limit=limit + 1))
     more = desk.cursors.write("article uses", [found[limit - 1].seq]) if len(found) > limit else None
     return Page[ArticleUseOut](items=[use_out(one) for one in found[:limit]], next=more)
@@ -100,5 +108,5 @@ async def read_article(
 async def forget_article(
     article_id: str, desk: DeskHere, _access: Annotated[Access, Depends(permit("articles.manage"))]
 ) -> None:
-    """Forget a page; it is suggested no more."""
+    """Forget a page; it is suggested no more. One that ready-made answers link can't be forgotten (409 names them)."""
     await desk.store.write(lambda unit: delete_article(unit, article_id))

@@ -7,27 +7,34 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, File, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
-from firstline.common.application import permit
+from firstline.common.application import json_answer, permit
 from firstline.common.errors import NotFound
 from firstline.common.permissions import Access
-from firstline.intake.api.context import DeskHere
+from firstline.intake.api.context import DeskHere, Key
 from firstline.intake.schemas.shown import AttachmentOut, attachment_out
 from firstline.intake.service.attachments import Upload, readable_attachment, upload
+from firstline.intake.store.messages import Attachment
 
 router = APIRouter(prefix="/v1/attachments", tags=["files"])
 FORM_LIMIT = 26 * 1024 * 1024
 CHUNK = 256 * 1024
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=AttachmentOut)
 async def upload_file(
     file: Annotated[UploadFile, File(description="PNG, GIF, JPG; BMP only inside ZIP or RAR; see the policy.")],
     desk: DeskHere,
     access: Annotated[Access, Depends(permit("attachments.upload"))],
-) -> AttachmentOut:
+    idempotency_key: Key = None,
+) -> Response:
     """Upload a file for a request or message to come; its content decides whether it is taken."""
     named = Upload(file.filename or "", file.content_type or "")
-    return attachment_out(await upload(desk, access.principal.id, named, _chunks(file)))
+    answer = await upload(desk, access.principal.id, named, _chunks(file), idempotency_key, _shown)
+    return json_answer(answer.body, answer.status)
+
+
+def _shown(attachment: Attachment) -> str:
+    return attachment_out(attachment).model_dump_json()
 
 
 async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:

@@ -8,11 +8,10 @@ from firstline.common.application import permit
 from firstline.common.errors import NotFound
 from firstline.common.paging import MAX_LIMIT, Page
 from firstline.common.permissions import Access
-from firstline.common.store.port import Unit
 from firstline.intake.api.context import DeskHere
 from firstline.intake.schemas.articles import CannedIn, CannedOut, canned_out
-from firstline.intake.service.articles import check_topic, linked
-from firstline.intake.store.articles import CANNED, CANNED_LIST, DELETE_CANNED, SAVE_CANNED, CannedAnswer
+from firstline.intake.service.canned import NewCanned, delete_canned, save_canned
+from firstline.intake.store.articles import CANNED, CANNED_LIST
 
 router = APIRouter(prefix="/v1/canned-answers", tags=["documentation"])
 Code = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["clear-cache"])]
@@ -42,17 +41,8 @@ async def keep_canned_answer(
     _access: Annotated[Access, Depends(permit("canned_answers.manage"))],
 ) -> CannedOut:
     """Keep a ready-made answer under its code, in the place of what was there."""
-    check_topic(desk.policies.rules, body.topic)
-
-    async def work(unit: Unit) -> tuple[CannedAnswer | None, bool]:
-        await linked(unit, body.article_ids)
-        before = await unit.one(CANNED, code=code)
-        given = body.model_dump()
-        await unit.run(SAVE_CANNED, id=desk.ports.ids.new(), code=code, **given, updated_at=desk.now())
-        return await unit.one(CANNED, code=code), before is None
-
-    kept, is_new = await desk.store.write(work)
-    assert kept is not None  # that transaction stored it
+    new = NewCanned(**body.model_dump())
+    kept, is_new = await desk.store.write(lambda unit: save_canned(desk, unit, code, new))
     response.status_code = 201 if is_new else 200
     return canned_out(kept)
 
@@ -73,5 +63,4 @@ async def forget_canned_answer(
     code: Code, desk: DeskHere, _access: Annotated[Access, Depends(permit("canned_answers.manage"))]
 ) -> None:
     """Forget a ready-made answer."""
-    if not await desk.store.write(lambda unit: unit.run(DELETE_CANNED, code=code)):
-        raise NotFound("There is no ready-made answer with this code. Check the code.")
+    await desk.store.write(lambda unit: delete_canned(unit, code))

@@ -15,8 +15,7 @@ from firstline.intake.schemas.shown import RelatedOut, RelationsOut, TicketOut
 from firstline.intake.service import merging, splitting
 from firstline.intake.service.change import Change, find_for
 from firstline.intake.service.splitting import Part
-from firstline.intake.store.relations import RELATED
-from firstline.intake.store.tickets import PARTICIPANTS_OF_ALL
+from firstline.intake.store.relations import related
 from firstline.intake.ticket import Ticket
 
 router = APIRouter(prefix="/v1/tickets/{reference}", tags=["requests"])
@@ -84,13 +83,11 @@ async def read_relations(
 
     async def work(unit: Unit) -> RelationsOut:
         ticket, _ = await find_for(unit, access, reference)
-        found = await unit.all(RELATED, ticket_id=ticket.id, limit=MAX_LIMIT)
-        people = await unit.all(PARTICIPANTS_OF_ALL, ticket_ids=[related.ticket_id for related in found])
+        found = await related(unit, access, ticket.id, MAX_LIMIT)
         return RelationsOut(
             items=[
                 RelatedOut(kind=r.kind, ticket_id=r.ticket_id, number=r.number, subject=r.subject, status=r.status)
                 for r in found
-                if access.covers(frozenset(p.address for p in people if p.ticket_id == r.ticket_id), r.organization_id)
             ]
         )
 

@@ -15,7 +15,7 @@ from firstline.intake.schemas.given import VERSION_PATTERN, ShipIn
 from firstline.intake.schemas.releases import ReleaseOut, ShippedOut
 from firstline.intake.service import releases
 from firstline.intake.service.change import actor_of
-from firstline.intake.store.releases import EXPECTED, RELEASE, Expected
+from firstline.intake.store.releases import AWAITED, EXPECTED, RELEASE, Expected
 
 router = APIRouter(prefix="/v1/releases", tags=["releases"])
 
@@ -26,13 +26,15 @@ Version = Annotated[str, Path(pattern=VERSION_PATTERN, description="Version of t
 async def list_releases(
     desk: DeskHere,
     _access: Annotated[Access, Depends(permit("releases.read"))],
+    waiting: Annotated[bool, Query(description="Only those that requests wait for now.")] = False,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> Page[ReleaseOut]:
     """List the releases that requests were planned for and that are not out yet, by version."""
+    query = AWAITED if waiting else EXPECTED
     place = desk.cursors.read("releases", cursor)
     after = str(place[0]) if place else ""
-    found = await desk.store.read(lambda unit: unit.all(EXPECTED, after=after, limit=limit + 1))
+    found = await desk.store.read(lambda unit: unit.all(query, after=after, limit=limit + 1))
     more = desk.cursors.write("releases", [found[limit - 1].version]) if len(found) > limit else None
     return Page[ReleaseOut](items=[_shown(release) for release in found[:limit]], next=more)
 

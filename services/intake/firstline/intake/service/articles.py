@@ -1,14 +1,16 @@
 """Documentation first (clauses 1.2, 4.7): pages kept, suggested for a text, counted where they did not help."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from firstline.common.errors import Fault, Invalid, NotFound
-from firstline.common.store.port import Unit
+from firstline.common.errors import Conflict, Fault, Invalid, NotFound
+from firstline.common.store.port import Unit, Value
 from firstline.intake.scope import Rulebook
 from firstline.intake.service.desk import Desk
 from firstline.intake.store.articles import (
+    ADD_USES,
     ARTICLE,
     ARTICLE_BY_URL,
     ARTICLE_BY_URL_TO_CHANGE,
@@ -16,6 +18,8 @@ from firstline.intake.store.articles import (
     ARTICLES,
     ARTICLES_BY_URL,
     ARTICLES_WITH_WORDS,
+    CANNED_THAT_LINK,
+    COUNT_USES,
     COUNT_WORDS,
     DELETE_ARTICLE,
     DROP_WORDS,
@@ -39,8 +43,19 @@ from firstline.intake.suggestions import (
 )
 from firstline.intake.ticket import Ticket
 
+USES_A_PORTION = 1000
+PORTIONS = 10
+"""How many uses a report counts at most, so that the first one after a long time does not take for ever."""
+CODES_NAMED = 20
+
 Use = tuple[str, str]
 """How a page was used, `suggested` or `read`, and its ID."""
+
+
+class ArticleLinked(Conflict):
+    """Ready-made answers link the page, so it can't be forgotten; `canned_answers` names them."""
+
+    title = "The page is linked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +111,38 @@ async def article_of(unit: Unit, article_id: str) -> Article:
     return found
 
 
+async def count_uses(desk: Desk) -> None:
+    """Add up the uses that nobody has counted yet, in portions; the report counts what is left over by itself."""
+
+    async def portion(unit: Unit) -> int:
+        counted = Counter((use.article_id, use.kind) for use in await unit.all(COUNT_USES, limit=USES_A_PORTION))
+        rows: list[dict[str, Value]] = [
+            {"article_id": page, "kind": kind, "uses": uses} for (page, kind), uses in sorted(counted.items())
+        ]
+        await unit.many(ADD_USES, rows)
+        return sum(counted.values())
+
+    for _ in range(PORTIONS):
+        if await desk.store.write(portion) < USES_A_PORTION:
+            return
+
+
 async def delete_article(unit: Unit, article_id: str) -> None:
     """Forget a page; what was counted of it stays.
 
     Raises:
         NotFound: there is none with this ID.
+        ArticleLinked: ready-made answers link it.
 
     """
     before = await unit.one(ARTICLE_TO_CHANGE, id=article_id)
     if before is None:
         raise NotFound("There is no page of documentation with this ID. Check the ID.")
+    if codes := await unit.all(CANNED_THAT_LINK, article_id=article_id, limit=CODES_NAMED):
+        raise ArticleLinked(
+            f"Ready-made answers link this page: {', '.join(codes)}. Take the link out of them, or delete them, first.",
+            extra={"canned_answers": codes},
+        )
     await unit.run(DELETE_ARTICLE, id=article_id)
     await _count_words(unit, before, None)
 

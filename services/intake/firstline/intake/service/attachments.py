@@ -1,8 +1,10 @@
 """Files that come with messages (clause 4.6): stored first, judged by content, bound to one message."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+from firstline.common.answers import Answer, Made, answer_once, retry_of
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.permissions import Access
 from firstline.common.policy.model import Attachments, Policy
@@ -32,6 +34,11 @@ class AttachmentUsed(Conflict):
     title = "The attachment belongs to another message"
 
 
+OPERATION = "POST /v1/attachments"
+Show = Callable[[Attachment], str]
+"""Makes the answer's text of a file that is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A file as its sender names it."""
@@ -57,14 +64,18 @@ def advice_of(policy: Policy, verdict: FileVerdict) -> str:
     return str(getattr(policy.attachments.advice, verdict.advice or "other"))
 
 
-async def upload(desk: Desk, uploader: str, file: Upload, chunks: AsyncIterator[bytes]) -> Attachment:
-    """Keep a file for a message to come.
+async def upload(
+    desk: Desk, uploader: str, file: Upload, chunks: AsyncIterator[bytes], key: str | None, show: Show
+) -> Answer:
+    """Keep a file for a message to come; the same file again with the same Idempotency-Key is kept once.
 
     Raises:
         TooLarge: it is larger than the policy allows; nothing is kept.
         FileRefused: its content is not one that the policy takes; nothing is kept.
+        IdempotencyKeyReused: the key came with another file before; nothing is kept.
 
     """
+    retry_of(uploader, OPERATION, key, b"")  # an unusable key is refused before anything is written
     policy = desk.policies.current
     stored = await desk.files.put(chunks, policy.attachments.max_bytes)
     content = b"".join([chunk async for chunk in await desk.files.open(stored.key)])
@@ -75,12 +86,21 @@ async def upload(desk: Desk, uploader: str, file: Upload, chunks: AsyncIterator[
         fault = Fault("/file", advice_of(policy, verdict))
         raise FileRefused(advice_of(policy, verdict), faults=(fault,), clause="4.6", extra={"reason": verdict.reason})
     attachment = _attachment(desk, uploader, file, verdict, stored.key, stored.size, stored.sha256, None)
+    fresh = show(attachment)
+    retry = retry_of(uploader, OPERATION, key, json.dumps([file.name, file.declared_type, stored.sha256]).encode())
+
+    async def work(unit: Unit) -> Made:
+        await unit.run(INSERT_ATTACHMENT, **attachment_row(attachment))
+        return 201, fresh, None
+
     try:
-        await desk.store.write(lambda unit: unit.run(INSERT_ATTACHMENT, **attachment_row(attachment)))
+        answer = await answer_once(desk.store, desk.ports.clock, retry, work)
     except Exception:
         await desk.files.delete(stored.key)  # nobody has been told its ID
         raise
-    return attachment
+    if answer.body != fresh:
+        await desk.files.delete(stored.key)  # a retry: the first file is kept
+    return answer
 
 
 async def keep_mailed(

@@ -38,6 +38,14 @@ class ArticleUse:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedUse:
+    """A use that has just been counted."""
+
+    article_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class CannedAnswer:
     """A ready-made answer; the pages are given with it as links."""
 
@@ -104,15 +112,31 @@ COUNT_WORDS: Sql[None] = Sql(
     f" FROM json_each(:words) WHERE true ORDER BY 1 {_COUNT}",
 )
 DROP_WORDS: Sql[None] = Sql("DELETE FROM article_word WHERE word = ANY(:words) AND articles <= 0", type(None))
+ARTICLES_TO_LINK = Sql("SELECT id FROM article WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", str)
 NOTE_USE: Sql[None] = Sql(
     "INSERT INTO article_use (article_id, kind, ticket_id) VALUES (:article_id, :kind, :ticket_id)"
     " ON CONFLICT (article_id, kind, ticket_id) DO NOTHING",
     type(None),
 )
+# Each use is counted once: a request that comes in only adds its row, whoever reads the report adds up what is new.
+COUNT_USES = Sql(
+    "UPDATE article_use SET counted = TRUE WHERE NOT counted AND (article_id, kind, ticket_id) IN"
+    " (SELECT article_id, kind, ticket_id FROM article_use WHERE NOT counted LIMIT :limit)"
+    " RETURNING article_id, kind",
+    CountedUse,
+)
+ADD_USES: Sql[None] = Sql(
+    "INSERT INTO article_use_count (article_id, kind, uses) VALUES (:article_id, :kind, :uses)"
+    " ON CONFLICT (article_id, kind) DO UPDATE SET uses = article_use_count.uses + excluded.uses",
+    type(None),
+)
+_USES = (
+    "CAST(COALESCE((SELECT c.uses FROM article_use_count c WHERE c.article_id = a.id AND c.kind = '{kind}'), 0)"
+    " + (SELECT COUNT(*) FROM article_use u WHERE u.article_id = a.id AND u.kind = '{kind}' AND NOT u.counted)"
+    " AS bigint) AS {kind}"
+)
 ARTICLE_USES = Sql(
-    "SELECT a.seq, a.id, a.url, a.title,"
-    " (SELECT COUNT(*) FROM article_use u WHERE u.article_id = a.id AND u.kind = 'suggested') AS suggested,"
-    " (SELECT COUNT(*) FROM article_use u WHERE u.article_id = a.id AND u.kind = 'read') AS read"
+    f"SELECT a.seq, a.id, a.url, a.title, {_USES.format(kind='suggested')}, {_USES.format(kind='read')}"  # noqa: S608
     " FROM article a WHERE a.seq > :after ORDER BY a.seq LIMIT :limit",
     ArticleUse,
 )
@@ -127,6 +151,13 @@ SAVE_CANNED: Sql[None] = Sql(
     " article_ids = excluded.article_ids, updated_at = excluded.updated_at",
     type(None),
 )
+CANNED_THAT_LINK = Sql(
+    "SELECT code FROM canned_answer_article WHERE article_id = :article_id ORDER BY code LIMIT :limit", str
+)
+LINK_CANNED: Sql[None] = Sql(
+    "INSERT INTO canned_answer_article (code, article_id) VALUES (:code, :article_id)", type(None)
+)
+UNLINK_CANNED: Sql[None] = Sql("DELETE FROM canned_answer_article WHERE code = :code", type(None))
 DELETE_CANNED: Sql[None] = Sql("DELETE FROM canned_answer WHERE code = :code", type(None))
 
 

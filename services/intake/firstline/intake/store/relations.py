@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from firstline.common.store.port import Sql
+from firstline.common.permissions import Access, Relation
+from firstline.common.store.port import Sql, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,9 @@ class Related:
     number: str
     subject: str
     status: str
-    organization_id: str | None
 
 
-_SHOWN = "t.id AS ticket_id, t.number, t.subject, t.status, t.organization_id"
+_SHOWN = "t.id AS ticket_id, t.number, t.subject, t.status"
 _THERE = "FROM ticket s JOIN ticket t ON t.id = s.{column} WHERE s.id = :ticket_id"
 _BACK = "FROM ticket t WHERE t.{column} = :ticket_id"
 _WAYS = (
@@ -29,10 +29,14 @@ _WAYS = (
     ("followed_by", _BACK.format(column="follows")),
     ("linked", "FROM ticket_link l JOIN ticket t ON t.id = l.other_id WHERE l.ticket_id = :ticket_id"),
 )
-RELATED = Sql(
-    " UNION ALL ".join(f"SELECT '{kind}' AS kind, {_SHOWN} {source}" for kind, source in _WAYS) + " LIMIT :limit",
-    Related,
+_RELATED = tuple(f"SELECT '{kind}' AS kind, {_SHOWN} {source}" for kind, source in _WAYS)
+_IN_REACH = (
+    " AND (EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.address = :address)"
+    " OR t.organization_id = :organization_id)"
 )
+RELATED = Sql(" UNION ALL ".join(_RELATED) + " LIMIT :limit", Related)
+RELATED_IN_REACH = Sql(" UNION ALL ".join(f"{way}{_IN_REACH}" for way in _RELATED) + " LIMIT :limit", Related)
+"""The same for who sees only what they take part in and, where `organization_id` is given, their organisation's."""
 LINKED = Sql("SELECT other_id FROM ticket_link WHERE ticket_id = :ticket_id AND other_id = :other_id", str)
 LINK: Sql[None] = Sql(
     "INSERT INTO ticket_link (ticket_id, other_id, created_at) VALUES (:ticket_id, :other_id, :created_at)", type(None)
@@ -46,3 +50,12 @@ ADD_MERGED_PARTICIPANT: Sql[None] = Sql(
 DROP_MERGED_PARTICIPANTS: Sql[None] = Sql(
     "DELETE FROM participant WHERE ticket_id = :ticket_id AND merged_from = :merged_from", type(None)
 )
+
+
+async def related(unit: Unit, access: Access, ticket_id: str, limit: int) -> list[Related]:
+    """Return the requests within the caller's reach that one belongs to."""
+    if access.relation is Relation.ANY:
+        return await unit.all(RELATED, ticket_id=ticket_id, limit=limit)
+    shared = access.principal.organization_id if access.relation is Relation.ORGANIZATION else None
+    given = {"address": access.principal.email, "organization_id": shared}
+    return await unit.all(RELATED_IN_REACH, ticket_id=ticket_id, **given, limit=limit)

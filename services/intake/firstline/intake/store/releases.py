@@ -53,4 +53,10 @@ _EXPECTED = (
 EXPECTED = Sql(
     f"{_EXPECTED} WHERE r.shipped_at IS NULL AND r.version > :after ORDER BY r.version LIMIT :limit", Expected
 )
+AWAITED = Sql(
+    f"{_EXPECTED} WHERE r.shipped_at IS NULL AND r.version > :after"  # noqa: S608 (no values of others)
+    " AND EXISTS (SELECT 1 FROM ticket w WHERE w.awaited_release = r.version) ORDER BY r.version LIMIT :limit",
+    Expected,
+)
+"""Those of EXPECTED that requests wait for."""
 RELEASE = Sql(f"{_EXPECTED} WHERE r.version = :version", Expected)

@@ -303,9 +303,29 @@ class ArticleUseTable(IntakeTable, table=True):
     """A page that was suggested for a request, or read before it was sent, and did not answer it."""
 
     __tablename__ = "article_use"
+    __table_args__ = (sa.Index("ix_article_use_uncounted", "article_id", "kind", **_partial("NOT counted")),)
     article_id: str = Field(primary_key=True, sa_type=sa.Text)
     kind: str = Field(primary_key=True, sa_type=sa.Text)
     ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
+    counted: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+
+
+class ArticleUseCountTable(IntakeTable, table=True):
+    """How many uses of a page of documentation were counted so far."""
+
+    __tablename__ = "article_use_count"
+    article_id: str = Field(primary_key=True, sa_type=sa.Text)
+    kind: str = Field(primary_key=True, sa_type=sa.Text)
+    uses: int = Field(sa_type=sa.BigInteger)
+
+
+class CannedAnswerArticleTable(IntakeTable, table=True):
+    """A page of documentation that a ready-made answer links; it can't be forgotten meanwhile."""
+
+    __tablename__ = "canned_answer_article"
+    __table_args__ = (sa.Index("ix_canned_answer_article", "article_id", "code"),)
+    code: str = Field(primary_key=True, sa_type=sa.Text)
+    article_id: str = Field(primary_key=True, sa_type=sa.Text)
 
 
 class CannedAnswerTable(IntakeTable, table=True):
