@@ -68,6 +68,13 @@ class Counted(asyncio.Task[Any]):
         return self is other
 
 
+def _look(handle: asyncio.Handle) -> None:
+    """Look at the exception that a step would have looked at which nobody takes any more: that is no mistake."""
+    for given in handle._args or ():
+        if isinstance(given, asyncio.Future) and given.done() and not given.cancelled():
+            given.exception()
+
+
 class Closed:
     """A server at which nobody can connect."""
 
@@ -162,6 +169,7 @@ class Loop(asyncio.BaseEventLoop):
                 owner.held.append(handle)
                 return
             if not owner.may_step():
+                _look(handle)
                 return
         self.steps += 1
         handle._run()
@@ -193,6 +201,8 @@ class Loop(asyncio.BaseEventLoop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 with contextlib.suppress(BaseException):
                     task.get_coro().close()
+        for handle in self._ready:
+            _look(handle)
         self._tasks.clear()
         for timer in self._scheduled:  # type: ignore[attr-defined]
             for given in timer._args or ():
