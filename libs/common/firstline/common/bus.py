@@ -19,7 +19,7 @@ BINDINGS: dict[str, tuple[str, ...]] = {
     "intake": ("queue", "account", "person", "delivery"),
     "queue": ("ticket", "account", "person", "policy"),
     "sla": ("ticket", "account", "person", "policy", "queue"),
-    "notify": ("ticket", "account", "person", "policy", "queue", "clock", "delivery", "endpoint"),
+    "notify": ("ticket", "account", "person", "policy", "queue", "clock", "delivery", "endpoint", "erasure"),
 }
 """The prefixes that each service takes, whole or not at all."""
 

@@ -300,6 +300,28 @@ class PersonErased(EventData):
     id: str
 
 
+class RedactedRow(Part):
+    """A row of the log from which something was erased, and the SHA-256 of what is left of its data."""
+
+    stream: str
+    version: int
+    sha256: str
+
+
+class ErasureApplied(EventData):
+    """A service erased a portion of a person's data: how much of which kind, and what is left of rows of its log.
+
+    The last one of a service is `done`.
+    """
+
+    TYPE = "erasure.applied"
+    person_id: str
+    service: str
+    erased: dict[str, int] = Field(default_factory=dict)
+    rows: list[RedactedRow] = Field(default_factory=list)
+    done: bool = False
+
+
 def _leaves(model: type[EventData]) -> list[type[EventData]]:
     if "TYPE" in vars(model):
         return [model]

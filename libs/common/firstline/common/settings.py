@@ -38,6 +38,8 @@ class Settings(BaseSettings):
         pattern=r"^((committed|published|mail-sent|webhook-sent)(:[1-9][0-9]{0,5})?)?$",
         description="for tests: the process ends when it comes to this place (for the n-th time)",
     )
+    heads: Path | None = Field(None, description="file of the logs' heads; empty: heads.jsonl, in the data folder")
+    heads_seconds: float = Field(300.0, gt=0, description="how often the desk in one process notes its logs' heads")
     pull_seconds: float = Field(30.0, gt=0, description="how often each service reads on in the others' logs")
     lease_minutes: float = Field(30.0, gt=0, description="how long a claim holds without being renewed")
     database_url: SecretStr = Field(
@@ -74,6 +76,11 @@ class Settings(BaseSettings):
     def vault_file(self) -> Path:
         """The file of the vault's keys."""
         return self.vault_keys or self.keys_folder / "vault"
+
+    @property
+    def heads_file(self) -> Path:
+        """The file to which the logs' heads are added."""
+        return self.heads or self.data / "heads.jsonl"
 
     @model_validator(mode="after")
     def _ends_in_tests_only(self) -> Self:

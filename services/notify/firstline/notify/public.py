@@ -89,6 +89,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "account.licence_changed": Shape(False, ("id", "product", "edition", "active_until")),
         "account.api_key_changed": Shape(False, ("id", "role", "revoked_at")),
         "person.erased": Shape(False, ("id",)),
+        "erasure.applied": Shape(False, ("person_id", "service", "erased", "done")),
     }
 )
 """Every event type that the feed knows."""

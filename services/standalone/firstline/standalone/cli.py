@@ -1,4 +1,4 @@
-"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `articles`, `demo`, `check`, `policy`."""
+"""The command line: `firstline up`, `serve`, `migrate`, `keys`, `token`, `articles`, `demo`, `check`, `verify`, ..."""
 
 import asyncio
 import os
@@ -316,6 +316,65 @@ def check(
         print(f"\n{finding.promise} {finding.service}: {finding.place}\n    {finding.what}")
     if findings:
         raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    data: Data = None,
+    url: Annotated[
+        str | None, typer.Option(help="PostgreSQL instead, {service} standing for its name; FIRSTLINE_DATABASE_URL.")
+    ] = None,
+    heads: Annotated[
+        Path | None, typer.Option(help="File of heads that were kept; heads.jsonl in the folder if it is there.")
+    ] = None,
+) -> None:
+    """Tell whether every row of the services' logs is as it was written, and none is missing."""
+    from firstline.standalone.check.desk import opened_stores
+    from firstline.standalone.verify.run import Verdict
+    from firstline.standalone.verify.run import verify as run_verify
+
+    settings = _settings(data=data, database_url=url)
+    kept = heads or (settings.heads_file if settings.heads_file.is_file() else None)
+
+    async def walk() -> list[Verdict]:
+        async with opened_stores(settings, system_ports()) as stores:
+            return [verdict async for verdict in run_verify(stores, kept)]
+
+    try:
+        verdicts = asyncio.run(walk())
+    except (FirstlineError, sqlite3.Error, PostgresError, ValueError, OSError) as error:
+        _refuse(f"The logs can't be verified. {error}", error, 2)
+    for verdict in verdicts:
+        state = "wrong" if verdict.wrong else "as it was written"
+        print(f"{verdict.service:<9} {verdict.rows:>9} rows {verdict.heads:>6} kept heads  {state}")
+    for verdict in verdicts:
+        if verdict.wrong:
+            wrong = verdict.wrong
+            print(f"\n{verdict.service}: position {wrong.position}, {wrong.place}\n    {wrong.what}")
+    if kept is None:
+        print("\nNo kept heads were given: a log that was written anew as a whole can't be told from the true one.")
+    if any(verdict.wrong for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def heads(data: Data = None) -> None:
+    """Print where each service's log stands, a line of JSON each, to be kept somewhere else."""
+    from firstline.standalone.check.desk import opened_stores
+    from firstline.standalone.verify.heads import KeptHead, heads_now, line_of
+
+    settings, ports = _settings(data=data), system_ports()
+
+    async def look() -> list[KeptHead]:
+        async with opened_stores(settings, ports) as stores:
+            return await heads_now(stores, ports)
+
+    try:
+        found = asyncio.run(look())
+    except (FirstlineError, sqlite3.Error, PostgresError) as error:
+        _refuse(f"The logs can't be read. {error}", error, 2)
+    for head in found:
+        print(line_of(head))
 
 
 @app.command()

@@ -26,6 +26,7 @@ from firstline.standalone.keys import Keys, desk_keys, make_vault_key
 from firstline.standalone.operations import LocalServices, registries
 from firstline.standalone.operations import create_app as create_operations
 from firstline.standalone.time import HandMovedTime, kept_time
+from firstline.standalone.verify.heads import heads_kept
 from firstline.standalone.wiring import SERVICES, Parts, create_service, create_website
 
 INTERNAL_URL = "http://desk.internal"
@@ -79,6 +80,8 @@ async def running_desk(settings: Settings, public_url: str) -> AsyncIterator[Sta
         for name in reversed(SERVICES):
             app = desk.services[name]
             await stack.enter_async_context(app.router.lifespan_context(app))
+        stores = {name: runtime.store for name, runtime in desk.runtimes.items()}
+        await stack.enter_async_context(heads_kept(settings.heads_file, stores, desk.ports, settings.heads_seconds))
         yield desk
 
 

@@ -6,25 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from firstline.common.chain import SALTED_PAGE, SaltedRow
 from firstline.common.files import Files
-from firstline.common.log import COLUMNS, LogRow
 from firstline.common.store.port import Sql, Store
 
 R = TypeVar("R")
 PAGE_ROWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class SaltedRow(LogRow):
-    """A row of a log with the salt of its data's hash; None once erased."""
-
-    salt: str | None
-
-
-PAGE = Sql(
-    f"SELECT {COLUMNS}, salt FROM log_event WHERE position > :after ORDER BY position LIMIT :limit",  # noqa: S608
-    SaltedRow,
-)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,7 +55,7 @@ class Books:
         """Return the numbered rows of a service's log."""
         store, after = self.stores[service], 0
         while True:
-            page = await store.read(lambda unit, after=after: unit.all(PAGE, after=after, limit=PAGE_ROWS))  # type: ignore[misc]
+            page = await store.read(lambda unit, after=after: unit.all(SALTED_PAGE, after=after, limit=PAGE_ROWS))  # type: ignore[misc]
             for row in page:
                 yield row
             if len(page) < PAGE_ROWS:

@@ -35,13 +35,26 @@ async def opened_books(settings: Settings, ports: Ports, settle: timedelta) -> A
     if not folder.is_dir():
         raise NoDesk(f"There is no desk in {settings.data}: {folder} is missing. Name its folder with --data.")
     files = LocalFiles(folder, ports.offload, ports.ids)
+    async with opened_stores(settings, ports) as stores:
+        yield lambda: Books(stores, files, _now(settings, ports), settle)
+
+
+@asynccontextmanager
+async def opened_stores(settings: Settings, ports: Ports) -> AsyncIterator[dict[str, Store]]:
+    """Open the stores of all services of a desk that runs or has stopped.
+
+    Raises:
+        NoDesk: there is none in the folder.
+        Unavailable: a store can't be reached.
+
+    """
     async with AsyncExitStack() as stack:
         stores: dict[str, Store] = {}
         for service in SERVICES:
             stores[service] = store = _store(service, settings, ports)
             await store.open()
             stack.push_async_callback(store.close)
-        yield lambda: Books(stores, files, _now(settings, ports), settle)
+        yield stores
 
 
 def _now(settings: Settings, ports: Ports) -> datetime:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from firstline.common import chain
 from firstline.common.bus import BINDINGS, SOURCES
+from firstline.common.chain import SaltedRow
 from firstline.common.envelope import bound_by
-from firstline.common.log import chained_hash, salted_hash
 from firstline.common.relay import HEAD
 from firstline.common.store.port import Sql
-from firstline.standalone.check.books import Books, Finding, SaltedRow
+from firstline.standalone.check.books import Books, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +78,12 @@ ASIDE = Sql(
 
 
 class Chain:
-    """Follows a log row by row: positions without a gap, versions without a gap, and the chain of hashes.
-
-    The chain begins with the log's own name.
-    """
+    """Follows a log row by row: positions without a gap, versions without a gap, and the chain of hashes."""
 
     def __init__(self, service: str, log: str) -> None:
         self.heads: Heads = {}
-        self._hash = log
+        self._chain = chain.Chain(log)
         self._service = service
-        self._position = 0
         self.rows = 0
 
     def read(self, row: SaltedRow) -> Iterator[Finding]:
@@ -94,19 +91,18 @@ class Chain:
         self.rows += 1
         before = self.heads.get(row.stream)
         expected = before.version + 1 if before else 1
-        if row.position != self._position + 1:
-            yield self._wrong(row, f"the position before it is {self._position}")
         if row.version != expected:
-            yield self._wrong(row, f"version {expected} was to follow")
-        if row.hash != chained_hash(self._hash, row, row.position or 0):
-            yield self._wrong(row, "its hash is not that of its place, after its predecessor")
-        if row.data is not None and row.data_hash != salted_hash(row.salt or "", row.data):
-            yield self._wrong(row, "its data was changed")
-        self._position, self._hash = row.position or 0, row.hash or ""
+            place = f"position {row.position}, {row.stream} version {row.version}"
+            yield Finding("P9", self._service, place, f"version {expected} was to follow")
+        yield from map(self._finding, self._chain.read(row))
         self.heads[row.stream] = Last(row.type, row.version, row.hash, row.time)
 
-    def _wrong(self, row: SaltedRow, what: str) -> Finding:
-        return Finding("P9", self._service, f"position {row.position}, {row.stream} version {row.version}", what)
+    def unattested(self) -> list[Finding]:
+        """Return the rows whose data was replaced though nobody erased anything of them."""
+        return [self._finding(wrong) for wrong in self._chain.unattested()]
+
+    def _finding(self, wrong: chain.Wrong) -> Finding:
+        return Finding("P9", self._service, f"position {wrong.position}, {wrong.place}", wrong.what)
 
 
 async def name_of(books: Books, service: str) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pydantic import ValidationError
 
 from firstline.common.bus import SOURCES
+from firstline.common.chain import SaltedRow
 from firstline.standalone.check import folds, logs, tickets
-from firstline.standalone.check.books import Books, Finding, SaltedRow
+from firstline.standalone.check.books import Books, Finding
 
 Reader = Callable[[SaltedRow], Iterator[Finding]]
 PROMISES = {
@@ -40,6 +41,7 @@ async def look(books: Books) -> set[Finding]:
             found |= set(chain.read(row))
             if service in readers:
                 found |= set(_read(readers[service], service, row))
+        found |= set(chain.unattested())
         heads[service] = chain.heads
         books.looked |= {"P8": books.looked["P8"] + chain.rows, "P9": books.looked["P9"] + chain.rows}
         found |= {finding async for finding in logs.unpublished(books, service)}
