@@ -25,6 +25,12 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def get(path: str, **headers: str) -> bytes:
+    """Return a GET request as bytes."""
+    lines = [f"GET {path} HTTP/1.1", "Host: desk", *(f"{name.replace('_', '-')}: {v}" for name, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 async def drive(port: int, make: Callable[[int], bytes], count: int, connections: int) -> Load:
     """Send `count` requests over so many connections, each waiting for its answer before the next."""
     numbers = iter(range(count))

@@ -1,7 +1,8 @@
 """What the separate services are measured against: the least that could do their work, on the same servers.
 
 One is a FastAPI application that keeps a request and its event by one statement, without token, key, policy or log
-line. The other carries events: a relay and a consumer that work in batches and do nothing with what they carry.
+line, and reads a page of intake's requests. The other carries events: a relay and a consumer that work in batches and
+do nothing with what they carry.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aio_pika
@@ -50,6 +52,10 @@ SENT = "UPDATE event SET sent_at = now() WHERE seq = ANY($1)"
 NEW = "INSERT INTO inbox SELECT unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING id"
 ENTER = "INSERT INTO entry (id, data) SELECT * FROM unnest($1::text[], $2::text[])"
 
+PAGE = "SELECT * FROM ticket WHERE id < $1 ORDER BY id DESC LIMIT 25"
+LAST = "g"
+"""Behind every ID, so that the page is the first one."""
+
 
 async def make_tables(database: str) -> None:
     """Make the tables of both."""
@@ -74,6 +80,10 @@ def application() -> FastAPI:
         identity = str(uuid4())
         await request.app.state.pool.execute(KEEP, *kept(identity, body))
         return {"id": identity}
+
+    @app.get("/requests")
+    async def page(request: Request, after: str = LAST) -> list[dict[str, Any]]:
+        return [dict(row) for row in await request.app.state.pool.fetch(PAGE, after)]
 
     return app
 

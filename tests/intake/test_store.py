@@ -16,6 +16,7 @@ from firstline.common.permissions import Access, Principal, Relation, Role
 from firstline.common.store.migrate import configuration
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
+from firstline.intake.search import Term
 from firstline.intake.store import (
     articles,
     directory,
@@ -28,10 +29,11 @@ from firstline.intake.store import (
     supervision,
     tables,
     tickets,
+    words,
 )
 from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
 
-MODULES = (articles, directory, due, mails, messages, relations, releases, reports, supervision, tickets)
+MODULES = (articles, directory, due, mails, messages, relations, releases, reports, supervision, tickets, words)
 STATEMENTS: dict[str, Sql[Any]] = {
     name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
 }
@@ -47,6 +49,7 @@ FEW = (
 )
 """Indexes of what is to be done, read from their beginning."""
 READS = sorted(name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT"))
+WORDS = (Term("white", whole=False), Term("500", whole=True))
 CLIENT = Principal("clara", Role.CLIENT, "clara@shop.example")
 PARTNER = Principal("pia", Role.PARTNER, "pia@shop.example", "acme")
 REACHES = {
@@ -112,15 +115,18 @@ def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str)
 def test_every_list_walks_an_index(database: sqlite3.Connection, near: str) -> None:
     """Whatever the filters, a list goes along an index: by participant or organisation for those who see not all."""
     filters = [(), *itertools.combinations(EQUALITIES, 1), *itertools.combinations(EQUALITIES, 2)]
-    for names, people, after in itertools.product(filters, ((), ("kim@shop.example",)), (None, "id")):
+    for names, people, after, terms in itertools.product(
+        filters, ((), ("kim@shop.example",)), (None, "id"), ((), WORDS)
+    ):
         equal: dict[str, Any] = dict.fromkeys(names, "x")
-        wanted = Wanted(equal, people, datetime(2026, 1, 1, tzinfo=UTC) if after else None, after)
+        wanted = Wanted(equal, people, datetime(2026, 1, 1, tzinfo=UTC) if after else None, terms, after)
         sql, given = listing(REACHES[near], wanted)
-        assert set(given) == set(re.findall(r":(\w+)", sql.text))
+        assert set(given) - {"sqlite_query"} == set(re.findall(r":(\w+)", sql.text))
         plan = explained(database, sql)
         scans = [step for step in plan if re.match(r"SCAN (t|p|o)\b", step)]
         if near == "any" and not people:
             assert all("USING INDEX" in step for step in scans), (names, plan)
+            assert not terms or plan[0].startswith("SCAN ticket_fts VIRTUAL TABLE"), plan
             few = "external_ref" in names  # one an organisation
             assert few or not any("TEMP B-TREE" in step for step in plan), (names, plan)
         else:

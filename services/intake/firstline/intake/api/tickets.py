@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from firstline.common.addresses import normal_address, read_number
+from firstline.common.addresses import normal_address
 from firstline.common.application import json_answer, permit
 from firstline.common.errors import Fault, Invalid
 from firstline.common.log import STREAM_EVENTS
@@ -15,7 +15,9 @@ from firstline.common.permissions import Access
 from firstline.common.store.port import Unit, Value
 from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here, shown
 from firstline.intake.schemas.given import TicketIn
-from firstline.intake.schemas.shown import EntitlementOut, HistoryOut, TicketOut, Verdict, verdict_out
+from firstline.intake.schemas.shown import EntitlementOut, FoundOut, HistoryOut, TicketOut, Verdict, verdict_out
+from firstline.intake.search import Query as Asked
+from firstline.intake.search import Term, excerpt, query_of
 from firstline.intake.service.change import find_for
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.licences import licence_now, state_of
@@ -23,6 +25,7 @@ from firstline.intake.service.requester import Named, new_ticket
 from firstline.intake.service.submission import Judged, NewTicket, check, submit
 from firstline.intake.store.directory import Licence
 from firstline.intake.store.tickets import Participant, Wanted, list_tickets
+from firstline.intake.store.words import PUBLIC_TEXTS, TEXTS, Text
 from firstline.intake.ticket import Ticket
 
 router = APIRouter(prefix="/v1/tickets", tags=["requests"])
@@ -90,12 +93,19 @@ async def list_requests(
     requester: Annotated[str | None, Query(description="Address of somebody who takes part.")] = None,
     organization_id: str | None = None,
     external_ref: str | None = None,
-    q: Annotated[str | None, Query(description="A request's number, or a participant's address.")] = None,
+    q: Annotated[
+        str | None,
+        Query(max_length=500, description="Words of the subject or correspondence, a request's number, addresses."),
+    ] = None,
     updated_after: datetime | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> Page[TicketOut]:
-    """List requests that you may see, newest first."""
+    """List requests that you may see, newest first.
+
+    `q` finds those with all of its words, by their beginnings, in any language; what is found says where. Staff find by
+    internal notes, too.
+    """
     equal: dict[str, Value] = {
         "status": status,
         "tier": tier,
@@ -109,26 +119,72 @@ async def list_requests(
         fault = Fault("#query/updated_after", "Give the time zone, such as 2026-11-23T06:00:00Z.")
         raise Invalid("A time without its zone can't be compared.", faults=(fault,))
     place = desk.cursors.read("tickets", cursor)
-    people = [normal_address(address) for address in (requester, q if q and "@" in q else None) if address]
-    if q is not None and "@" not in q:
-        equal["number"] = read_number(q) or q
+    asked = asked_for(q)
+    people = [*([normal_address(requester)] if requester else []), *asked.people]
     wanted = Wanted(
-        equal={name: value for name, value in equal.items() if value is not None},
+        equal={name: value for name, value in (equal | {"number": asked.number}).items() if value is not None},
         people=tuple(people),
         updated_after=updated_after,
+        terms=asked.terms,
         after=str(place[0]) if place else None,
         limit=limit + 1,
     )
-    found, participants = await desk.store.read(lambda unit: list_tickets(unit, access, wanted))
-    more = desk.cursors.write("tickets", [found[limit - 1].id]) if len(found) > limit else None
-    return Page[TicketOut](items=_documents(desk, access, found[:limit], participants), next=more)
+
+    async def work(unit: Unit) -> tuple[list[TicketOut], bool]:
+        tickets, participants = await list_tickets(unit, access, wanted)
+        texts = await _texts(unit, access, tickets[:limit]) if asked.terms else []
+        return _documents(desk, access, tickets[:limit], participants, texts, asked.terms), len(tickets) > limit
+
+    items, further = await desk.store.read(work)
+    return Page[TicketOut](items=items, next=desk.cursors.write("tickets", [items[-1].id]) if further else None)
 
 
-def _documents(desk: Desk, access: Access, tickets: list[Ticket], participants: list[Participant]) -> list[TicketOut]:
+def asked_for(typed: str | None) -> Asked:
+    """Return what a search asks for.
+
+    Raises:
+        Invalid: nothing in it can be searched for.
+
+    """
+    asked = query_of(typed or "")
+    if typed and not (asked.number or asked.people or asked.terms):
+        fault = Fault("#query/q", "Use words of at least three letters, a number such as FL-7K3M-9QPX, or an address.")
+        raise Invalid("There is nothing to search for.", faults=(fault,))
+    return asked
+
+
+async def _texts(unit: Unit, access: Access, tickets: list[Ticket]) -> list[Text]:
+    """Return the correspondence of requests as far as the caller may read it."""
+    statement = TEXTS if access.principal.is_staff else PUBLIC_TEXTS
+    return await unit.all(statement, ticket_ids=[ticket.id for ticket in tickets]) if tickets else []
+
+
+def _found(ticket: Ticket, texts: list[Text], terms: tuple[Term, ...]) -> list[FoundOut]:
+    """Return where words were found: in the subject, and in the first message that has one."""
+    subject = excerpt(ticket.subject, terms)
+    found = [FoundOut(message_id=None, text=subject.text, marks=list(subject.marks))] if subject else []
+    for one in texts:
+        if one.ticket_id == ticket.id and (part := excerpt(one.text, terms)):
+            return [*found, FoundOut(message_id=one.message_id, text=part.text, marks=list(part.marks))]
+    return found
+
+
+def _documents(
+    desk: Desk,
+    access: Access,
+    tickets: list[Ticket],
+    participants: list[Participant],
+    texts: list[Text],
+    terms: tuple[Term, ...],
+) -> list[TicketOut]:
     people: dict[str, list[str]] = {}
     for person in participants:
         people.setdefault(person.ticket_id, []).append(person.address)
-    return [shown(desk, access, ticket, people.get(ticket.id, [])) for ticket in tickets]
+    items = [shown(desk, access, ticket, people.get(ticket.id, [])) for ticket in tickets]
+    if not terms:
+        return items
+    pairs = zip(items, tickets, strict=True)
+    return [item.model_copy(update={"found": _found(ticket, texts, terms)}) for item, ticket in pairs]
 
 
 @router.get("/{reference}", response_model=TicketOut)

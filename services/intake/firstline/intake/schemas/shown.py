@@ -110,6 +110,14 @@ class RatingOut(BaseModel):
     rated_at: datetime
 
 
+class FoundOut(BaseModel):
+    """A place where a search found words: in the subject (`message_id` null) or in a message."""
+
+    message_id: str | None
+    text: str = Field(description="The part of the text around the first of them, on one line.")
+    marks: list[tuple[int, int]] = Field(description="Where in `text` they begin and end, in characters.")
+
+
 class TicketOut(BaseModel):
     """A request as it stands."""
 
@@ -168,6 +176,7 @@ class TicketOut(BaseModel):
     resolved_at: datetime | None
     closed_at: datetime | None
     allowed: list[str] = Field(description="The verbs that you may use now.")
+    found: list[FoundOut] = Field(default=[], description="In a list that was searched for words: where they stand.")
     links: dict[str, str]
 
 

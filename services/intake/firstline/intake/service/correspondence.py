@@ -25,6 +25,7 @@ from firstline.intake.service.desk import SYSTEM
 from firstline.intake.service.information import fill, together
 from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
+from firstline.intake.service.words import add_words
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
 from firstline.intake.store.relations import DROP_MERGED_PARTICIPANTS
 from firstline.intake.store.tickets import OPEN_FOLLOWER, PARTICIPANTS, TICKET_TO_CHANGE, Participant
@@ -220,6 +221,7 @@ async def _store(change: Change, message: NewMessage, body: str, audience: str) 
         received_at=message.received_at,
         created_at=change.now,
     )
+    await add_words(change.unit, change.ticket.id, audience, body)
     return message_id
 
 

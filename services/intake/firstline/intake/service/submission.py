@@ -30,6 +30,7 @@ from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import recipients_of, row_of
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.licences import last_four, licence_for, state_of
+from firstline.intake.service.words import first_words
 from firstline.intake.store.articles import NOTE_USE
 from firstline.intake.store.directory import Licence
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
@@ -41,6 +42,7 @@ from firstline.intake.store.tickets import (
     TICKET_BY_REF,
     Participant,
 )
+from firstline.intake.store.words import INSERT_WORDS
 from firstline.intake.suggestions import Candidate
 from firstline.intake.ticket import Side, Ticket
 
@@ -244,6 +246,7 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
         for p in participants
     ]
     rows.append((INSERT_MESSAGE, _message(new, ticket, message_id)))
+    rows.append((INSERT_WORDS, first_words(ticket.id, new.subject, new.body)))
     rows += [
         (ATTACH, {"attachment_id": a.id, "message_id": message_id, "ticket_id": ticket.id}) for a in judged.attachments
     ]

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -25,6 +26,10 @@ add_answer_table(METADATA)
 
 ByteText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is compared by its bytes on every database."""
+
+
+Words = sa.Text().with_variant(TSVECTOR(), "postgresql")
+"""Words as each database searches them: apart by spaces on SQLite, a vector on PostgreSQL."""
 
 
 class IntakeTable(SQLModel, registry=registry(metadata=METADATA)):
@@ -50,6 +55,10 @@ class TicketTable(IntakeTable, table=True):
         ),
         sa.Index("ix_ticket_organization", "organization_id", "id"),
         sa.Index("ix_ticket_status", "status", "id"),
+        sa.Index("ix_ticket_tier", "tier", "id"),
+        sa.Index("ix_ticket_urgency", "urgency", "id"),
+        sa.Index("ix_ticket_topic", "topic", "id", **_partial("topic IS NOT NULL")),
+        sa.Index("ix_ticket_waiting_cause", "waiting_cause", "id", **_partial("waiting_cause IS NOT NULL")),
         sa.Index("ix_ticket_updated_at", "updated_at"),
         sa.Index("ix_ticket_split_from", "split_from", **_partial("split_from IS NOT NULL")),
         sa.Index("ix_ticket_merged_into", "merged_into", **_partial("merged_into IS NOT NULL")),
@@ -113,6 +122,19 @@ class TicketTable(IntakeTable, table=True):
     closes_at: datetime | None = Field(sa_type=UtcTime)
     supervisor_request: str | None = Field(sa_type=JsonText)
     rating: str | None = Field(sa_type=JsonText)
+
+
+class TicketWordsTable(IntakeTable, table=True):
+    """The words by which a request is found: those that all who may read it may find it by, and the internal notes'.
+
+    Beside it stands its full-text index: on SQLite the table `ticket_fts`, on PostgreSQL an index of both columns.
+    """
+
+    __tablename__ = "ticket_words"
+    seq: int = Field(sa_column=sa.Column("seq", Serial, primary_key=True, autoincrement=True))
+    ticket_id: str = Field(unique=True, sa_type=sa.Text)
+    words: str = Field(sa_column=sa.Column("words", Words, nullable=False))
+    notes: str = Field(sa_column=sa.Column("notes", Words, nullable=False))
 
 
 class DueTable(IntakeTable, table=True):
