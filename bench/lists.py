@@ -47,7 +47,7 @@ def measure(here: Place) -> None:
     databases, ports, seconds = {}, {}, {}
     for name, count in SIZES.items():
         here.environment["FIRSTLINE_SMTP_PORT"] = str(free_port())
-        databases[name] = here.migrated(f"lists_{count}", "intake")
+        databases[name] = here.migrated(f"lists_{name}".replace(" ", "").lower(), "intake")
         ports[name] = here.serve("intake", databases[name], free_port()).port
         began = time.perf_counter()
         asyncio.run(fill(databases[name], count))

@@ -91,6 +91,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "tickets.check": _EVERYBODY,
         "tickets.read": _EVERYBODY,
         "tickets.list": _EVERYBODY,
+        "tickets.bulk": _EVERYBODY,
         "tickets.history": _STAFF,
         "tickets.reply": _EVERYBODY,
         "tickets.triage": _STAFF,

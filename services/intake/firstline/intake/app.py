@@ -14,6 +14,7 @@ from firstline.intake import handlers
 from firstline.intake.api import (
     articles,
     attachments,
+    bulk,
     canned,
     held_mails,
     mails,
@@ -35,6 +36,7 @@ from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import mail_worker, policy_worker, release_worker, silence_worker
 
 ROUTERS = (
+    bulk.router,
     tickets.router,
     verbs.router,
     relations.router,

@@ -2,22 +2,21 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from firstline.common.addresses import normal_address
 from firstline.common.application import json_answer, permit
-from firstline.common.errors import Fault, Invalid
 from firstline.common.log import STREAM_EVENTS
 from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, etag_of
 from firstline.common.permissions import Access
-from firstline.common.store.port import Unit, Value
+from firstline.common.store.port import Unit
 from firstline.intake.api.context import DeskHere, Key, Reference, document, read_ticket, retry_here, shown
+from firstline.intake.api.filters import wanted_of
+from firstline.intake.schemas.bulk import FilterIn, Status, WaitingCause
 from firstline.intake.schemas.given import TicketIn
 from firstline.intake.schemas.shown import EntitlementOut, FoundOut, HistoryOut, TicketOut, Verdict, verdict_out
-from firstline.intake.search import Query as Asked
-from firstline.intake.search import Term, excerpt, query_of
+from firstline.intake.search import Term, excerpt
 from firstline.intake.service.change import find_for
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.licences import licence_now, state_of
@@ -85,11 +84,11 @@ async def _new(desk: Desk, unit: Unit, access: Access, body: TicketIn) -> NewTic
 async def list_requests(
     desk: DeskHere,
     access: Annotated[Access, Depends(permit("tickets.list"))],
-    status: Literal["new", "open", "waiting", "resolved", "closed"] | None = None,
+    status: Status | None = None,
     tier: str | None = None,
     topic: str | None = None,
     urgency: str | None = None,
-    waiting_cause: Literal["client", "third_party", "release"] | None = None,
+    waiting_cause: WaitingCause | None = None,
     requester: Annotated[str | None, Query(description="Address of somebody who takes part.")] = None,
     organization_id: str | None = None,
     external_ref: str | None = None,
@@ -106,51 +105,33 @@ async def list_requests(
     `q` finds those with all of its words, by their beginnings, in any language; what is found says where. Staff find by
     internal notes, too.
     """
-    equal: dict[str, Value] = {
-        "status": status,
-        "tier": tier,
-        "topic": topic,
-        "urgency": urgency,
-        "waiting_cause": waiting_cause,
-        "organization_id": organization_id,
-        "external_ref": external_ref,
-    }
-    if updated_after is not None and updated_after.tzinfo is None:
-        fault = Fault("#query/updated_after", "Give the time zone, such as 2026-11-23T06:00:00Z.")
-        raise Invalid("A time without its zone can't be compared.", faults=(fault,))
     place = desk.cursors.read("tickets", cursor)
-    asked = asked_for(q)
-    people = [*([normal_address(requester)] if requester else []), *asked.people]
-    wanted = Wanted(
-        equal={name: value for name, value in (equal | {"number": asked.number}).items() if value is not None},
-        people=tuple(people),
+    given = FilterIn.model_construct(
+        status=status,
+        tier=tier,
+        topic=topic,
+        urgency=urgency,
+        waiting_cause=waiting_cause,
+        requester=requester,
+        organization_id=organization_id,
+        external_ref=external_ref,
+        q=q,
         updated_after=updated_after,
-        terms=asked.terms,
-        after=str(place[0]) if place else None,
-        limit=limit + 1,
     )
+    return await _page(desk, access, wanted_of(given, limit=limit + 1, after=str(place[0]) if place else None))
+
+
+async def _page(desk: Desk, access: Access, wanted: Wanted) -> Page[TicketOut]:
+    """Return a page of requests, the last one wanted being that which says that there are more."""
+    limit = wanted.limit - 1
 
     async def work(unit: Unit) -> tuple[list[TicketOut], bool]:
         tickets, participants = await list_tickets(unit, access, wanted)
-        texts = await _texts(unit, access, tickets[:limit]) if asked.terms else []
-        return _documents(desk, access, tickets[:limit], participants, texts, asked.terms), len(tickets) > limit
+        texts = await _texts(unit, access, tickets[:limit]) if wanted.terms else []
+        return _documents(desk, access, tickets[:limit], participants, texts, wanted.terms), len(tickets) > limit
 
     items, further = await desk.store.read(work)
     return Page[TicketOut](items=items, next=desk.cursors.write("tickets", [items[-1].id]) if further else None)
-
-
-def asked_for(typed: str | None) -> Asked:
-    """Return what a search asks for.
-
-    Raises:
-        Invalid: nothing in it can be searched for.
-
-    """
-    asked = query_of(typed or "")
-    if typed and not (asked.number or asked.people or asked.terms):
-        fault = Fault("#query/q", "Use words of at least three letters, a number such as FL-7K3M-9QPX, or an address.")
-        raise Invalid("There is nothing to search for.", faults=(fault,))
-    return asked
 
 
 async def _texts(unit: Unit, access: Access, tickets: list[Ticket]) -> list[Text]:
