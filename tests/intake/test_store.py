@@ -29,6 +29,7 @@ from firstline.intake.store import (
     supervision,
     tables,
     tickets,
+    word_tables,
     words,
 )
 from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
@@ -170,6 +171,7 @@ def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> N
     """Tables and indexes of a migrated store are those of the definitions, conditions of partial indexes included."""
     command.check(configuration("intake", f"sqlite:///{empty_store}"))
     defined = sa.create_engine(f"sqlite:///{tmp_path / 'defined.db'}")
+    assert word_tables.TicketWordsTable.metadata is tables.METADATA
     tables.METADATA.create_all(defined)
     with defined.connect() as connection:
         expected = {row[0]: row[1] for row in connection.execute(sa.text(_INDEXES))}

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -26,10 +25,6 @@ add_answer_table(METADATA)
 
 ByteText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is compared by its bytes on every database."""
-
-
-Words = sa.Text().with_variant(TSVECTOR(), "postgresql")
-"""Words as each database searches them: apart by spaces on SQLite, a vector on PostgreSQL."""
 
 
 class IntakeTable(SQLModel, registry=registry(metadata=METADATA)):
@@ -122,19 +117,6 @@ class TicketTable(IntakeTable, table=True):
     closes_at: datetime | None = Field(sa_type=UtcTime)
     supervisor_request: str | None = Field(sa_type=JsonText)
     rating: str | None = Field(sa_type=JsonText)
-
-
-class TicketWordsTable(IntakeTable, table=True):
-    """The words by which a request is found: those that all who may read it may find it by, and the internal notes'.
-
-    Beside it stands its full-text index: on SQLite the table `ticket_fts`, on PostgreSQL an index of both columns.
-    """
-
-    __tablename__ = "ticket_words"
-    seq: int = Field(sa_column=sa.Column("seq", Serial, primary_key=True, autoincrement=True))
-    ticket_id: str = Field(unique=True, sa_type=sa.Text)
-    words: str = Field(sa_column=sa.Column("words", Words, nullable=False))
-    notes: str = Field(sa_column=sa.Column("notes", Words, nullable=False))
 
 
 class DueTable(IntakeTable, table=True):
