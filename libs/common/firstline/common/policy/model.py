@@ -20,6 +20,7 @@ from pydantic import (
 
 from firstline.common.policy.closing import Closing
 from firstline.common.policy.parts import Code, Part, Words
+from firstline.common.policy.pasted import PastedSecrets
 from firstline.common.policy.wording import PLACEHOLDERS, Language, Wording
 
 Provenance = Literal["seed", "public", "inferred"]
@@ -319,6 +320,7 @@ class Policy(Part):
     wording: Wording
     relations: Relations = Relations()
     several_issues: SeveralIssues | None = None
+    pasted_secrets: PastedSecrets = PastedSecrets()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:

@@ -1,0 +1,314 @@
+"""Secrets that show by what stands beside them: labels, pairs of name and password, tables, ways in (clause 4.3).
+
+The cue words are the policy's. Around each a bounded stretch is looked at, so that time grows with the text's length.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from firstline.common.policy.pasted import SecretKind
+from firstline.intake.cue_words import SHORT, CueRules, Places, masks_in, words_of
+from firstline.intake.secret_shapes import licence_keys
+from firstline.intake.secret_values import (
+    MAX_VALUE,
+    Span,
+    Strength,
+    Value,
+    is_hash,
+    is_random,
+    is_uuid,
+    line_end,
+    line_start,
+    strength,
+    value_at,
+)
+
+NEAR: Final = 300
+"""Characters before a password within which a login shows that access is being given."""
+BEFORE: Final = 120
+LEAST_BEFORE: Final = 2
+PAIRED: Final = 8
+MOST_LOGIN: Final = 30
+"""Characters between a login and its password, and of the longest cue of a login."""
+FURTHER: Final = 60
+MOST_WORDS: Final = 8
+LABEL_CHARS: Final = 40
+LABEL_WORDS: Final = 2
+TOKEN: Final = 10
+CLEAR_TOKEN: Final = 16
+LONG_TOKEN: Final = 32
+"""Characters of a token behind its label, without one, and of one that may as well be a digest."""
+GAP: Final = 50
+"""Characters between a cue and the word that joins its value."""
+
+_CLOSERS: Final = re.compile(
+    r"[\"'`\]*_)]{0,3}[ \t\u00a0]*(?:\([^)\n]{1,40}\))?[ \t\u00a0]*(?:[#№]?\d{1,2}(?=\s*[:=]))?[ \t\u00a0]*"
+)
+_MARK: Final = re.compile(r"(?:=>|:=|==?|->|→|[:\uff1a])[ \t\u00a0*]*|[-\u2013\u2014][ \t\u00a0]+")
+_COMMA: Final = re.compile(r",[ \t]*(?=[\"'])")
+_ATTRIBUTE: Final = re.compile(r"value=(?=[\"'])")
+_TITLE: Final = re.compile(r"(?:[^\W\d_]{2,20}[ \t]+){0,2}[^\W\d_]{2,20}[ \t]?:[ \t]*")
+_CELL: Final = re.compile(r"[|\t][ \t|]*")
+_GAP: Final = re.compile(
+    r"([^\W\d_]{1,15})[ \t\u00a0]+[^:=\n.?!;]{1,60}?[ \t\u00a0]*([:=]|[-\u2013\u2014](?=[ \t]))[ \t\u00a0]*"
+)
+_WORD: Final = re.compile(r"[^\W\d_]{1,15}")
+_SKIP: Final = re.compile(r"[ \t\u00a0:,]*")
+_QUOTED: Final = re.compile(r"[ \t>*•-]*")
+
+Mode = Literal["marked", "cell", "joined", "bare", "below", "remark", "titled", "none"]
+
+_LEAST: Final[dict[Mode, Strength]] = {
+    "marked": Strength.PLAIN,
+    "cell": Strength.PLAIN,
+    "joined": Strength.PLAIN,
+    "below": Strength.STRONG,
+}
+"""How strong a value has to be by how it is joined to its cue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A text being looked at, with the places of its cues."""
+
+    rules: CueRules
+    text: str
+    passwords: Places
+    logins: Places
+    access: Places
+    tokens: Places
+    licences: Places
+
+    def has_login(self, place: int) -> bool:
+        """Say whether a login stands close before a place, or in the lines right after it."""
+        at = bisect_left(self.logins, (place - NEAR, 0))
+        return at < len(self.logins) and self.logins[at][0] < place + NEAR // 3
+
+    def paired(self, place: int) -> bool:
+        """Say whether a login stands right before a place, as in `login / password`."""
+        at = bisect_left(self.logins, (place - PAIRED - MOST_LOGIN, 0))
+        return any(place - PAIRED <= end <= place for _, end in self.logins[at : at + 4])
+
+    def masked(self, place: int) -> bool:
+        """Say whether a mask stands there already."""
+        return self.text.startswith(self.rules.masks, place)
+
+
+def look(rules: CueRules, text: str) -> Looked:
+    """Return a text with the places of the cues in it."""
+    low = _lower(text)
+    given = text, low, *words_of(low), masks_in(text, rules.masks)
+    passwords, access = rules.password.places(*given), rules.access.places(*given)
+    logins = rules.login.places(*given) if passwords or access else []
+    return Looked(rules, text, passwords, logins, access, rules.token.places(*given), rules.licence_key.places(*given))
+
+
+def by_labels(here: Looked) -> Iterator[Span]:
+    """Yield what a cue announces right behind it, below or before it."""
+    for start, end in here.passwords:
+        yield from _label(here, start, end, "password")
+    for start, end in here.tokens:
+        yield from _label(here, start, end, "token")
+    for start, end in here.licences:
+        yield from _label(here, start, end, "licence_key")
+
+
+def _lower(text: str) -> str:
+    """Return the text in lower case with every character in its place."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
+
+
+def _label(here: Looked, start: int, end: int, kind: SecretKind) -> Iterator[Span]:
+    """Yield the value that a cue announces, before or behind it."""
+    text = here.text
+    place, mode = behind(here, start, end)
+    value = value_at(text, place) if mode != "none" else None
+    if value is None and mode in {"marked", "bare", "none"} and (mode == "marked" or _whole_line(text, start, end)):
+        below = next_line(text, place)
+        value, mode = (value_at(text, below) if below is not None else None), "below"
+    if value is not None and not _is_masked(here, value) and _accepted(here, value, start, mode, kind):
+        yield Span(value.start, value.end, kind)
+    elif kind == "password":
+        yield from _before(here, start)
+        yield from _further(here, end)
+
+
+def _further(here: Looked, end: int) -> Iterator[Span]:
+    """Yield a value some words behind a cue: `password … changed to …`."""
+    text = here.text
+    stop = min(line_end(text, end), end + FURTHER)
+    for word in _WORD.finditer(text, end, stop):
+        if word[0].lower() in here.rules.turns:
+            value = value_at(text, _skip(text, word.end()))
+            if value is None or _is_masked(here, value) or not value.text[0].isalnum():
+                continue
+            if strength(value.text, here.rules.never) == Strength.VERY and value.text.count("-") != 1:
+                yield Span(value.start, value.end, "password")
+                return
+
+
+def _is_masked(here: Looked, value: Value) -> bool:
+    return here.masked(value.start) or here.masked(value.start - 1)
+
+
+def behind(here: Looked, start: int, end: int) -> tuple[int, Mode]:
+    """Return where the value of a cue begins, and how it is joined to the cue."""
+    text = here.text
+    closers = _CLOSERS.match(text, end)
+    assert closers is not None  # it matches nothing as well
+    place = closers.end()
+    tag = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and "</" in text[end : end + MAX_VALUE]
+    mark = (
+        _MARK.match(text, place)
+        or _ATTRIBUTE.match(text, place)
+        or (_COMMA.match(text, place) if place > end else None)
+    )
+    if tag or mark:
+        return mark.end() if mark and not tag else end + 1, "marked"
+    if cell := _CELL.match(text, place):
+        return cell.end(), "cell"
+    word = _WORD.match(text, place)
+    if word and word[0].lower() in here.rules.about:
+        return _behind_remark(here, place, word.end())
+    if word and word[0].lower() in here.rules.joins:
+        return _behind_joint(here, word.end()), "joined"
+    if not text[end : end + 1].isspace():
+        return place, "none"
+    title = _TITLE.match(text, place)
+    return (title.end(), "titled") if title else (place, "bare")
+
+
+def _behind_remark(here: Looked, place: int, end: int) -> tuple[int, Mode]:
+    """Return where the value begins behind a remark, such as `for the admin panel`, whose first word ends at `end`."""
+    text = here.text
+    if gap := _GAP.match(text, place):
+        return gap.end(), "marked"
+    # A few words further there may be an "is".
+    for further in _WORD.finditer(text, end, min(line_end(text, place), place + GAP)):
+        if further[0].lower() in here.rules.joins:
+            return _skip(text, further.end()), "joined"
+    return _skip(text, end), "remark"
+
+
+def _behind_joint(here: Looked, end: int) -> int:
+    """Return where the value begins behind one joint or two, such as `is now`, the first of which ends at `end`."""
+    place = _skip(here.text, end)
+    word = _WORD.match(here.text, place)
+    return _skip(here.text, word.end()) if word and word[0].lower() in here.rules.joins else place
+
+
+def _skip(text: str, place: int) -> int:
+    match = _SKIP.match(text, place)
+    return match.end() if match else place
+
+
+def _whole_line(text: str, start: int, end: int) -> bool:
+    """Say whether a cue is all that stands in its line."""
+    return not text[line_start(text, start) : start].strip(" \t>*•-_|") and not text[end : line_end(text, end)].strip(
+        " \t*:_|"
+    )
+
+
+def next_line(text: str, place: int) -> int | None:
+    """Return where the next line with text begins, behind its marks of quotation; one line may be empty."""
+    for _ in range(2):
+        place = line_end(text, place) + 1
+        if place >= len(text):
+            return None
+        marks = _QUOTED.match(text, place)
+        begin = marks.end() if marks else place
+        if begin < line_end(text, place):
+            return begin
+    return None
+
+
+def _accepted(here: Looked, value: Value, start: int, mode: Mode, kind: SecretKind) -> bool:
+    """Say whether the value of a cue is a secret."""
+    if kind == "token":
+        return _is_token(here, value, mode)
+    if kind == "licence_key":
+        return _is_licence(here, value, mode)
+    return _is_password(here, value, start, mode)
+
+
+def _is_password(here: Looked, value: Value, start: int, mode: Mode) -> bool:
+    found = _strength(here, value)
+    if mode in _LEAST:
+        return found >= _LEAST[mode] or (found == Strength.WORD and _is_weak_password(here, value, start, mode))
+    if is_hash(value.text) or is_uuid(value.text) or (mode == "titled" and not value.alone):
+        return False
+    if value.quoted and found == Strength.WORD:
+        return here.has_login(start)
+    # Short cues, such as "pass", are words of every day as well.
+    cue = here.text[start : start + SHORT + 1]
+    everyday = cue.isascii() and not cue.isalpha()
+    return found >= (Strength.VERY if everyday or mode == "remark" else Strength.STRONG)
+
+
+def _is_weak_password(here: Looked, value: Value, start: int, mode: Mode) -> bool:
+    """Say whether a plain word is a password: only where everything around it says so."""
+    if mode == "marked":
+        return value.quoted or (value.alone and (here.has_login(start) or _begins_line(here.text, start)))
+    return (
+        value.quoted
+        if mode == "joined"
+        else mode == "below" and value.alone and here.has_login(start) and not here.paired(start)
+    )
+
+
+def _strength(here: Looked, value: Value) -> Strength:
+    """Return the strength of a value; words in quotation marks count together."""
+    if " " not in value.text:
+        return strength(value.text, here.rules.never)
+    words = value.text.split()
+    known = any(word.strip(".,!").lower() in here.rules.never for word in words)
+    return Strength.NONE if known or len(words) > MOST_WORDS or not value.quoted else Strength.WORD
+
+
+def _begins_line(text: str, start: int) -> bool:
+    """Say whether at most two words stand before a cue in its line, so that it is a label."""
+    before = text[line_start(text, start) : start]
+    return len(before) < LABEL_CHARS and len(before.split()) <= LABEL_WORDS and not re.search(r"[.!?:]\s", before)
+
+
+def _is_token(here: Looked, value: Value, mode: Mode) -> bool:
+    bare = value.text.strip("\"'`()[]{}<>.,;")
+    if strength(bare, here.rules.never) < Strength.STRONG or (
+        mode in {"bare", "below", "remark"} and not is_random(bare, CLEAR_TOKEN)
+    ):
+        return False
+    if is_uuid(bare) or is_hash(bare):
+        return mode in {"marked", "joined"} and len(bare) >= LONG_TOKEN
+    return is_random(bare, TOKEN)
+
+
+def _is_licence(here: Looked, value: Value, mode: Mode) -> bool:
+    bare = value.text.strip("\"'`()[]{}<>.,;")
+    if next(licence_keys(bare), None) is not None:
+        return True
+    if is_uuid(bare) or strength(bare, here.rules.never) < Strength.STRONG:
+        return False
+    solid = bare.replace("-", "")
+    marked = mode in {"marked", "cell", "joined", "below"}
+    return marked and solid.isalnum() and solid.upper() == solid and is_random(solid, TOKEN)
+
+
+def _before(here: Looked, start: int) -> Iterator[Span]:
+    """Yield the value that stands before a cue: `… is the password`, `… as password`."""
+    text = here.text
+    begin = max(line_start(text, start), start - BEFORE)
+    words = text[begin:start].split()
+    if len(words) < LEAST_BEFORE:
+        return
+    # An article may stand between.
+    joint = -1 if words[-1].lower() in here.rules.joins else -2
+    if len(words) <= -joint or words[joint].lower() not in here.rules.joins:
+        return
+    value = value_at(text, text.rfind(words[joint - 1], begin, start))
+    least = Strength.STRONG if value is not None and value.quoted else Strength.VERY
+    if value is not None and not _is_masked(here, value) and strength(value.text, here.rules.never) >= least:
+        yield Span(value.start, value.end, "password")

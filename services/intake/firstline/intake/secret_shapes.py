@@ -1,0 +1,182 @@
+"""Secrets that show by their own shape, whatever stands around them: private keys, addresses with a password, tokens.
+
+What begins them is searched as plain text first; expressions are tried only there, over bounded stretches.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from firstline.common.policy.pasted import SecretKind
+from firstline.intake.secret_values import Span, Strength, is_random, strength
+
+KEY_CHARS: Final = 20_000
+LONG_GROUP: Final = 10
+LEAST_VARIETY: Final = 7
+"""Of a product key: characters of a group that needs no second one, and different characters in all."""
+_KEY_HEAD: Final = re.compile(r"-----BEGIN (?:[A-Z0-9 ]{0,30} )?PRIVATE KEY(?: BLOCK)?-----")
+_KEY_TAIL: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}-----")
+_KEY_BODY: Final = re.compile(r"(?:\n|\\n)[> \t]*[A-Za-z0-9+/=]{40}")
+_PUTTY: Final = "PuTTY-User-Key-File-"
+_PUTTY_TAIL: Final = re.compile(r"Private-MAC:[ \t]*[0-9a-f]*")
+
+_USERINFO: Final = re.compile(r"[^\s:/@<>\"'\[\]]{0,100}:([^\s/<>\"']{1,150})@[\w.\[-]")
+_LOCAL: Final = re.compile(
+    r"(?:your|my|some)?[-_]?(?:password|passwd|pass|pwd|pw|secret|token|x+|\.+|\*+)", re.IGNORECASE
+)
+
+_END: Final = r"(?![A-Za-z0-9_-])"
+_TOKENS: Final[dict[str, re.Pattern[str]]] = {
+    head: re.compile(re.escape(head) + body)
+    for head, body in {
+        "AKIA": r"([A-Z0-9]{16})(?![A-Za-z0-9])",
+        "ASIA": r"([A-Z0-9]{16})(?![A-Za-z0-9])",
+        "ghp_": rf"([A-Za-z0-9]{{30,60}}){_END}",
+        "gho_": rf"([A-Za-z0-9]{{30,60}}){_END}",
+        "ghu_": rf"([A-Za-z0-9]{{30,60}}){_END}",
+        "ghs_": rf"([A-Za-z0-9]{{30,60}}){_END}",
+        "ghr_": rf"([A-Za-z0-9]{{30,60}}){_END}",
+        "github_pat_": rf"(\w{{22,100}}){_END}",
+        "glpat-": rf"([\w-]{{18,60}}){_END}",
+        "xoxb-": rf"([\w-]{{20,90}}){_END}",
+        "xoxp-": rf"([\w-]{{20,90}}){_END}",
+        "xoxa-": rf"([\w-]{{20,90}}){_END}",
+        "xapp-": rf"([\w-]{{20,120}}){_END}",
+        "sk-": rf"([\w-]{{20,180}}){_END}",
+        "sk_live_": rf"(\w{{16,120}}){_END}",
+        "sk_test_": rf"(\w{{16,120}}){_END}",
+        "rk_live_": rf"(\w{{16,120}}){_END}",
+        "whsec_": r"([A-Za-z0-9+/=]{20,120})",
+        "AIza": rf"([\w-]{{35}}){_END}",
+        "ya29.": r"([\w-]{20,300})",
+        "SG.": r"([\w-]{16,30}\.[\w-]{30,60})",
+        "hf_": rf"([A-Za-z]{{30,40}}){_END}",
+        "npm_": rf"([A-Za-z0-9]{{36}}){_END}",
+        "pypi-AgE": r"([\w-]{40,250})",
+        "dop_v1_": rf"([a-f0-9]{{64}}){_END}",
+        "shpat_": rf"([a-fA-F0-9]{{32}}){_END}",
+        "EAAC": rf"([A-Za-z0-9]{{60,300}}){_END}",
+        "AGE-SECRET-KEY-1": r"([0-9A-Z]{40,70})",
+        "flk_": rf"([\w-]{{16,100}}){_END}",
+        "eyJ": r"([\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{10,700})",
+        "hooks.slack.com/services/": r"(T\w{6,14}/B\w{6,14}/\w{16,40})",
+        "discord.com/api/webhooks/": r"(\d{10,22}/[\w-]{30,90})",
+        "Bearer ": r"([\w.~+/-]{20,4000}={0,2})",
+        "bearer ": r"([\w.~+/-]{20,4000}={0,2})",
+        "Basic ": r"([A-Za-z0-9+/]{12,300}={0,2})(?![A-Za-z0-9])",
+    }.items()
+}
+_TELEGRAM: Final = re.compile(r"(?<!\d)(\d{8,10}:[A-Za-z0-9_-]{35})(?![\w-])")
+_HOOK: Final = re.compile(r"/rest/\d{1,9}/([a-z0-9]{10,40})(?![\w-])")
+_GROUP: Final = re.compile(r"[A-Z0-9]{2,8}-")
+_LICENCE: Final = re.compile(
+    r"(?<![\w-])(?:[A-Z][A-Z0-9]{1,3}-[A-Z0-9]{1,3}-[A-Z0-9]{10,24}|[A-Z0-9]{5}(?:-[A-Z0-9]{5}){2,6}"
+    r"|[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3,7}|[A-Z0-9]{6}(?:-[A-Z0-9]{6}){2,5}|[A-Z0-9]{8}(?:-[A-Z0-9]{8}){2,4})(?![\w-])"
+)
+_COMMANDS: Final[dict[str, re.Pattern[str]]] = {
+    "mysql": re.compile(r"mysql(?:dump|admin)?\b[^\n|]{0,120}?[ \t]-p['\"]?([^\s'\"]{4,80})"),
+    "sshpass": re.compile(r"sshpass[ \t]+-p[ \t]*['\"]?([^\s'\"]{3,80})"),
+    "curl": re.compile(r"curl\b[^\n|]{0,120}?[ \t](?:-u|--user)[ \t]*['\"]?[^\s:'\"]{1,60}:([^\s'\"]{3,80})"),
+    "smbclient": re.compile(r"smbclient\b[^\n|]{0,120}?[ \t]-U[ \t]*['\"]?[^\s%'\"]{1,60}%([^\s'\"]{3,80})"),
+    "net use": re.compile(r"net use\b[^\n]{0,120}?/user:\S{1,60}[ \t]+(\S{3,80})"),
+    "htpasswd": re.compile(r"htpasswd[ \t]+-\w*b\w*[ \t]+\S{1,120}[ \t]+\S{1,60}[ \t]+(\S{3,80})"),
+}
+
+
+def by_shape(text: str) -> Iterator[Span]:
+    """Yield what shows by its own shape."""
+    if "-----BEGIN" in text or _PUTTY in text:
+        yield from _private_keys(text)
+    if "://" in text:
+        yield from _addresses(text)
+    for head, shape in _TOKENS.items():
+        if head in text:
+            yield from _tokens(text, head, shape)
+    if "/rest/" in text:
+        yield from _matches(text, _HOOK, "token")
+    if ":AA" in text:
+        yield from _matches(text, _TELEGRAM, "token")
+    for word, shape in _COMMANDS.items():
+        if word in text:
+            yield from _commands(text, word, shape)
+    if _GROUP.search(text):
+        yield from licence_keys(text)
+
+
+def _private_keys(text: str) -> Iterator[Span]:
+    place = 0
+    while (head := _KEY_HEAD.search(text, place)) is not None:
+        tail = _KEY_TAIL.search(text, head.end(), head.end() + KEY_CHARS)
+        place = tail.end() if tail else min(len(text), head.end() + KEY_CHARS)
+        # The head alone is talk about keys.
+        if _KEY_BODY.search(text, head.end(), place):
+            yield Span(head.start(), place, "private_key")
+    place = 0
+    while (start := text.find(_PUTTY, place)) >= 0:
+        end = _PUTTY_TAIL.search(text, start, start + KEY_CHARS)
+        place = end.end() if end else min(len(text), start + KEY_CHARS)
+        if _KEY_BODY.search(text, start, place):
+            yield Span(start, place, "private_key")
+
+
+def _addresses(text: str) -> Iterator[Span]:
+    place = 0
+    while (place := text.find("://", place)) >= 0:
+        place += 3
+        match = _USERINFO.match(text, place)
+        if match is None:
+            continue
+        start, end = match.span(1)
+        # The last @ before the host counts: a password may hold one itself.
+        word = text[start:end]
+        if not _LOCAL.fullmatch(word) and (word.isdigit() or strength(word, ()) != Strength.NONE):
+            yield Span(start, end, "password")
+
+
+def _tokens(text: str, head: str, shape: re.Pattern[str]) -> Iterator[Span]:
+    place = 0
+    while (place := text.find(head, place)) >= 0:
+        match = shape.match(text, place) if not _inside(text, place) else None
+        if match is not None and _looks_made(match[1], head):
+            yield Span(match.start(1) if head[-1] in " /" else place, match.end(1), "token")
+        place += len(head)
+
+
+def _inside(text: str, place: int) -> bool:
+    """Say whether the place is within a longer run, such as a picture in Base64."""
+    before = text[place - 1 : place]
+    return before.isalnum() or before in {"_", "+"}
+
+
+def _looks_made(body: str, head: str) -> bool:
+    """Say whether a machine made it: the examples of manuals repeat letters or say what they are."""
+    low = body.lower()
+    if any(word in low for word in ("example", "xxxx", "your", "token", "....", "placeholder")):
+        return False
+    return head in {"Basic ", "hf_"} or is_random(body, 10)
+
+
+def _matches(text: str, shape: re.Pattern[str], kind: SecretKind) -> Iterator[Span]:
+    for match in shape.finditer(text):
+        if is_random(match[1], 10):
+            yield Span(*match.span(1), kind)
+
+
+def _commands(text: str, word: str, shape: re.Pattern[str]) -> Iterator[Span]:
+    place = 0
+    while (place := text.find(word, place)) >= 0:
+        match = shape.match(text, place)
+        place = match.end() if match else place + len(word)
+        if match and not _LOCAL.fullmatch(match[1]) and strength(match[1], ()) != Strength.NONE:
+            yield Span(*match.span(1), "password")
+
+
+def licence_keys(text: str) -> Iterator[Span]:
+    """Yield what has the shape of a product key: groups in capitals with letters and digits mixed."""
+    for match in _LICENCE.finditer(text):
+        groups = match[0].split("-")
+        mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
+        digits = sum(char.isdigit() for char in match[0])
+        long = len(groups[-1]) >= LONG_GROUP
+        if mixed >= (1 if long else 2) and digits > 1 and len(set(match[0])) >= LEAST_VARIETY:
+            yield Span(*match.span(), "licence_key")
