@@ -44,7 +44,7 @@ async def test_a_duplicate_is_closed_and_goes_on_elsewhere(world: World) -> None
     assert await kinds(world, duplicate) == ["ticket.replied", "ticket.merged", "ticket.closed"]
     told = dict(await world.events(duplicate["id"], after=1))
     assert (told["ticket.merged"]["into"], told["ticket.closed"]["into_number"]) == (into["id"], into["number"])
-    assert await kinds(world, into) == ["ticket.replied"]
+    assert await kinds(world, into) == ["ticket.replied", "ticket.duplicate_joined"]
     assert into["number"] in (await world.messages(duplicate, CLARA))[-1]["body"]
     assert duplicate["number"] in (await world.messages(into, CLARA))[-1]["body"]
     assert await related(world, duplicate, CLARA) == {"merged_into": into["number"]}
@@ -137,7 +137,7 @@ async def test_colleagues_are_let_in_by_request_and_out_again(world: World) -> N
     assert (refused.status_code, refused.json()["participants"]) == (409, ["kim@shop.example"])
     assert (await world.get(f"/v1/tickets/{into['id']}", "client:kim@acme")).status_code == 404
     await world.must(duplicate, "merge", {"into": into["id"], "add_participants": True})
-    assert await kinds(world, into) == ["ticket.participant_added", "ticket.replied"]
+    assert await kinds(world, into) == ["ticket.participant_added", "ticket.replied", "ticket.duplicate_joined"]
     answer = await world.verb(duplicate, "messages", {"body": "Me too."}, "client:kim@acme")
     assert answer.json()["ticket"]["participants"] == ["clara@shop.example", "kim@shop.example"]
     await world.must(duplicate, "unmerge", {})

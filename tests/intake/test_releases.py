@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from firstline.common.permissions import Principal, Role
 from firstline.intake.service.releases import REQUESTS_A_STEP, bring_back
 from intake_world import OpenWorld, World
 
@@ -39,6 +40,16 @@ async def test_a_request_in_development_says_what_it_waits_for(world: World) -> 
     assert [kind for kind, _ in told] == ["ticket.handed_over", "ticket.waiting"]
     assert (told[0][1]["defect_ref"], told[0][1]["planned_release"]) == ("BUG-4711", PLAN)
     assert (told[1][1]["cause"], told[1][1]["circumstance"]) == ("release", "release")
+
+
+async def test_a_system_knows_the_events_of_what_it_shipped(world: World) -> None:
+    """What a system ships by a key names the key in each event that follows, also where the worker brings back."""
+    tickets = [await handed_over(world) for _ in range(REQUESTS_A_STEP + 1)]
+    key = Principal("builds", Role.AGENT, "builds@firstline.example", "builds", client_id="key-1")
+    assert (await world.post("/v1/releases/24.200/ship", {}, key)).status_code == 200
+    await world.runtime.settle()
+    for ticket in (tickets[0], tickets[-1]):
+        assert {data["actor"]["client_id"] for _, data in await world.events(ticket["id"], after=3)} == {"key-1"}
 
 
 async def test_a_plan_may_come_later_and_slip(world: World) -> None:

@@ -150,6 +150,18 @@ async def test_a_held_mail_puts_the_closing_off(world: World, verb: str, body: d
     assert (await world.ticket(ticket["id"]))["status"] == status
 
 
+async def test_a_mail_held_beside_a_duplicate_puts_the_closing_off(world: World) -> None:
+    """What names a request that was merged, through others too, may be the word that the last one waits for."""
+    first, second, ticket = await world.submit(CLARA), await world.submit(CLARA), await waiting(world)
+    await world.must(first, "merge", {"into": second["id"]})
+    await world.must(second, "merge", {"into": ticket["id"]})
+    mail, start = await held(world, first), world.clock.now()
+    await at(world, start + 2 * CLOSE)
+    assert (await world.ticket(ticket["id"]))["status"] == "waiting"
+    assert (await world.post(f"/v1/mails/{mail['id']}/accept", {})).status_code == 200
+    assert (await world.ticket(ticket["id"]))["status"] == "open"
+
+
 async def test_strangers_move_no_day(world: World) -> None:
     """However often strangers name the request in mails, it is reminded of once and its days stay as they were told."""
     ticket, start = await waiting(world), world.clock.now()

@@ -399,6 +399,42 @@ async def test_a_judgement_that_asks_for_more_is_told(world: Any) -> None:
     assert [one["kind"] for one in await world.deliveries()] == ["acknowledgement", "missing_information"]
 
 
+JUDGED: dict[str, Any] = {
+    "scope": [
+        {"verdict": "in", "support_mode": "full"},
+        {"verdict": "out", "support_mode": "none", "reason": "Hosting is not ours.", "refer_to": "hosting"},
+    ],
+    "urgency": ["high", "normal"],
+    "missing_information": [[], [{"field": "version", "question": "Which version?"}]],
+}
+
+
+async def test_a_judgement_is_told_in_one_mail(world: Any) -> None:
+    """However much a judgement changes for the client, one mail tells all of it (clauses 1.3, 2.1, 4.2)."""
+    await world.tell(world.submitted(recipients=BOTH))
+    judged: dict[str, Any] = {**FACTS, "recipients": BOTH, "status": "open", "urgency": "normal", "tier": "helpdesk"}
+    await world.tell(TicketTriaged(**judged, reason="The shop works.", changes=JUDGED))
+    await world.settle()
+    made = [(one["kind"], one["recipient"]) for one in await world.deliveries()]
+    assert made[1:] == [("judged", CLARA), ("judged", BEN)]
+    text = " ".join(world.texts()[1].split())
+    for words in ("not cover it: Hosting is not ours.", "order of receipt: The shop works.", "- Which version?"):
+        assert words in text
+    assert "covers it" not in text
+
+
+async def test_an_older_policy_tells_a_judgement_in_its_texts(start: Any, shipped_policy: Any) -> None:
+    """Where the version that took a request lacks the text that holds all, each text it has is sent."""
+    texts = {kind: text for kind, text in shipped_policy.wording.languages["en"].items() if kind != "judged"}
+    wording = shipped_policy.wording.model_copy(update={"languages": {"en": texts}})
+    world = await start(policy=shipped_policy.model_copy(update={"wording": wording}))
+    await world.tell(world.submitted())
+    judged: dict[str, Any] = {**FACTS, "status": "open", "urgency": "normal", "tier": "helpdesk"}
+    await world.tell(TicketTriaged(**judged, reason="The shop works.", changes=JUDGED))
+    kinds = [one["kind"] for one in await world.deliveries()]
+    assert kinds[1:] == ["out_of_scope", "urgency_returned", "missing_information"]
+
+
 async def test_a_client_who_reopens_hears_that_it_worked(world: Any) -> None:
     """The author gets the confirmation, the others the message: one mail each."""
     await world.tell(world.submitted(recipients=BOTH))

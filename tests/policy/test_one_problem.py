@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -61,6 +62,49 @@ def test_a_duplicate_goes_on_in_the_other_request(desk: AnyDesk, client: httpx.C
     assert (back["status"], back["merged_into"]) == ("open", None)
     place(client, duplicate["id"])
     assert eventually(lambda: letters(desk, CLARA, duplicate["number"], "is open again"))
+
+
+def test_a_duplicate_keeps_its_place_where_it_goes_on(client: httpx.Client, agent: httpx.Client) -> None:
+    """Merged unanswered into an answered request, it is owed there, at its place and timed; taken back, here again."""
+    into, duplicate = submit(client), submit(client, subject="White page, again")
+    place(client, duplicate["id"])
+    later = submit(client, subject="Something else")
+    done(agent.post(f"/v1/tickets/{into['id']}/messages", json={"body": "Reload the page."}))
+    eventually(lambda: client.get(f"/v1/queue/{into['id']}").status_code == 404)
+    done(agent.post(f"/v1/tickets/{duplicate['id']}/merge", json={"into": into["number"]}))
+    assert place(client, into["id"]) < place(client, later["id"])
+    eventually(lambda: next_response(agent, into) == "running")
+    done(agent.post(f"/v1/tickets/{duplicate['id']}/unmerge", json={}))
+    assert place(client, duplicate["id"]) < place(client, later["id"])
+    eventually(lambda: client.get(f"/v1/queue/{into['id']}").status_code == 404)
+    eventually(lambda: next_response(agent, into) == "idle")
+
+
+def next_response(agent: httpx.Client, ticket: dict[str, Any]) -> str:
+    """Return the state of the clock of a request's next response."""
+    clocks = agent.get("/v1/clocks", params={"ticket_ids": ticket["id"]}).json()["items"]
+    return next((clock["state"] for clock in clocks if clock["target"] == "next_response"), "")
+
+
+def test_a_chain_of_duplicates_is_taken_apart(client: httpx.Client, agent: httpx.Client) -> None:
+    """Merged one into the other, the last owes what the first asked, until the first is taken out of it again."""
+    end, middle, first = (submit(client, subject=subject) for subject in ("The page", "My page", "Page?"))
+    for ticket in (end, middle):
+        done(agent.post(f"/v1/tickets/{ticket['id']}/messages", json={"body": "Reload the page."}))
+    done(agent.post(f"/v1/tickets/{first['id']}/merge", json={"into": middle["id"]}))
+    place(client, middle["id"])
+    done(agent.post(f"/v1/tickets/{middle['id']}/merge", json={"into": end["id"]}))
+    place(client, end["id"])
+    written = done(client.post(f"/v1/tickets/{first['id']}/messages", json={"body": "Any news?"}))
+    assert written["ticket"]["id"] == end["id"]
+    done(agent.post(f"/v1/tickets/{end['id']}/messages", json={"body": "It is the cache."}))
+    eventually(lambda: client.get(f"/v1/queue/{end['id']}").status_code == 404)
+    back = done(agent.post(f"/v1/tickets/{first['id']}/unmerge", json={}))
+    assert (back["status"], back["merged_into"]) == ("open", None)
+    place(client, first["id"])
+    assert client.get(f"/v1/queue/{end['id']}").status_code == 404
+    told = [client.get(f"/v1/tickets/{ticket['id']}/messages").json()["items"][-1]["body"] for ticket in (middle, end)]
+    assert all(first["number"] in text for text in told)
 
 
 def test_of_two_specialists_at_once_one_is_refused(client: httpx.Client, agent: httpx.Client) -> None:

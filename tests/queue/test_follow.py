@@ -1,7 +1,7 @@
 """What queue makes of intake's events: entries that come, move and go, and what it tells of them."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -180,6 +180,42 @@ async def test_a_merged_ticket_leaves(world: Any) -> None:
     await world.tell(duplicate, "ticket.unmerged")
     await world.tell(duplicate, "ticket.reopened", side="staff", received_at=received)
     assert await world.numbers() == [original.number, duplicate.number, later.number]
+
+
+def owes(ticket: Any, since: datetime | None, *owed: tuple[Any, datetime]) -> dict[str, Any]:
+    """Return the data of a duplicate's coming or going: what moves with it, and since when an answer is owed after."""
+    moved = [{"ticket_id": one.id, "since": at} for one, at in owed]
+    return {"duplicate": ticket.id, "duplicate_number": ticket.number, "owed": moved, "owed_since": since}
+
+
+async def test_a_duplicate_brings_its_place_and_takes_it_back(world: Any) -> None:
+    """An answered request enters at the receipt of what was merged into it, and leaves, unanswered, with it."""
+    original, duplicate = [await world.submit() for _ in range(2)]
+    received = world.clock.now()
+    world.clock.move(received + MINUTE)
+    other = await world.submit()
+    await world.answer(original)
+    await world.tell(original, "ticket.duplicate_joined", **owes(duplicate, received, (duplicate, received)))
+    assert (await world.events(original))[-1]["key"]["since"] == received
+    assert (await world.numbers())[-1] == other.number
+    await world.tell(original, "ticket.duplicate_left", **owes(duplicate, None, (duplicate, received)))
+    assert (await world.told(original))[-2:] == [("queue.entered", "duplicate_joined"), ("queue.left", "unmerged")]
+
+
+async def test_what_is_owed_besides_a_duplicate_has_its_own_place(world: Any) -> None:
+    """Where more was asked meanwhile, the request moves to that one's receipt; what brings nothing moves nothing."""
+    original, duplicate = [await world.submit() for _ in range(2)]
+    received = world.clock.now()
+    await world.answer(original)
+    await world.tell(original, "ticket.duplicate_joined", **owes(duplicate, received, (duplicate, received)))
+    asked = received + MINUTE
+    world.clock.move(asked)
+    await world.ask(original)
+    await world.tell(original, "ticket.duplicate_left", **owes(duplicate, asked))
+    await world.tell(original, "ticket.duplicate_left", **owes(duplicate, asked, (duplicate, received)))
+    moved = (await world.events(original))[-1]
+    assert (moved["type"], moved["reason"], moved["key"]["since"]) == ("queue.moved", "duplicate_left", asked)
+    assert len(await world.events(original)) == 4
 
 
 async def test_events_that_come_twice_count_once(world: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from firstline.common.events import TicketEvent
+from firstline.sla.service import forecasts
 from firstline.sla.store import LATELY, PARTICIPANTS
 from sla_world import MONDAY, Ticket, World
 
@@ -122,6 +123,15 @@ async def test_who_takes_part_may_ask_and_nobody_else(world: World, queue: Queue
     unknown = await world.get("/v1/forecasts/FL-0000-0000", "client")
     hidden = await world.get(f"/v1/forecasts/{other.id}", "client")
     assert unknown.json()["detail"] == hidden.json()["detail"]
+
+
+async def test_only_answers_that_are_looked_at_are_kept(
+    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the answers given only as many are kept as figures are told from, and a rest."""
+    monkeypatch.setattr(forecasts, "KEPT", 5)
+    await queue.answered(12)
+    assert len(await world.runtime.store.read(lambda unit: unit.all(LATELY, limit=99))) == 5
 
 
 async def test_who_leaves_a_request_may_ask_no_more(world: World) -> None:

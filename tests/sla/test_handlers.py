@@ -1,7 +1,7 @@
 """What sla makes of other services' events: the right clock events, in order, with what they say."""
 
 import sqlite3
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -79,6 +79,45 @@ async def test_waiting_stops_the_clocks_and_resuming_moves_the_deadline(world: W
         *each("cancelled", 60, MONDAY + 10 * HOUR),
         *each("scheduled", 60, MONDAY + 26 * HOUR),
     ]
+
+
+def owes(at: datetime, duplicate: str = "dup") -> dict[str, Any]:
+    """Return the data of a duplicate's coming or going, with a message of it that was received then."""
+    return {"duplicate": duplicate, "duplicate_number": duplicate, "owed": [{"ticket_id": duplicate, "since": at}]}
+
+
+async def test_a_duplicate_brings_its_clock_and_takes_it_back(world: World) -> None:
+    """After an answer the next response runs from the answer on; when the merge is taken back it is cancelled."""
+    ticket = await world.submit()
+    await world.answer(ticket, MONDAY + 2 * HOUR)
+    await world.tell(ticket, "ticket.duplicate_joined", MONDAY + 3 * HOUR, **owes(MONDAY + HOUR))
+    await world.tell(ticket, "ticket.duplicate_left", MONDAY + 4 * HOUR, **owes(MONDAY + HOUR))
+    assert (await world.clocks(ticket))[NEXT]["state"] == "idle"
+    told = [event for event in await world.told(ticket, "elapsed_minutes") if event[1] == NEXT]
+    assert told[-2:] == [("scheduled", NEXT, 60), ("cancelled", NEXT, 120)]
+
+
+async def test_what_is_owed_besides_a_duplicate_runs_from_its_own_receipt(world: World) -> None:
+    """Without the duplicate the clock runs as if it had never come: from the first message to the request itself."""
+    ticket = await world.submit()
+    await world.answer(ticket, MONDAY + HOUR)
+    await world.tell(ticket, "ticket.duplicate_joined", MONDAY + 2 * HOUR, **owes(MONDAY + 2 * HOUR))
+    await world.ask(ticket, MONDAY + 3 * HOUR)
+    await world.tell(ticket, "ticket.duplicate_joined", MONDAY + 3 * HOUR, **owes(MONDAY + 3 * HOUR, "other"))
+    await world.tell(ticket, "ticket.duplicate_left", MONDAY + 4 * HOUR, **owes(MONDAY + 2 * HOUR))
+    told = [event for event in await world.told(ticket, "due_at") if event[1] == NEXT]
+    assert told[-2:] == [("scheduled", NEXT, MONDAY + 26 * HOUR), ("scheduled", NEXT, MONDAY + 27 * HOUR)]
+
+
+async def test_a_duplicate_that_comes_while_the_request_waits_counts_when_it_goes_on(world: World) -> None:
+    """What is owed for a duplicate's sake stands still while the request waits for the client, and doesn't end that."""
+    ticket = await world.submit()
+    await world.answer(ticket, MONDAY + HOUR)
+    await world.tell(ticket, "ticket.waiting", MONDAY + 2 * HOUR)
+    await world.tell(ticket, "ticket.duplicate_joined", MONDAY + 3 * HOUR, **owes(MONDAY))
+    assert (await world.clocks(ticket))[NEXT]["state"] == "paused"
+    await world.ask(ticket, MONDAY + 4 * HOUR)
+    assert (await world.clocks(ticket))[NEXT]["due_at"].startswith((MONDAY + 28 * HOUR).isoformat()[:16])
 
 
 async def test_the_client_ends_waiting_for_the_client(world: World) -> None:

@@ -134,15 +134,22 @@ async def test_what_was_erased_is_no_fault(data: Path) -> None:
 
 @pytest.mark.slow
 async def test_requests_taken_apart_and_joined_break_no_promise(data: Path) -> None:
-    """What is split, merged, taken back, linked and judged anew is whole in every store, and acknowledged once."""
+    """What is split, merged, taken back, linked and judged anew is whole in every store, and acknowledged once.
+
+    What was owed to duplicates is owed in the same place by the log, the queue and the clocks.
+    """
     async with near_desk(data) as desk, api(desk, "client", "clara") as client, api(desk, "agent", "anna") as agent:
-        sent = [(await client.post("/v1/tickets", json={"subject": "x", "body": "y"})).json() for _ in range(3)]
-        one, two, three = (f"/v1/tickets/{ticket['id']}" for ticket in sent)
+        sent = [(await client.post("/v1/tickets", json={"subject": "x", "body": "y"})).json() for _ in range(4)]
+        one, two, three, four = (f"/v1/tickets/{ticket['id']}" for ticket in sent)
         said = (await client.post(f"{one}/messages", json={"body": "And the logo?"})).json()
         acts: list[tuple[str, dict[str, Any]]] = [
             (f"{one}/split", {"message_id": said["id"], "subject": "The logo"}),
+            (f"{one}/messages", {"body": "Look there."}),
+            (f"{four}/merge", {"into": sent[2]["id"]}),
             (f"{two}/merge", {"into": sent[0]["id"]}),
             (f"{three}/merge", {"into": sent[0]["id"]}),
+            (f"{four}/unmerge", {}),
+            (f"{four}/merge", {"into": sent[0]["id"]}),
             (f"{three}/unmerge", {}),
             (f"{three}/link", {"to": sent[0]["id"]}),
             (f"{three}/triage", {"scope": {"verdict": "out", "refer_to": "hosting"}}),

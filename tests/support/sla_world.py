@@ -1,6 +1,6 @@
 """A whole sla service on a SQLite file, fed with intake's events, called over HTTP, on a manual clock."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from firstline.common.log import COLUMNS, LogRow
 from firstline.common.permissions import Principal, Role
 from firstline.common.policy.loader import load_policy
 from firstline.common.ports import ManualClock, SystemClock, system_ports
+from firstline.common.pull import ReadLog
 from firstline.common.runtime import Runtime
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import SqliteStore
@@ -193,13 +194,15 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(path: Path, start: datetime = MONDAY) -> AsyncIterator[World]:
+async def open_world(
+    path: Path, start: datetime = MONDAY, read_logs: Mapping[str, ReadLog] | None = None
+) -> AsyncIterator[World]:
     """Open the service on a migrated store, new or as it was left; afterwards no event may be parked."""
     clock, signer = ManualClock(start), Signer(new_key("test"), SystemClock())
     ports = system_ports(clock)
     verifier = Verifier(signer.public_keys(), SystemClock())
     runtime = Runtime(
-        "sla", ports=ports, store=SqliteStore(path, ports), bus=LocalBus(), verifier=verifier, read_logs={}
+        "sla", ports=ports, store=SqliteStore(path, ports), bus=LocalBus(), verifier=verifier, read_logs=read_logs or {}
     )
     app = create_app(runtime, cursor_key=b"cursors" * 5)
     async with (

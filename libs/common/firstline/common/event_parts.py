@@ -91,6 +91,13 @@ class Origin(Part):
     references: list[str] = []
 
 
+class OwedAnswer(Part):
+    """An answer that is owed: to which ticket it was written, and the receipt of the earliest that has none."""
+
+    ticket_id: str
+    since: datetime
+
+
 class EntryKey(Part):
     """The key of an entry: out of turn first, then the instant, then intake's log position."""
 

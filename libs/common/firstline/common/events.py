@@ -19,6 +19,7 @@ from firstline.common.event_parts import (
     HintPart,
     MissingField,
     Origin,
+    OwedAnswer,
     Part,
     Recipient,
     RequesterRef,
@@ -31,6 +32,8 @@ from firstline.common.ticket_events import (
     TicketAccessRequested,
     TicketAccessRevealed,
     TicketClosed,
+    TicketDuplicateJoined,
+    TicketDuplicateLeft,
     TicketHandedOver,
     TicketHeldMail,
     TicketLinked,
@@ -66,6 +69,7 @@ __all__ = [
     "HintPart",
     "MissingField",
     "Origin",
+    "OwedAnswer",
     "Part",
     "Recipient",
     "RequesterRef",
@@ -75,6 +79,8 @@ __all__ = [
     "TicketAccessRequested",
     "TicketAccessRevealed",
     "TicketClosed",
+    "TicketDuplicateJoined",
+    "TicketDuplicateLeft",
     "TicketEvent",
     "TicketHandedOver",
     "TicketHeldMail",
@@ -144,7 +150,7 @@ class QueueExpired(QueueEvent):
 
 
 class QueueLeft(QueueEvent):
-    """Nobody waits any more: answered, waiting, resolved or closed."""
+    """Nobody waits any more: answered, waiting, resolved, closed, or unmerged: its duplicate is answered by itself."""
 
     TYPE = "queue.left"
 

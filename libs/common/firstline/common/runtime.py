@@ -61,7 +61,7 @@ class Runtime:
         self.inbox: Inbox | None = None
         self.workers: list[Worker] = []
         self.leases: dict[str, Lease] = {}
-        self._read_logs = read_logs
+        self.read_logs = read_logs
         self._pull_seconds = pull_seconds
         self._shared = shared
 
@@ -75,7 +75,7 @@ class Runtime:
         """Take other services' events: pushed by the bus, and pulled from their logs."""
         self.inbox = Inbox(self.store, handlers, self.ports.clock, self.name)
         self.bus.subscribe(self.name, self.inbox.receive)
-        pull = Pull(self.store, self.inbox, BINDINGS[self.name], self._read_logs, self.ports.clock)
+        pull = Pull(self.store, self.inbox, BINDINGS[self.name], self.read_logs, self.ports.clock)
         self.workers.append(
             Worker(
                 f"{self.name}: pull",

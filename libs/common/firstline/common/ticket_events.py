@@ -12,6 +12,7 @@ from firstline.common.event_parts import (
     HintPart,
     MissingField,
     Origin,
+    OwedAnswer,
     Recipient,
     RequesterRef,
     Scope,
@@ -179,17 +180,48 @@ class TicketSplit(TicketEvent):
 
 
 class TicketMerged(TicketEvent):
-    """The ticket was joined to another as a duplicate; what clients write to it goes there."""
+    """The ticket was joined to another as a duplicate; what clients write to it goes there.
+
+    `owed_since` is the receipt of the earliest message that was still to be answered; the other one owes that answer.
+    """
 
     TYPE = "ticket.merged"
     into: str
     into_number: str | None = None
+    owed_since: datetime | None = None
 
 
 class TicketUnmerged(TicketEvent):
-    """A merge was taken back."""
+    """A merge was taken back; the other ticket's `ticket.duplicate_left` says what it no longer owes."""
 
     TYPE = "ticket.unmerged"
+
+
+class TicketDuplicateJoined(TicketEvent):
+    """A duplicate was merged into the ticket; `owed` are the answers that it was owed, which are owed here from now on.
+
+    `owed_since` is the receipt of the earliest message that this ticket owes an answer to, None where it owes none.
+    """
+
+    TYPE = "ticket.duplicate_joined"
+    duplicate: str
+    duplicate_number: str
+    owed: list[OwedAnswer] = Field(default_factory=list)
+    owed_since: datetime | None = None
+
+
+class TicketDuplicateLeft(TicketEvent):
+    """A merge into the ticket, or into one that was merged into it, was taken back.
+
+    `owed` are the answers that went back with it, because nobody gave them here; `owed_since` says what is left, as in
+    `ticket.duplicate_joined`.
+    """
+
+    TYPE = "ticket.duplicate_left"
+    duplicate: str
+    duplicate_number: str
+    owed: list[OwedAnswer] = Field(default_factory=list)
+    owed_since: datetime | None = None
 
 
 class TicketLinked(TicketEvent):

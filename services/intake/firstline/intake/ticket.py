@@ -1,7 +1,7 @@
 """The ticket, its status machine and the guards of its verbs (clauses 2.1-2.3, 4.4, closing paragraph)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
@@ -32,6 +32,8 @@ class Ticket:
         reminded_at: when they were reminded of that.
         closes_at: when silence closes it, as they were told.
         supervisor_request: `id`, `kind` and `asked_at` of the one that a supervisor has to answer.
+        owed: the requests whose messages this one owes an answer to, itself or merged into it, with the receipt of the
+            earliest of each (ISO text).
         rating: `mark`, `comment` and `rated_at` of what the client thinks of the handling.
 
     """
@@ -93,6 +95,7 @@ class Ticket:
     closes_at: datetime | None = None
     supervisor_request: dict[str, Any] | None = None
     rating: dict[str, Any] | None = None
+    owed: dict[str, str] = field(default_factory=dict)
 
 
 _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(

@@ -15,6 +15,8 @@ from firstline.common.events import (
     Author,
     Origin,
     TicketClosed,
+    TicketDuplicateJoined,
+    TicketDuplicateLeft,
     TicketEvent,
     TicketReleased,
     TicketReopened,
@@ -128,7 +130,8 @@ class Entry:
 def fold(before: Entry | None, ticket_id: str, event: TicketEvent, at: datetime, position: int, rules: Rules) -> Entry:
     """Return what an event makes of a ticket's entry.
 
-    Further messages never move an entry. Automatic mail and internal notes do nothing. A public staff message, a
+    Further messages never move an entry. A duplicate brings what it was owed, and takes it back with it when its merge
+    is taken back before the answer. Automatic mail and internal notes do nothing. A public staff message, a
     resolution and a closing leave nothing to answer; waiting only hides what is left to answer.
 
     Args:
@@ -176,6 +179,10 @@ def _after(entry: Entry, event: TicketEvent, at: datetime, position: int, rules:
         case TicketReplied() | TicketResolved() | TicketClosed():
             # Who is reopened later asks anew from that instant: an ended request must not come back at its old place.
             entry = _answered(entry)
+        case TicketDuplicateJoined(owed=[_, *_]):
+            entry = _asked(entry, min(answer.since for answer in event.owed), position)
+        case TicketDuplicateLeft(owed=[_, *_]):
+            entry = _given_back(entry, event.owed_since, position)
         case TicketTriaged():
             entry = replace(entry, **_judged(event, rules))
     return entry
@@ -198,6 +205,13 @@ def _asked(entry: Entry, since: datetime, position: int) -> Entry:
     if entry.since is not None and entry.since <= since:
         return entry
     return replace(entry, since=since, position=position)
+
+
+def _given_back(entry: Entry, left_since: datetime | None, position: int) -> Entry:
+    """Let what a duplicate brought go back with it; what is owed besides has the place that it would have had."""
+    if left_since == entry.since:
+        return entry
+    return _answered(entry) if left_since is None else replace(entry, since=left_since, position=position)
 
 
 def _answered(entry: Entry) -> Entry:

@@ -8,6 +8,7 @@ from firstline.common.runtime import Runtime
 from firstline.sla import handlers, worker
 from firstline.sla.api import calendars, clocks, forecasts
 from firstline.sla.service.clocks import Sla
+from firstline.sla.store import REFILLS
 
 
 def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
@@ -23,6 +24,9 @@ def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
     async def start() -> None:
         runtime.consume(handlers.table(sla))
         await runtime.start(works=[worker.milestones(sla)])
+        if await runtime.store.read(lambda unit: unit.all(REFILLS)):  # only after an upgrade
+            runtime.workers.append(refilling := worker.refilling(sla))
+            refilling.start()
 
     app = build_app(
         runtime, "Firstline sla", [calendars.router, clocks.router, forecasts.router], start=start, stop=runtime.stop

@@ -15,6 +15,8 @@ from firstline.common.events import (
     QueueEntered,
     QueueEvent,
     QueueMoved,
+    TicketDuplicateJoined,
+    TicketDuplicateLeft,
     TicketEvent,
     TicketReopened,
     TicketReplied,
@@ -161,6 +163,22 @@ async def reopened(sla: Sla, unit: Unit, event: Envelope) -> None:
     await _note(sla, unit, event, "reopened", event.payload(TicketReopened).received_at)
 
 
+async def duplicate_joined(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Owe the answers that a duplicate was owed, from the receipt of their messages."""
+    ticket = await _ticket(unit, event)
+    for one in event.payload(TicketDuplicateJoined).owed:
+        fact = Fact(f"{event.id}/{one.ticket_id}", "owed", one.since, None, None, one.ticket_id)
+        await take_fact(sla, unit, ticket, fact, event.time)
+
+
+async def duplicate_left(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Owe no longer what went back with a duplicate."""
+    ticket = await _ticket(unit, event)
+    for one in event.payload(TicketDuplicateLeft).owed:
+        fact = Fact(f"{event.id}/{one.ticket_id}", "given_back", event.time, None, None, one.ticket_id)
+        await take_fact(sla, unit, ticket, fact, event.time)
+
+
 async def _note(sla: Sla, unit: Unit, event: Envelope, kind: str, at: datetime, cause: str | None = None) -> None:
     await take_fact(sla, unit, await _ticket(unit, event), Fact(event.id, kind, at, cause, None), event.time)
 
@@ -185,6 +203,8 @@ CLOCKED: Mapping[str, Reaction] = {
     "ticket.resolved": resolved,
     "ticket.closed": closed,
     "ticket.reopened": reopened,
+    "ticket.duplicate_joined": duplicate_joined,
+    "ticket.duplicate_left": duplicate_left,
 }
 """What concerns the clocks of a ticket."""
 

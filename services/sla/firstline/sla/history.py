@@ -26,6 +26,8 @@ EventType = Literal[
     "closed",
     "reopened",
     "targets_changed",
+    "owed",
+    "given_back",
 ]
 
 Counted = list[tuple[datetime, datetime, timedelta]]
@@ -46,6 +48,8 @@ class ClockEvent:
         cause: of a `wait`: who is waited for. Without one only `resume` ends the waiting.
         targets: of `targets_changed`: business minutes from now on, in place of all earlier ones.
         id: events with the same id count once.
+        origin: of `owed`, an unanswered message of a duplicate that was merged: whose it is. Of `given_back`, which
+            takes that back: the same.
 
     """
 
@@ -54,6 +58,7 @@ class ClockEvent:
     cause: Cause | None = None
     targets: Mapping[Target, float] | None = None
     id: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class History:
         opened: the client's first message; the first response and the resolution count from there.
         answered: the first public staff message.
         asked: what the next response counts from, `asked_until` its end and `asked_state` what it was at the end.
+        owed: the first unanswered message of this ticket itself (None) and of each duplicate that was merged into it.
         settled: when it was resolved or closed and not reopened.
         judged: the instant before which lateness is forgotten, or was judged by earlier targets.
         missed: clocks that passed an earlier target's deadline.
@@ -95,6 +101,7 @@ class History:
     asked: datetime | None = None
     asked_until: datetime | None = None
     asked_state: State = "idle"
+    owed: dict[str | None, datetime] = field(default_factory=dict)
     settled: datetime | None = None
     judged: dict[Target, datetime] = field(default_factory=dict)
     missed: set[Target] = field(default_factory=set)
@@ -109,6 +116,14 @@ class History:
     def awaiting(self) -> bool:
         """Whether something that the client said is unanswered."""
         return self.asked is not None and self.asked_until is None
+
+    def ask(self, at: datetime, origin: str | None = None) -> None:
+        """Note something to answer; the run goes on from the first that is unanswered."""
+        if self.settled is not None:
+            return
+        if not self.awaiting:
+            self.asked, self.asked_until, self.owed = at, None, {}
+        self.owed.setdefault(origin, at)
 
     def settle(self, at: datetime, status: Status) -> None:
         """Resolve or close: response clocks become idle, the resolution is met."""
@@ -210,8 +225,24 @@ def _client_wrote(past: History, event: ClockEvent) -> None:
     past.opened = past.opened or event.at
     if past.phase_from is None or (past.status, past.cause) == ("waiting", "client"):
         past.turn(event.at, "open")
-    if not past.awaiting and past.settled is None:
-        past.asked, past.asked_until = event.at, None
+    past.ask(event.at)
+
+
+def _is_owed(past: History, event: ClockEvent) -> None:
+    # Whether waiting ends by it is judged where the duplicate is merged.
+    if past.phase_from is None:
+        past.turn(event.at, "open")
+    past.ask(event.at, event.origin)
+
+
+def _gives_back(past: History, event: ClockEvent) -> None:
+    if not past.awaiting or past.owed.pop(event.origin, None) is None:
+        return
+    if past.owed:
+        past.asked = min(past.owed.values())
+        return
+    past.asked_until, past.asked_state = event.at, "idle"
+    past.forget_lateness(event.at, ["next_response"])
 
 
 def _staff_replied(past: History, event: ClockEvent) -> None:
@@ -247,7 +278,7 @@ def _closes(past: History, event: ClockEvent) -> None:
 def _reopens(past: History, event: ClockEvent) -> None:
     past.turn(event.at, "open")
     past.settled = None
-    past.asked, past.asked_until = event.at, None
+    past.asked, past.asked_until, past.owed = event.at, None, {None: event.at}
     past.forget_lateness(event.at, TARGETS)
 
 
@@ -272,4 +303,6 @@ _REACTIONS: Mapping[EventType, Callable[[History, ClockEvent], None]] = {
     "closed": _closes,
     "reopened": _reopens,
     "targets_changed": _retargets,
+    "owed": _is_owed,
+    "given_back": _gives_back,
 }

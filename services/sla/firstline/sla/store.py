@@ -43,7 +43,7 @@ class TicketTable(SlaTable, table=True):
 
 
 class FactTable(SlaTable, table=True):
-    """An event of a ticket's history that clocks care about, by the ID of the event that told it."""
+    """An event of a ticket's history that clocks care about, by the ID of the event that told it (and its origin)."""
 
     __tablename__ = "fact"
     __table_args__ = (sa.UniqueConstraint("ticket_id", "id"),)
@@ -54,6 +54,7 @@ class FactTable(SlaTable, table=True):
     at: datetime = Field(sa_type=UtcTime)
     cause: str | None = Field(sa_type=sa.Text)
     targets: str | None = Field(sa_type=JsonText)
+    origin: str | None = Field(sa_type=sa.Text)
 
 
 class ClockTable(SlaTable, table=True):
@@ -103,7 +104,10 @@ class WaitingTable(SlaTable, table=True):
 
 
 class WaitedTable(SlaTable, table=True):
-    """An entry that was answered: business minutes until then, how many were ahead, and what had been foretold."""
+    """An entry that was answered: business minutes until then, how many were ahead, and what had been foretold.
+
+    Only the last of them are looked at, so only those are kept.
+    """
 
     __tablename__ = "waited"
     seq: int | None = Field(primary_key=True, sa_type=Serial)
@@ -114,6 +118,14 @@ class WaitedTable(SlaTable, table=True):
     ahead: int
     p50_at: datetime | None = Field(sa_type=UtcTime)
     p90_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class RefillTable(SlaTable, table=True):
+    """A log that is read once more from its beginning, and how far: an earlier release kept less of it."""
+
+    __tablename__ = "refill"
+    source: str = Field(primary_key=True, sa_type=sa.Text)
+    position: int = Field(sa_type=sa.BigInteger)
 
 
 class ParticipantTable(SlaTable, table=True):
@@ -154,13 +166,14 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An event of a ticket's history."""
+    """An event of a ticket's history; `origin` names the duplicate whose unanswered message it is about."""
 
     id: str
     type: str
     at: datetime
     cause: str | None
     targets: dict[str, float] | None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +210,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Refill:
+    """A log that is read once more, and how far."""
+
+    source: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """Of answers about which something had been foretold, how many there are and how many came in time."""
 
@@ -222,11 +243,12 @@ TICKETS_BY_NUMBER = Sql(
     "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE number = ANY(:numbers)", Ticket
 )
 INSERT_FACT: Sql[None] = Sql(
-    "INSERT INTO fact (ticket_id, id, type, at, cause, targets) VALUES (:ticket_id, :id, :type, :at, :cause, :targets)"
+    "INSERT INTO fact (ticket_id, id, type, at, cause, targets, origin)"
+    " VALUES (:ticket_id, :id, :type, :at, :cause, :targets, :origin)"
     " ON CONFLICT DO NOTHING",
     type(None),
 )
-FACTS = Sql("SELECT id, type, at, cause, targets FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact)
+FACTS = Sql("SELECT id, type, at, cause, targets, origin FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact)
 _CLOCK = "SELECT id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at FROM clock"
 CLOCK = Sql(f"{_CLOCK} WHERE id = :id", StoredClock)
 CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target FOR UPDATE", StoredClock)
@@ -269,11 +291,12 @@ AHEAD = Sql(
     " LIMIT :limit) AS ahead",
     int,
 )
-ADD_WAITED: Sql[None] = Sql(
+ADD_WAITED = Sql(
     "INSERT INTO waited (ticket_id, entered_at, answered_at, minutes, ahead, p50_at, p90_at)"
-    " VALUES (:ticket_id, :entered_at, :answered_at, :minutes, :ahead, :p50_at, :p90_at)",
-    type(None),
+    " VALUES (:ticket_id, :entered_at, :answered_at, :minutes, :ahead, :p50_at, :p90_at) RETURNING seq",
+    int,
 )
+FORGET_WAITED: Sql[None] = Sql("DELETE FROM waited WHERE seq <= :up_to", type(None))
 LATELY = Sql("SELECT minutes, ahead FROM waited ORDER BY seq DESC LIMIT :limit", Waited)
 SCORE = Sql(
     "SELECT COUNT(p90_at), COUNT(CASE WHEN answered_at <= p50_at THEN 1 END),"
@@ -282,6 +305,11 @@ SCORE = Sql(
     Score,
 )
 
+REFILLS = Sql("SELECT source, position FROM refill ORDER BY source", Refill)
+MOVE_REFILL: Sql[None] = Sql("UPDATE refill SET position = :position WHERE source = :source", type(None))
+DROP_REFILL: Sql[None] = Sql("DELETE FROM refill WHERE source = :source", type(None))
+# Held until the commit, so that no newer event of the stream is applied meanwhile.
+APPLIED = Sql("SELECT version FROM inbox_stream WHERE source = :source AND stream = :stream FOR UPDATE", int)
 PARTICIPANTS = participants_in("participant")
 PERSON_ADDRESS = Sql("SELECT address FROM person WHERE id = :id", str)
 SAVE_PERSON: Sql[None] = Sql(

@@ -1,13 +1,18 @@
-"""Timed work of sla: warnings and breaches at their instants, found along the index of what is due."""
+"""Work of sla beside the requests: warnings and breaches at their instants; filling what earlier releases left out."""
 
 from datetime import datetime
 
+import httpx
+
+from firstline.common.errors import Unavailable
 from firstline.common.worker import Worker
 from firstline.sla.service.clocks import DUE_CHANNEL, Sla, fire_due
-from firstline.sla.store import NEXT_DUE
+from firstline.sla.service.refill import refill
+from firstline.sla.store import NEXT_DUE, REFILLS
 
 CLOCKS_A_STEP = 50
 POLL_SECONDS = 5.0
+REFILL_POLL_SECONDS = 30.0
 
 
 def milestones(sla: Sla) -> Worker:
@@ -28,4 +33,26 @@ def milestones(sla: Sla) -> Worker:
         wake=runtime.store.listen(DUE_CHANNEL),
         next_due=next_due,
         poll_seconds=POLL_SECONDS,
+    )
+
+
+def refilling(sla: Sla) -> Worker:
+    """Return the worker that reads logs once more after an upgrade; at their ends its work is done."""
+    runtime = sla.runtime
+
+    async def step() -> int:
+        places = await runtime.store.read(lambda unit: unit.all(REFILLS))
+        known = [place for place in places if place.source in runtime.read_logs]
+        try:
+            return sum([await refill(runtime.store, runtime.read_logs[place.source], place) for place in known])
+        except (httpx.HTTPError, Unavailable):
+            return 0  # the pull says of whose log that it can't be read; the next poll reads on
+
+    return Worker(
+        "sla: refill",
+        step,
+        runtime.ports,
+        poll_seconds=REFILL_POLL_SECONDS,
+        lease=runtime.lease("refill"),
+        may_break_off=True,
     )

@@ -31,6 +31,7 @@ TextKind = Literal[
     "attachment_refused",
     "covered",
     "urgency_returned",
+    "judged",
 ]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Template = Annotated[str, StringConstraints(min_length=1)]
@@ -64,16 +65,20 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
         "covered": _KNOWN_CLIENT | {"scope_reason", "consult_only"},
         "urgency_returned": _KNOWN_CLIENT | {"reason"},
+        "judged": _KNOWN_CLIENT
+        | {"out_of_scope", "covered", "consult_only", "scope_reason", "referral"}
+        | {"urgency_reason", "questions"},
     }
 )
 """Placeholders that each text may use.
 
 `body` is what was written to the client or the supervisor, in `resolved` and `closed` where it was part of that act.
-`questions` and `hints` are blocks of lines, one each; `open_now`, `waits_for_client`, `resolved`, `consult_only` and
-`accelerate` are only asked for; `referral` is the advice of the referral that the scope names; `term` is when a release
-is planned for, as exactly as it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of
-the request that this one was split off from, `goes_on_in` and `goes_on_at` are ID and address of the one in which a
-duplicate goes on; the others are ready to be read.
+`questions` and `hints` are blocks of lines, one each; `open_now`, `waits_for_client`, `resolved`, `consult_only`,
+`accelerate`, `out_of_scope` and `covered` are only asked for; `referral` is the advice of the referral that the scope
+names; `term` is when a release is planned for, as exactly as it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1,
+2027); `split_from` is the ID of the request that this one was split off from, `goes_on_in` and `goes_on_at` are ID and
+address of the one in which a duplicate goes on; the others are ready to be read. `judged` tells in one mail what else
+`out_of_scope` or `covered`, `urgency_returned` (`urgency_reason`) and `missing_information` tell in a mail each.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

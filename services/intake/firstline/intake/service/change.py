@@ -10,6 +10,7 @@ from firstline.common.events import Actor, Recipient, TicketEvent
 from firstline.common.permissions import Access, Principal
 from firstline.common.store.port import Unit
 from firstline.intake import silence
+from firstline.intake.owing import owed_after
 from firstline.intake.service.desk import Desk
 from firstline.intake.store.due import DROP_DUE, SAVE_DUE
 from firstline.intake.store.tickets import (
@@ -147,6 +148,8 @@ class Change:
             "recipients": recipients_of(self.participants),
         }
         events = [event(**facts, **data) for event, data in self._said]
+        for event in events:
+            self.become(owed=owed_after(self.ticket.owed, self.ticket.id, event, self.now))
         version = await self.desk.log.append(self.unit, f"ticket/{self.ticket.id}", *events)
         self.become(version=version, updated_at=self.now)
         await self.unit.run(UPDATE_TICKET, **row_of(self.ticket))

@@ -11,6 +11,8 @@ from firstline.common.events import (
     Author,
     Changes,
     Origin,
+    OwedAnswer,
+    TicketDuplicateLeft,
     TicketNoted,
     TicketReopened,
     TicketReplied,
@@ -18,6 +20,8 @@ from firstline.common.events import (
     TicketUnmerged,
 )
 from firstline.common.permissions import Access, Principal
+from firstline.common.store.port import Unit
+from firstline.intake.owing import Owed, owed_since, without
 from firstline.intake.service.articles import linked, note_reading
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import Change
@@ -27,7 +31,7 @@ from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.service.words import add_words
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
-from firstline.intake.store.relations import DROP_MERGED_PARTICIPANTS
+from firstline.intake.store.relations import DROP_MERGED_PARTICIPANTS, FORGET_MERGED_PARTICIPANTS, MERGED_INTO
 from firstline.intake.store.tickets import OPEN_FOLLOWER, PARTICIPANTS, TICKET_TO_CHANGE, Participant
 from firstline.intake.ticket import Side, Ticket, demand_text, within_window
 
@@ -142,25 +146,63 @@ async def _client_reply(change: Change, message: NewMessage) -> Told:
 
 
 async def reopened(change: Change, side: Side, at: datetime) -> None:
-    """Open an ended request again and say so; `at` counts for its place in the queue. A merge ends by that."""
+    """Open an ended request again and say so; `at` counts for its place in the queue. A merge ends by that.
+
+    What was unanswered when it was merged and still is counts from its receipt.
+    """
     if change.ticket.merged_into:
-        await _leave(change, change.ticket.merged_into, side)
+        change.become(owed=await _leave(change, side))
+        at = min(at, owed_since(change.ticket.owed) or at)
         change.say(TicketUnmerged)
     change.go_open()
     change.become(reopen_count=change.ticket.reopen_count + 1)
     change.say(TicketReopened, side=side, received_at=at)
 
 
-async def _leave(change: Change, into_id: str, side: Side) -> None:
-    """Tell the request that it was merged into; who took part there because of the merge no longer does."""
-    ticket = await change.unit.one(TICKET_TO_CHANGE, id=into_id)
-    assert ticket is not None  # requests are never deleted
-    await change.unit.run(DROP_MERGED_PARTICIPANTS, ticket_id=into_id, merged_from=change.ticket.id)
-    people = await change.unit.all(PARTICIPANTS, ticket_id=into_id)
-    into = Change(change.desk, change.unit, ticket, people, change.actor if side == "staff" else SYSTEM)
-    policy, _ = change.desk.policies.of(ticket.policy_version)
-    await remark(into, policy.relations.text("unmerged", change.ticket.number))
+async def _leave(change: Change, side: Side) -> Owed:
+    """Take a request out of all that it goes on in; return which answers it is owed again.
+
+    Who took part there only because of it, or of what was merged into it, no longer does.
+    """
+    away, owed = await with_merged(change.unit, change.ticket.id), dict(change.ticket.owed)
+    # Who doesn't take part there isn't named there; a system still knows what it caused.
+    actor = change.actor if side == "staff" else SYSTEM.model_copy(update={"client_id": change.actor.client_id})
+    into_id = change.ticket.merged_into
+    while into_id is not None:
+        ticket = await change.unit.one(TICKET_TO_CHANGE, id=into_id)
+        assert ticket is not None  # requests are never deleted
+        await change.unit.run(FORGET_MERGED_PARTICIPANTS, ticket_id=into_id, merged_from=away)
+        await change.unit.run(DROP_MERGED_PARTICIPANTS, ticket_id=into_id)
+        people = await change.unit.all(PARTICIPANTS, ticket_id=into_id)
+        into = Change(change.desk, change.unit, ticket, people, actor)
+        owed |= await _give_back(into, change.ticket, away)
+        into_id = ticket.merged_into
+    return owed
+
+
+async def with_merged(unit: Unit, ticket_id: str) -> list[str]:
+    """Return the IDs of a request and of all that go on in it."""
+    found = level = [ticket_id]
+    while level := await unit.all(MERGED_INTO, ticket_ids=level):
+        found = [*found, *level]
+    return sorted(found)
+
+
+async def _give_back(into: Change, duplicate: Ticket, away: list[str]) -> Owed:
+    """Tell a request that a duplicate goes its own way; return the answers that are owed there from now on."""
+    policy, _ = into.desk.policies.of(into.ticket.policy_version)
+    await remark(into, policy.relations.text("unmerged", duplicate.number))
+    left = without(into.ticket.owed, away)
+    owed = without(into.ticket.owed, [*left])
+    into.say(
+        TicketDuplicateLeft,
+        duplicate=duplicate.id,
+        duplicate_number=duplicate.number,
+        owed=[OwedAnswer.model_validate({"ticket_id": one, "since": since}) for one, since in owed.items()],
+        owed_since=owed_since(left),
+    )
     await into.save()
+    return owed
 
 
 async def add_message(change: Change, message: NewMessage, changes: Changes | None = None) -> str:

@@ -20,6 +20,7 @@ from firstline.intake.service.inbound import MailSettings, Read, change_of, mess
 from firstline.intake.service.submission import Requester
 from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
 from firstline.intake.store.mails import HELD, HELD_TO_JUDGE, JUDGE, MAIL, Mail
+from firstline.intake.store.relations import OWN_PARTICIPANT
 from firstline.intake.store.tickets import INSERT_PARTICIPANT, Participant
 
 
@@ -141,6 +142,7 @@ async def _add_sender(change: Change, read: Read, sender: Person | None) -> None
         fault = Fault("/participant", "Leave it out: the mail names no sender, or one of the staff.")
         raise Invalid("The sender can't take part.", faults=(fault,))
     if any(person.address == address for person in change.participants):
+        await change.unit.run(OWN_PARTICIPANT, ticket_id=change.ticket.id, address=address)
         return
     name, language = read.mail.from_name or (sender.name if sender else None), sender.language if sender else None
     added = Participant(change.ticket.id, address, name, language or change.ticket.language)

@@ -6,12 +6,16 @@ into; so everybody who takes part in it has to take part there.
 
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.events import (
+    OwedAnswer,
     TicketClosed,
+    TicketDuplicateJoined,
     TicketLinked,
     TicketMerged,
     TicketParticipantAdded,
+    TicketResumed,
     TicketUnlinked,
 )
+from firstline.intake.owing import owed_since
 from firstline.intake.service.change import Change, find, recipients_of
 from firstline.intake.service.correspondence import end_of_merges, remark, reopened
 from firstline.intake.store.directory import PERSON_BY_EMAIL
@@ -19,6 +23,7 @@ from firstline.intake.store.relations import (
     ADD_MERGED_PARTICIPANT,
     LINK,
     LINKED,
+    NOTE_MERGED_PARTICIPANTS,
     UNLINK,
 )
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE, Participant
@@ -60,7 +65,7 @@ async def other(change: Change, reference: str, pointer: str) -> Change:
 
 
 async def merge(change: Change, reference: str, *, add_participants: bool) -> Ticket:
-    """Close a duplicate and let it go on in another request.
+    """Close a duplicate and let it go on in another request, which owes what answers it was owed from then on.
 
     Whoever takes part in the duplicate but not there is added only where that was asked for, and only as one of the
     organisation's people: who only takes part in a request of theirs isn't.
@@ -79,13 +84,35 @@ async def merge(change: Change, reference: str, *, add_participants: bool) -> Ti
     await _bring_along(change, into, add_participants=add_participants)
     policy, _ = into.desk.policies.of(into.ticket.policy_version)
     await remark(into, policy.relations.text("merged_here", change.ticket.number))
+    _owe(change.ticket, into)
     await into.save()
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     await remark(change, policy.relations.text("merged_into", into.ticket.number))
     change.end("closed", merged_into=into.ticket.id, close_reason=DUPLICATE, closed_at=change.now)
-    change.say(TicketMerged, into=into.ticket.id, into_number=into.ticket.number)
+    since = owed_since(change.ticket.owed)
+    change.say(TicketMerged, into=into.ticket.id, into_number=into.ticket.number, owed_since=since)
     change.say(TicketClosed, reason=DUPLICATE, into_number=into.ticket.number)
     return await change.save()
+
+
+def _owe(duplicate: Ticket, into: Change) -> None:
+    """Let the other request owe the answers that the duplicate is owed, with the place of their messages' receipt.
+
+    What the client wrote to the duplicate after we began to wait for them is their word, wherever they wrote it.
+    """
+    owed = [OwedAnswer.model_validate({"ticket_id": one, "since": since}) for one, since in duplicate.owed.items()]
+    ticket = into.ticket
+    waits_since = ticket.waiting_since if ticket.waiting_cause == "client" else None
+    if waits_since and any(one.since > waits_since for one in owed):
+        into.go_open()
+        into.say(TicketResumed, cause="client")
+    into.say(
+        TicketDuplicateJoined,
+        duplicate=duplicate.id,
+        duplicate_number=duplicate.number,
+        owed=owed,
+        owed_since=owed_since({**ticket.owed, **duplicate.owed}),
+    )
 
 
 def _check_duplicate(change: Change) -> None:
@@ -130,6 +157,7 @@ async def _bring_along(change: Change, into: Change, *, add_participants: bool) 
         )
     for person in missing:
         await _add(into, person, change.ticket.id)
+    await into.unit.run(NOTE_MERGED_PARTICIPANTS, into=into.ticket.id, duplicate=change.ticket.id)
 
 
 async def _belongs(change: Change, participant: Participant, organization: str | None) -> bool:
@@ -156,7 +184,9 @@ async def _add(into: Change, person: Participant, merged_from: str) -> None:
 
 
 async def unmerge(change: Change) -> Ticket:
-    """Take a merge back: the request is open again, and who took part in the other because of it no longer does.
+    """Take a merge back: the request is open again, and who took part elsewhere only because of it no longer does.
+
+    What was to be answered when it was merged, and has not been since, is owed here again, at its old place.
 
     Raises:
         IllegalTransition: it isn't merged.

@@ -101,13 +101,14 @@ async def ship(desk: Desk, unit: Unit, version: str, note: str | None, actor: Ac
     assert release is not None  # the statement made it
     if release.shipped_at is not None:
         return release
-    shipped = Release(version, note, actor.id, actor.role, desk.now())
+    shipped = Release(version, note, actor.id, actor.role, actor.client_id, desk.now())
     await unit.run(
         SHIP,
         version=version,
         note=note,
         shipped_by=actor.id,
         shipped_by_role=actor.role,
+        shipped_by_client=actor.client_id,
         shipped_at=shipped.shipped_at,
     )
     unit.announce(RELEASE_CHANNEL)
@@ -131,7 +132,7 @@ async def _bring_back(desk: Desk, unit: Unit, ticket_id: str, release: Release) 
     ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
     if ticket is None or ticket.awaited_release != release.version:
         return  # somebody moved it while we waited for it
-    actor = Actor(id=release.shipped_by or "", role=release.shipped_by_role or "")
+    actor = Actor(id=release.shipped_by or "", role=release.shipped_by_role or "", client_id=release.shipped_by_client)
     change = Change(desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), actor)
     change.go_open()
     change.become(released_in=release.version)

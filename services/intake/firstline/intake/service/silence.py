@@ -6,6 +6,7 @@ from firstline.common.events import MissingField, TicketClosed, TicketReminded
 from firstline.common.policy.closing import SilenceRule
 from firstline.common.store.port import Unit
 from firstline.intake.service.change import Change
+from firstline.intake.service.correspondence import with_merged
 from firstline.intake.service.desk import SYSTEM, Desk
 from firstline.intake.silence import Act, closing_after_reminder, next_act, rule_of
 from firstline.intake.store.due import DROP_DUE, SAVE_DUE
@@ -20,7 +21,8 @@ async def act_on_silence(desk: Desk, unit: Unit, ticket_id: str) -> Act | None:
     """Remind of or close a request if that is due now; return what was done.
 
     Nothing is done while a mail that came in before has not been judged, and nothing is closed while one is held beside
-    the request: it may be what we wait for. A held mail moves no day, or strangers could keep a request open by mail.
+    the request or a duplicate that goes on in it: it may be what we wait for. A held mail moves no day, or strangers
+    could keep a request open by mail.
     """
     ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
     policy, _ = desk.policies.of(ticket.policy_version) if ticket else (None, None)
@@ -35,7 +37,7 @@ async def act_on_silence(desk: Desk, unit: Unit, ticket_id: str) -> Act | None:
     unread = await unit.one(PENDING, limit=1)
     if unread is not None and unread.received_at <= due:
         return None
-    if act == "close" and await unit.one(HELD_BESIDE, ticket_id=ticket_id) is not None:
+    if act == "close" and await unit.one(HELD_BESIDE, ticket_ids=await with_merged(unit, ticket_id)) is not None:
         await unit.run(SAVE_DUE, ticket_id=ticket_id, due_at=desk.now() + LOOK_AGAIN)
         return None
     change = Change(desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), SYSTEM)

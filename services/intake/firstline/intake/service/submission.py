@@ -258,9 +258,9 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
 
 
 def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
-    now, licence = desk.now(), judged.licence
+    now, licence, ticket_id = desk.now(), judged.licence, desk.ports.ids.new()
     return Ticket(
-        id=desk.ports.ids.new(),
+        id=ticket_id,
         number=new_number(desk.ports.random),
         version=1,
         status="new",
@@ -286,6 +286,7 @@ def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
         resolved_at=None,
         closed_at=None,
         merged_into=None,
+        owed={} if new.origin.automatic else {ticket_id: new.received_at.isoformat()},
         **_as_sent(new),
         **_as_judged(judged.judgement),
     )

@@ -72,7 +72,7 @@ HELD = Sql(
     "SELECT id, sha256, file_key, mail_from, rcpt_to, received_at FROM mail WHERE id = :id AND outcome = 'quarantined'",
     PendingMail,
 )
-HELD_BESIDE = Sql("SELECT id FROM mail WHERE ticket_id = :ticket_id AND outcome = 'quarantined' LIMIT 1", str)
+HELD_BESIDE = Sql("SELECT id FROM mail WHERE ticket_id = ANY(:ticket_ids) AND outcome = 'quarantined' LIMIT 1", str)
 # One of two specialists who judge a held mail at once waits here for the other, and then sees what became of it.
 HELD_TO_JUDGE = Sql("SELECT id FROM mail WHERE id = :id AND outcome = 'quarantined' FOR UPDATE", str)
 JUDGE: Sql[None] = Sql(

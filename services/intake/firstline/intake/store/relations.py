@@ -42,13 +42,30 @@ LINK: Sql[None] = Sql(
     "INSERT INTO ticket_link (ticket_id, other_id, created_at) VALUES (:ticket_id, :other_id, :created_at)", type(None)
 )
 UNLINK: Sql[None] = Sql("DELETE FROM ticket_link WHERE ticket_id = :ticket_id AND other_id = :other_id", type(None))
+MERGED_INTO = Sql("SELECT id FROM ticket WHERE merged_into IS NOT NULL AND merged_into = ANY(:ticket_ids)", str)
 ADD_MERGED_PARTICIPANT: Sql[None] = Sql(
     "INSERT INTO participant (ticket_id, address, name, language, merged_from)"
     " VALUES (:ticket_id, :address, :name, :language, :merged_from)",
     type(None),
 )
+# Who takes part in the duplicate by a merge themselves does by that merge in the other one too.
+NOTE_MERGED_PARTICIPANTS: Sql[None] = Sql(
+    "INSERT INTO participant_merge (ticket_id, address, merged_from)"
+    " SELECT :into, address, :duplicate FROM participant WHERE ticket_id = :duplicate AND merged_from IS NULL"
+    " UNION SELECT :into, address, merged_from FROM participant_merge WHERE ticket_id = :duplicate"
+    " ON CONFLICT DO NOTHING",
+    type(None),
+)
+FORGET_MERGED_PARTICIPANTS: Sql[None] = Sql(
+    "DELETE FROM participant_merge WHERE ticket_id = :ticket_id AND merged_from = ANY(:merged_from)", type(None)
+)
 DROP_MERGED_PARTICIPANTS: Sql[None] = Sql(
-    "DELETE FROM participant WHERE ticket_id = :ticket_id AND merged_from = :merged_from", type(None)
+    "DELETE FROM participant WHERE ticket_id = :ticket_id AND merged_from IS NOT NULL AND NOT EXISTS (SELECT 1"
+    " FROM participant_merge m WHERE m.ticket_id = participant.ticket_id AND m.address = participant.address)",
+    type(None),
+)
+OWN_PARTICIPANT: Sql[None] = Sql(
+    "UPDATE participant SET merged_from = NULL WHERE ticket_id = :ticket_id AND address = :address", type(None)
 )
 
 

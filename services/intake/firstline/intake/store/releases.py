@@ -14,6 +14,7 @@ class Release:
     note: str | None
     shipped_by: str | None
     shipped_by_role: str | None
+    shipped_by_client: str | None
     shipped_at: datetime | None
 
 
@@ -27,16 +28,16 @@ class Expected:
     waiting: int
 
 
-_COLUMNS = "version, note, shipped_by, shipped_by_role, shipped_at"
+_COLUMNS = "version, note, shipped_by, shipped_by_role, shipped_by_client, shipped_at"
 # The row is there from the first plan on, so that planning for a version and shipping it wait for each other.
 HOLD_RELEASE = Sql(
     "INSERT INTO release (version) VALUES (:version) ON CONFLICT (version) DO UPDATE SET version = excluded.version"
-    " RETURNING version, note, shipped_by, shipped_by_role, shipped_at",
+    " RETURNING version, note, shipped_by, shipped_by_role, shipped_by_client, shipped_at",
     Release,
 )
 SHIP: Sql[None] = Sql(
     "UPDATE release SET note = :note, shipped_by = :shipped_by, shipped_by_role = :shipped_by_role,"
-    " shipped_at = :shipped_at WHERE version = :version",
+    " shipped_by_client = :shipped_by_client, shipped_at = :shipped_at WHERE version = :version",
     type(None),
 )
 SETTLE: Sql[None] = Sql("UPDATE release SET settled_at = :now WHERE version = :version", type(None))

@@ -1,4 +1,7 @@
-"""Intake's tables: requests, correspondence, files, raw mail, and copies of what other services say."""
+"""Intake's tables: requests, correspondence, files, raw mail, and copies of what other services say.
+
+Those of the documentation and of words stand beside it, in `article_tables` and `word_tables`.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +13,6 @@ from sqlmodel import Field, SQLModel
 from firstline.common.store.tables import (
     NAMING,
     JsonText,
-    Serial,
     UtcTime,
     add_answer_table,
     add_inbox_tables,
@@ -23,15 +25,12 @@ add_inbox_tables(METADATA)
 add_answer_table(METADATA)
 
 
-ByteText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Text that is compared by its bytes on every database."""
-
-
 class IntakeTable(SQLModel, registry=registry(metadata=METADATA)):
     """Base of this service's tables, with metadata of its own."""
 
 
-def _partial(condition: str) -> dict[str, Any]:
+def partial(condition: str) -> dict[str, Any]:
+    """Return what makes an index hold only the rows of a condition, on every database."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
@@ -46,19 +45,19 @@ class TicketTable(IntakeTable, table=True):
             "external_ref",
             "requester_email",
             unique=True,
-            **_partial("external_ref IS NOT NULL AND organization_id IS NULL"),
+            **partial("external_ref IS NOT NULL AND organization_id IS NULL"),
         ),
         sa.Index("ix_ticket_organization", "organization_id", "id"),
         sa.Index("ix_ticket_status", "status", "id"),
         sa.Index("ix_ticket_tier", "tier", "id"),
         sa.Index("ix_ticket_urgency", "urgency", "id"),
-        sa.Index("ix_ticket_topic", "topic", "id", **_partial("topic IS NOT NULL")),
-        sa.Index("ix_ticket_waiting_cause", "waiting_cause", "id", **_partial("waiting_cause IS NOT NULL")),
+        sa.Index("ix_ticket_topic", "topic", "id", **partial("topic IS NOT NULL")),
+        sa.Index("ix_ticket_waiting_cause", "waiting_cause", "id", **partial("waiting_cause IS NOT NULL")),
         sa.Index("ix_ticket_updated_at", "updated_at"),
-        sa.Index("ix_ticket_split_from", "split_from", **_partial("split_from IS NOT NULL")),
-        sa.Index("ix_ticket_merged_into", "merged_into", **_partial("merged_into IS NOT NULL")),
-        sa.Index("ix_ticket_follows", "follows", **_partial("follows IS NOT NULL")),
-        sa.Index("ix_ticket_awaited_release", "awaited_release", "id", **_partial("awaited_release IS NOT NULL")),
+        sa.Index("ix_ticket_split_from", "split_from", **partial("split_from IS NOT NULL")),
+        sa.Index("ix_ticket_merged_into", "merged_into", **partial("merged_into IS NOT NULL")),
+        sa.Index("ix_ticket_follows", "follows", **partial("follows IS NOT NULL")),
+        sa.Index("ix_ticket_awaited_release", "awaited_release", "id", **partial("awaited_release IS NOT NULL")),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     number: str = Field(unique=True, sa_type=sa.Text)
@@ -117,6 +116,7 @@ class TicketTable(IntakeTable, table=True):
     closes_at: datetime | None = Field(sa_type=UtcTime)
     supervisor_request: str | None = Field(sa_type=JsonText)
     rating: str | None = Field(sa_type=JsonText)
+    owed: str = Field(sa_type=JsonText, sa_column_kwargs={"server_default": "{}"})
 
 
 class DueTable(IntakeTable, table=True):
@@ -134,8 +134,8 @@ class SupervisorRequestTable(IntakeTable, table=True):
     __tablename__ = "supervisor_request"
     __table_args__ = (
         sa.Index("ix_supervisor_request_ticket", "ticket_id", "id"),
-        sa.Index("ix_supervisor_request_open", "ticket_id", unique=True, **_partial("answered_at IS NULL")),
-        sa.Index("ix_supervisor_request_unanswered", "id", **_partial("answered_at IS NULL")),
+        sa.Index("ix_supervisor_request_open", "ticket_id", unique=True, **partial("answered_at IS NULL")),
+        sa.Index("ix_supervisor_request_unanswered", "id", **partial("answered_at IS NULL")),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     ticket_id: str = Field(foreign_key="ticket.id", sa_type=sa.Text)
@@ -153,13 +153,14 @@ class ReleaseTable(IntakeTable, table=True):
 
     __tablename__ = "release"
     __table_args__ = (
-        sa.Index("ix_release_planned", "version", **_partial("shipped_at IS NULL")),
-        sa.Index("ix_release_unsettled", "shipped_at", **_partial("settled_at IS NULL AND shipped_at IS NOT NULL")),
+        sa.Index("ix_release_planned", "version", **partial("shipped_at IS NULL")),
+        sa.Index("ix_release_unsettled", "shipped_at", **partial("settled_at IS NULL AND shipped_at IS NOT NULL")),
     )
     version: str = Field(primary_key=True, sa_type=sa.Text)
     note: str | None = Field(sa_type=sa.Text)
     shipped_by: str | None = Field(sa_type=sa.Text)
     shipped_by_role: str | None = Field(sa_type=sa.Text)
+    shipped_by_client: str | None = Field(sa_type=sa.Text)
     shipped_at: datetime | None = Field(sa_type=UtcTime)
     settled_at: datetime | None = Field(sa_type=UtcTime)
 
@@ -174,7 +175,10 @@ class UrgencyClaimCountTable(IntakeTable, table=True):
 
 
 class ParticipantTable(IntakeTable, table=True):
-    """Somebody on the client's side of a request, perhaps because of one merged into it; `address` in lower case."""
+    """Somebody on the client's side of a request; `address` in lower case.
+
+    `merged_from` is NULL for who takes part in their own right; the others do as long as a merge lets them.
+    """
 
     __tablename__ = "participant"
     __table_args__ = (sa.Index("ix_participant_address", "address", "ticket_id"),)
@@ -183,6 +187,15 @@ class ParticipantTable(IntakeTable, table=True):
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
     merged_from: str | None = Field(sa_type=sa.Text)
+
+
+class ParticipantMergeTable(IntakeTable, table=True):
+    """A merge that lets somebody take part: they do in their own right in `merged_from`, which goes on in the other."""
+
+    __tablename__ = "participant_merge"
+    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
+    address: str = Field(primary_key=True, sa_type=sa.Text)
+    merged_from: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
 
 
 class TicketLinkTable(IntakeTable, table=True):
@@ -248,7 +261,7 @@ class MailTable(IntakeTable, table=True):
 
     __tablename__ = "mail"
     __table_args__ = (
-        sa.Index("ix_mail_pending", "id", **_partial("outcome IS NULL")),
+        sa.Index("ix_mail_pending", "id", **partial("outcome IS NULL")),
         sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
         sa.Index("ix_mail_ticket", "ticket_id", "id"),
@@ -275,74 +288,6 @@ class MailTable(IntakeTable, table=True):
     decided_by: str | None = Field(sa_type=sa.Text)
     decided_at: datetime | None = Field(sa_type=UtcTime)
     remark: str | None = Field(sa_type=sa.Text)
-
-
-class ArticleTable(IntakeTable, table=True):
-    """A page of the documentation.
-
-    Beside it stands its full-text index: on SQLite the table `article_fts`, on PostgreSQL the column `words`.
-    """
-
-    __tablename__ = "article"
-    seq: int = Field(sa_column=sa.Column("seq", Serial, primary_key=True, autoincrement=True))
-    id: str = Field(unique=True, sa_type=sa.Text)
-    url: str = Field(unique=True, sa_type=sa.Text)
-    title: str = Field(sa_type=sa.Text)
-    text: str = Field(sa_type=sa.Text)
-    topic: str | None = Field(sa_type=sa.Text)
-    language: str | None = Field(sa_type=sa.Text)
-    created_at: datetime = Field(sa_type=UtcTime)
-    updated_at: datetime = Field(sa_type=UtcTime)
-
-
-class ArticleWordTable(IntakeTable, table=True):
-    """A word, and on how many pages it stands; compared by its bytes, so that words that begin alike lie together."""
-
-    __tablename__ = "article_word"
-    word: str = Field(primary_key=True, sa_type=ByteText)
-    articles: int = Field(sa_type=sa.Integer)
-
-
-class ArticleUseTable(IntakeTable, table=True):
-    """A page that was suggested for a request, or read before it was sent, and did not answer it."""
-
-    __tablename__ = "article_use"
-    __table_args__ = (sa.Index("ix_article_use_uncounted", "article_id", "kind", **_partial("NOT counted")),)
-    article_id: str = Field(primary_key=True, sa_type=sa.Text)
-    kind: str = Field(primary_key=True, sa_type=sa.Text)
-    ticket_id: str = Field(primary_key=True, sa_type=sa.Text)
-    counted: bool = Field(sa_column_kwargs={"server_default": sa.false()})
-
-
-class ArticleUseCountTable(IntakeTable, table=True):
-    """How many uses of a page of documentation were counted so far."""
-
-    __tablename__ = "article_use_count"
-    article_id: str = Field(primary_key=True, sa_type=sa.Text)
-    kind: str = Field(primary_key=True, sa_type=sa.Text)
-    uses: int = Field(sa_type=sa.BigInteger)
-
-
-class CannedAnswerArticleTable(IntakeTable, table=True):
-    """A page of documentation that a ready-made answer links; it can't be forgotten meanwhile."""
-
-    __tablename__ = "canned_answer_article"
-    __table_args__ = (sa.Index("ix_canned_answer_article", "article_id", "code"),)
-    code: str = Field(primary_key=True, sa_type=sa.Text)
-    article_id: str = Field(primary_key=True, sa_type=sa.Text)
-
-
-class CannedAnswerTable(IntakeTable, table=True):
-    """A ready-made answer, named by its code."""
-
-    __tablename__ = "canned_answer"
-    id: str = Field(primary_key=True, sa_type=sa.Text)
-    code: str = Field(unique=True, sa_type=sa.Text)
-    title: str = Field(sa_type=sa.Text)
-    text: str = Field(sa_type=sa.Text)
-    topic: str | None = Field(sa_type=sa.Text)
-    article_ids: str = Field(sa_type=JsonText)
-    updated_at: datetime = Field(sa_type=UtcTime)
 
 
 class PolicyTable(IntakeTable, table=True):
@@ -372,7 +317,7 @@ class PersonTable(IntakeTable, table=True):
     __tablename__ = "person"
     __table_args__ = (
         sa.Index("ix_person_email", "email"),
-        sa.Index("ix_person_supervisor", "id", **_partial("role = 'supervisor' AND active")),
+        sa.Index("ix_person_supervisor", "id", **partial("role = 'supervisor' AND active")),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     email: str = Field(sa_type=sa.Text)

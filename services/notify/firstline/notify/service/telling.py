@@ -3,14 +3,13 @@
 One act gives one mail: a reply that comes with a resolution or a closing goes out with that notice.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
 from firstline.common.events import (
-    MissingField,
     Recipient,
     TicketClosed,
     TicketEvent,
@@ -32,6 +31,7 @@ from firstline.common.policy.wording import TextKind
 from firstline.common.releases import term
 from firstline.common.store.port import Unit
 from firstline.notify.service.desk import Book, Desk
+from firstline.notify.service.judging import advice, judged, questions
 from firstline.notify.service.mails import STRANGERS, Notice, heard, link_to, write_mail
 from firstline.notify.store.directory import INSERT_TICKET, PERSON_BY_EMAIL, TICKET_TO_CHANGE, UPDATE_TICKET, Ticket
 from firstline.notify.wording import Value
@@ -94,31 +94,20 @@ def _acknowledged(desk: Desk, book: Book, data: TicketSubmitted, *, known: bool)
 
     An unknown one reads the questions alone, which are the policy's own words.
     """
-    questions = _questions(data.missing_information)
+    asked = questions(data.missing_information)
     if not known:
-        return {"questions": questions}
+        return {"questions": asked}
     policy = book.policy
     out = data.scope.verdict == "out"
     return {
-        "questions": questions,
+        "questions": asked,
         "scope_reason": data.scope.reason,
-        "referral": _advice(book, data.scope.refer_to) if out else None,
+        "referral": advice(book, data.scope.refer_to) if out else None,
         "consult_only": data.scope.support_mode == "consult_only",
         "hints": tuple(hint.text for hint in data.hints),
         "entitlement_notice": policy.entitlement.rule(cast("EntitlementState", data.entitlement)).notice,
         "open_now": book.calendar.open_at(desk.now()).open,
     }
-
-
-def _advice(book: Book, refer_to: str | None) -> str | None:
-    """Return what the policy says to whoever is sent elsewhere (clause 1.3)."""
-    referral = book.policy.referral(refer_to) if refer_to else None
-    return referral.advice if referral else None
-
-
-def _questions(missing: Iterable[MissingField]) -> tuple[str, ...]:
-    """Return what is asked for as the list that a mail prints (clause 4.2)."""
-    return tuple(one.question for one in missing)
 
 
 async def ticket_changed(desk: Desk, unit: Unit, event: Envelope) -> None:
@@ -221,7 +210,7 @@ async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     values: dict[str, Value] = {
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "waits_for_client": data.cause == "client",
-        "questions": _questions(data.missing_information),
+        "questions": questions(data.missing_information),
         "closes_at": book.instant(data.closes_at) if data.closes_at else None,
     }
     return await _tell_all(desk, unit, event, ticket, data.recipients, "waiting", values)
@@ -233,7 +222,7 @@ async def reminded(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
     book = await desk.books.of(unit, ticket.policy_version)
     values: dict[str, Value] = {
         "closes_at": book.instant(data.closes_at) if data.closes_at else None,
-        "questions": _questions(data.missing_information),
+        "questions": questions(data.missing_information),
         "resolved": data.kind == "resolved",
     }
     return await _tell_all(desk, unit, event, ticket, data.recipients, "reminder", values)
@@ -261,7 +250,7 @@ async def closed(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Tic
         "reason": next((known.title for known in closing.reasons if known.code == data.reason), data.reason),
         "circumstance": await _circumstance(desk, unit, ticket, data.circumstance),
         "reopen_days": closing.reopen_window_days,
-        "referral": _advice(book, data.refer_to),
+        "referral": advice(book, data.refer_to),
         "goes_on_in": data.into_number,
         "goes_on_at": link_to(desk, data.into_number) if data.into_number else None,
     }
@@ -281,54 +270,9 @@ async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     if "language" in data.changes:
         ticket = replace(ticket, language=data.changes["language"][1])
     book = await desk.books.of(unit, ticket.policy_version)
-    told = [*_scope_told(book, data), *_urgency_told(book, data), *_missing_told(data)]
-    for kind, values in told:
+    for kind, values in judged(book, data):
         ticket = await _tell_all(desk, unit, event, ticket, data.recipients, kind, values)
     return ticket
-
-
-def _scope_told(book: Book, data: TicketTriaged) -> Iterator[tuple[TextKind, Mapping[str, Value]]]:
-    """Yield what tells a change of scope (clauses 1.3, 1.4)."""
-    if "scope" not in data.changes:
-        return
-    before, after = data.changes["scope"]
-    kind = scope_told(before, after)
-    if kind is not None:
-        yield (
-            kind,
-            {
-                "scope_reason": after.get("reason"),
-                "referral": _advice(book, after.get("refer_to")),
-                "consult_only": after["support_mode"] == "consult_only",
-            },
-        )
-
-
-def _urgency_told(book: Book, data: TicketTriaged) -> Iterator[tuple[TextKind, Mapping[str, Value]]]:
-    """Yield what tells that a request was returned to its turn, with the reason (reading A6)."""
-    before, after = data.changes.get("urgency", ("", ""))
-    if book.policy.out_of_turn.returned(before, after):
-        yield "urgency_returned", {"reason": data.reason}
-
-
-def _missing_told(data: TicketTriaged) -> Iterator[tuple[TextKind, Mapping[str, Value]]]:
-    """Yield what asks for all that is missing, where a judgement has added to it (clauses 1.2, 4.2)."""
-    before, after = data.changes.get("missing_information", [[], []])
-    if any(one not in before for one in after):
-        yield "missing_information", {"questions": _questions(MissingField(**one) for one in after)}
-
-
-def scope_told(before: Mapping[str, Any], after: Mapping[str, Any]) -> TextKind | None:
-    """Return which text tells a change of scope; None where nothing changes for the client."""
-    if _covered(before) != _covered(after):
-        return "out_of_scope" if after["verdict"] == "out" else "covered"
-    elsewhere = after["verdict"] == "out" and before.get("refer_to") != after.get("refer_to")
-    return "out_of_scope" if elsewhere else None
-
-
-def _covered(scope: Mapping[str, Any]) -> str:
-    """Say how far a scope covers: what is not decided yet is taken up like what is."""
-    return "none" if scope["verdict"] == "out" else str(scope["support_mode"])
 
 
 async def _part(

@@ -1,7 +1,15 @@
 """Following the tickets: what their events make of their entries (clauses 2.1, 2.3, 2.4)."""
 
 from firstline.common.envelope import Envelope
-from firstline.common.events import QueueEntered, QueueEvent, QueueLeft, QueueMoved, TicketEvent, TicketReplied
+from firstline.common.events import (
+    QueueEntered,
+    QueueEvent,
+    QueueLeft,
+    QueueMoved,
+    TicketDuplicateLeft,
+    TicketEvent,
+    TicketReplied,
+)
 from firstline.common.log import Log
 from firstline.common.store.port import Unit
 from firstline.queue.entry import IN_PROGRESS, Entry, fold
@@ -33,10 +41,13 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
 def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent | None:
     """Return the event that tells what became of the entry, if anything did.
 
-    Its reason is the ticket event's verb; of an entry that left, whether it was answered or what the ticket is now.
+    Its reason is the ticket event's verb; of an entry that left, whether it was answered, went back with a duplicate,
+    or what the ticket is now.
     """
     was = before.key if before else None
     if before is not None and was is not None and after.key is None:
+        if isinstance(event, TicketDuplicateLeft):
+            return event_of(QueueLeft, before, event.actor, "unmerged")
         # Last words that go out with a resolution are an answer too; what follows them finds no entry any more.
         is_answer = isinstance(event, TicketReplied) or after.status in IN_PROGRESS
         reason = "answered" if is_answer else after.status

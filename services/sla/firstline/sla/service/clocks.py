@@ -102,6 +102,7 @@ def _history(facts: list[Fact]) -> list[HistoryEvent]:
             cause=cast("Cause | None", fact.cause),
             targets=cast("Mapping[Target, float] | None", fact.targets),
             id=fact.id,
+            origin=fact.origin,
         )
         for fact in facts
     ]
@@ -148,9 +149,10 @@ def _in_turn(fact: Fact, facts: list[Fact]) -> Fact:
     """Return a fact at the instant from which it counts: never before what the desk did earlier.
 
     A message let in after an answer is not answered by it, whenever it was received, and a machine's clock that is
-    set back turns no history round. The client's messages among themselves keep the times of their receipt.
+    set back turns no history round. The client's messages among themselves keep the times of their receipt, those
+    of a duplicate too.
     """
-    heard = ("created", "client_message")
+    heard = ("created", "client_message", "owed")
     earlier = [known.at for known in facts if fact.type not in heard or known.type not in heard]
     return replace(fact, at=max([fact.at, *earlier]))
 

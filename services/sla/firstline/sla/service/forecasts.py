@@ -15,6 +15,7 @@ from firstline.sla.store import (
     ADD_WAITED,
     AHEAD,
     ENTER,
+    FORGET_WAITED,
     LEAVE,
     MOVE,
     PARTICIPANTS,
@@ -28,6 +29,9 @@ from firstline.sla.store import (
 
 SCORED = 1000
 """Over so many of the last answers it is counted how often the forecast came true."""
+
+KEPT = 10_000
+"""So many answers are kept at most: enough for both figures, however many numbers transactions gave up."""
 
 COUNTED = 1000
 """Up to so many requests ahead are counted."""
@@ -68,6 +72,14 @@ async def entered(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: d
     await unit.run(ENTER, ticket_id=ticket_id, entered_at=at, ahead=ahead, p50_at=p50_at, p90_at=p90_at, **key)
 
 
+async def waits(unit: Unit, ticket_id: str, event: QueueEvent) -> None:
+    """Note that an answer is owed of which nothing was foretold, where that isn't known: it counts from its receipt."""
+    if await unit.one(WAITING, ticket_id=ticket_id) is None:
+        key = _key(event.key)
+        ahead, since = await _ahead(unit, **key), event.key.since
+        await unit.run(ENTER, ticket_id=ticket_id, entered_at=since, ahead=ahead, p50_at=None, p90_at=None, **key)
+
+
 async def moved(unit: Unit, ticket_id: str, event: QueueEvent) -> None:
     """Note another place in the queue; what was foretold stays, to be judged."""
     await unit.run(MOVE, ticket_id=ticket_id, **_key(event.key))
@@ -81,7 +93,7 @@ async def left(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: date
     await unit.run(LEAVE, ticket_id=ticket_id)
     if event.reason == "answered":
         calendar = (await sla.terms(unit)).calendar
-        await unit.run(
+        seq = await unit.one(
             ADD_WAITED,
             ticket_id=ticket_id,
             entered_at=waiting.entered_at,
@@ -91,6 +103,7 @@ async def left(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: date
             p50_at=waiting.p50_at,
             p90_at=waiting.p90_at,
         )
+        await unit.run(FORGET_WAITED, up_to=(seq or 0) - KEPT)
         sla.last_waits.forget()
 
 

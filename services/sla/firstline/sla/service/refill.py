@@ -1,0 +1,50 @@
+"""Filling what an earlier release did not keep, from the logs that have it: who may ask, and what waits (clause 2.3).
+
+Requests that waited when forecasts came have no event that would tell it again. Of each stream only the event that was
+applied last is looked at: it says who takes part now, and what stands in the queue now.
+"""
+
+from pydantic import ValidationError
+
+from firstline.common.envelope import Envelope
+from firstline.common.events import CATALOGUE, QueueEvent, QueueLeft, TicketEvent
+from firstline.common.pull import PAGE_LIMIT, ReadLog
+from firstline.common.store.port import Store, Unit
+from firstline.sla.service.forecasts import waits
+from firstline.sla.store import APPLIED, DROP_REFILL, MOVE_REFILL, PARTICIPANTS, Refill
+
+STREAMS = ("ticket/", "entry/")
+
+
+async def refill(store: Store, read_log: ReadLog, place: Refill) -> int:
+    """Read a page of a log and fill what is missing; return how many events it had, 0 at the log's end.
+
+    Raises:
+        httpx.HTTPError: the log can't be read now.
+
+    """
+    page = await read_log(place.position, PAGE_LIMIT)
+    for event in page.items:
+        if event.stream.startswith(STREAMS):
+            await store.write(lambda unit, event=event: fill(unit, event))  # type: ignore[misc]
+    if page.items:
+        last = page.items[-1].position
+        await store.write(lambda unit: unit.run(MOVE_REFILL, source=place.source, position=last))
+    else:
+        await store.write(lambda unit: unit.run(DROP_REFILL, source=place.source))
+    return len(page.items)
+
+
+async def fill(unit: Unit, event: Envelope) -> None:
+    """Keep what an event says, if it is the last that was applied of its stream and nothing is known of that yet."""
+    if await unit.one(APPLIED, source=event.source, stream=event.stream) != event.version:
+        return
+    try:
+        data = event.payload(CATALOGUE[event.type])
+    except (KeyError, ValidationError):
+        return  # erased, or told by a newer release
+    ticket_id = event.stream.partition("/")[2]
+    if isinstance(data, TicketEvent) and not await unit.all(PARTICIPANTS.addresses, ticket_id=ticket_id):
+        await PARTICIPANTS.keep(unit, ticket_id, data, is_new=True)
+    elif isinstance(data, QueueEvent) and not isinstance(data, QueueLeft):
+        await waits(unit, ticket_id, data)
