@@ -71,3 +71,55 @@ async def test_answers_link_pages(desk: StandaloneDesk, visitor: Visit) -> None:
     assert f"Hello Clara,\n\nPlease restore the backup.\n\nRestore a site after a failed update:\n{URL}" in page.text
     await specialist.send(path, body="See this.", article=article_id, then="")
     assert {given["href"] for given in (await client.open(f"/requests/{number}")).all("a")} >= {URL}
+
+
+async def test_pages_are_suggested_while_writing(desk: StandaloneDesk, visitor: Visit) -> None:
+    """What is typed is asked about without a page of its own; only title and address come back."""
+    await _documented(desk)
+    client = await visitor("client")
+    await client.open("/requests/new/suggestions?q=White+page+after+an+update&topic=updates")
+    assert client.answer.json() == {"pages": [{"title": "Restore a site after a failed update", "url": URL}]}
+    assert client.answer.headers["cache-control"] == "no-store"
+    await client.open("/requests/new/suggestions?q=nothing+of+the+kind")
+    assert client.answer.json() == {"pages": []}
+    await client.open(f"/requests/new/suggestions?q={'x' * 2001}")
+    assert client.answer.status_code == 404
+
+
+async def test_ready_made_answers_are_kept(desk: StandaloneDesk, visitor: Visit) -> None:
+    """Specialists write, change, rename and delete ready-made answers, and choose the pages that these link."""
+    article_id = await _documented(desk)
+    specialist = await visitor("specialist")
+    page = await specialist.open("/console/canned-answers")
+    assert "There is no ready-made answer yet." in page.text
+    path, typed = "/console/canned-answers", {"title": "Restore", "code": "restore", "text": "Restore the backup."}
+    page = await specialist.send(path, **typed, find="failed update", then="find")
+    assert "Restore a site after a failed update" in page.text
+    assert page.form(path)["code"] == "restore"
+    page = await specialist.send(path, **typed, article=article_id)
+    assert "The ready-made answer is kept." in page.text
+    assert "1 page" in page.text
+    page = await specialist.send(path, **typed)
+    assert (specialist.answer.status_code, "There is one with this code already" in page.text) == (422, True)
+    page = await specialist.open(f"{path}?code=restore")
+    filled = page.form(path)
+    assert (filled["was"], filled["title"], filled["article"]) == ("restore", "Restore", article_id)
+    await specialist.send(path, text="Restore it, please.", code="bring-back")
+    kept = await specialist.open(path)
+    assert "bring-back" in kept.text
+    assert {given["href"] for given in kept.all("a")} & {f"{path}?code=restore#change"} == set()
+    page = await specialist.send(path, **typed | {"code": "Not a code"})
+    assert (specialist.answer.status_code, "small letters" in page.text) == (422, True)
+    page = await specialist.send(path, **typed | {"title": "", "code": "x"})
+    assert (specialist.answer.status_code, "what it answers" in page.text) == (422, True)
+    await specialist.open(f"{path}?code=bring-back")
+    page = await specialist.send(f"{path}/delete")
+    assert "The ready-made answer is deleted." in page.text
+    assert "There is no ready-made answer yet." in page.text
+
+
+async def test_ready_made_answers_are_for_staff(visitor: Visit) -> None:
+    """A client neither reads nor writes them."""
+    client = await visitor("client")
+    await client.open("/console/canned-answers")
+    assert client.answer.status_code == 403

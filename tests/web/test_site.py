@@ -189,9 +189,7 @@ async def test_every_posting_route_wants_the_secret(visitor: Visit) -> None:
 async def test_pages_carry_the_headers(visitor: Visit, alone: httpx.AsyncClient) -> None:
     """Every answer, of whatever status, forbids scripts, framing, guessing types and telling others where one was."""
     client = await visitor("client")
-    answers = [
-        await client.browser.get(path) for path in ("/requests", "/requests/new", "/nowhere", "/static/icon.svg")
-    ]
+    answers = [await client.browser.get(path) for path in ("/requests", "/nowhere", "/static/icon.svg")]
     answers += [await alone.get(path) for path in ("/", "/sign-in", "/console", "/static/style.css")]
     for answer in answers:
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -199,6 +197,19 @@ async def test_pages_carry_the_headers(visitor: Visit, alone: httpx.AsyncClient)
     assert "default-src 'none'" in policy
     assert "script" not in policy
     assert "unsafe" not in policy
+
+
+async def test_one_page_runs_our_script_and_nothing_else(visitor: Visit) -> None:
+    """The form for a new request allows scripts of this site, none inline; the script's address changes with it."""
+    client = await visitor("client")
+    page = await client.open("/requests/new")
+    policy = client.answer.headers["content-security-policy"]
+    assert policy == f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
+    (script,) = page.all("script")
+    assert (script["type"], script["src"].partition("?")[0]) == ("module", "/static/suggest.js")
+    answer = await client.browser.get(script["src"])
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
 
 
 async def test_pages_are_not_kept_by_browsers(visitor: Visit) -> None:

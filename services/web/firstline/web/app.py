@@ -17,16 +17,23 @@ from starlette.exceptions import HTTPException
 from firstline.common.ports import Ports
 from firstline.common.telemetry import NO_TELEMETRY, App, Receive, Scope, Send
 from firstline.web.client import Refusal, SignedOut
-from firstline.web.pages import console, documentation, mails, portal, releases, sign_in, supervisor
+from firstline.web.pages import (
+    canned,
+    console,
+    documentation,
+    mails,
+    portal,
+    releases,
+    sign_in,
+    suggestions,
+    supervisor,
+)
 from firstline.web.session import Cookie
-from firstline.web.visit import NotOurForm, Visit, Web, render, web_of
+from firstline.web.visit import CONTENT_POLICY, NotOurForm, Visit, Web, render, web_of
 
 FOLDER: Final = Path(__file__).parent
 HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none';"
-        " base-uri 'none'"
-    ),
+    "Content-Security-Policy": CONTENT_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
@@ -35,7 +42,7 @@ HEADERS: Final = {
 """Sent with every answer, unless it brings its own. `no-referrer` would make browsers hide the origin of our forms."""
 
 _log = structlog.get_logger(__name__)
-_TYPES: Final = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _KEPT_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -75,16 +82,19 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
 
     """
     files = {path.name: path.read_bytes() for path in sorted((FOLDER / "static").iterdir())}
-    style = f"/static/style.css?{hashlib.sha256(files['style.css']).hexdigest()[:12]}"
+    style = _address("style.css", files["style.css"])
+    scripts = {path.stem: _address(path.name, files[path.name]) for path in map(Path, files) if path.suffix == ".js"}
     parts = urlsplit(public_url)
     origin = f"{parts.scheme}://{parts.netloc}"
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
-    app.state.web = Web(api, Cookie(cookie_key, public_url, ports.random), templates(), style, origin, ports)
+    app.state.web = Web(api, Cookie(cookie_key, public_url, ports.random), templates(), style, scripts, origin, ports)
     routers = (
         sign_in.router,
+        suggestions.router,
         portal.router,
         mails.router,
         documentation.router,
+        canned.router,
         releases.router,
         supervisor.router,
         console.router,
@@ -94,7 +104,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
 
     @app.get("/static/{name}")
     async def static(name: str) -> Response:
-        """Serve the style sheet and the icon; the page names a new address when they change."""
+        """Serve the style sheet, the scripts and the icon; the page names a new address when they change."""
         if name not in files:
             raise HTTPException(404)
         return Response(files[name], headers={**_KEPT_FOR_EVER, "Content-Type": _TYPES[Path(name).suffix]})
@@ -107,6 +117,11 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _address(name: str, content: bytes) -> str:
+    """Return the address of a file that changes with its content, so that browsers may keep it for ever."""
+    return f"/static/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 async def _signed_out(request: Request, _error: Exception) -> Response:

@@ -244,7 +244,7 @@ def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: st
 def _missing(ticket: Json) -> Part:
     """Return what is still asked for, and how much of what the policy asks for is there (clause 4.2)."""
     lines = tuple(one_line(missing["question"]) for missing in ticket["missing_information"])
-    return Part("Missing", (Fact("There", f"{ticket['completeness']:.0%}"),) if lines else (), lines)
+    return Part("Missing", (Fact("Given so far", f"{ticket['completeness']:.0%}"),) if lines else (), lines)
 
 
 def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
 Json = dict[str, Any]
 MESSAGES_A_PAGE: Final = 100
 QUEUE_SHOWN: Final = 50
+PAGES_SUGGESTED: Final = 3
 RELEASES_SHOWN: Final = 100
 
 
@@ -111,6 +113,20 @@ class Desk:
     async def canned_answers(self) -> list[Json]:
         """Return the ready-made answers, by their codes."""
         items: list[Json] = (await self._json("GET", "/v1/canned-answers"))["items"]
+        return items
+
+    async def keep_canned_answer(self, code: str, body: Json) -> None:
+        """Keep a ready-made answer under its code, in the place of what was there."""
+        await self._send("PUT", f"/v1/canned-answers/{quote(code, safe='')}", json=body)
+
+    async def forget_canned_answer(self, code: str) -> None:
+        """Forget a ready-made answer."""
+        await self._send("DELETE", f"/v1/canned-answers/{quote(code, safe='')}")
+
+    async def find_articles(self, words: str, topic: str | None, limit: int = PAGES_SUGGESTED) -> list[Json]:
+        """Return the pages of the documentation that words find, the likeliest first."""
+        given = {"q": words, "limit": limit} | ({"topic": topic} if topic else {})
+        items: list[Json] = (await self._json("GET", "/v1/articles", params=given))["items"]
         return items
 
     async def article(self, article_id: str) -> Json:

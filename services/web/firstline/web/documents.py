@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firstline.web import views
-from firstline.web.words import one_line
+from firstline.web.words import count, one_line
 
 Json = Mapping[str, Any]
 
@@ -17,6 +17,15 @@ class Link:
     id: str
     title: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMade:
+    """A ready-made answer in the list; `links` says how many pages it links, empty for none."""
+
+    code: str
+    title: str
+    links: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,21 @@ class Advice:
 
 def links(request: Json) -> tuple[Link, ...]:
     """Return the pages that may answer a request (clause 1.2)."""
-    found = request["suggested_articles"]
+    return linked(request["suggested_articles"])
+
+
+def linked(found: Sequence[Json]) -> tuple[Link, ...]:
+    """Return pages of the documentation as links."""
     return tuple(Link(page["id"], one_line(page["title"]), page["url"]) for page in found)
+
+
+def ready_made(found: Sequence[Json]) -> list[ReadyMade]:
+    """Return the ready-made answers as the list shows them (clause 4.7)."""
+    told = []
+    for one in found:
+        pages = len(one["article_ids"])
+        told.append(ReadyMade(one["code"], one_line(one["title"]), count(pages, "page", "pages") if pages else ""))
+    return told
 
 
 def uses(found: Sequence[Json]) -> list[Use]:

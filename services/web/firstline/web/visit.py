@@ -31,6 +31,12 @@ class NotOurForm(Exception):
     """A form came from elsewhere, or is older than the sign-in."""
 
 
+CONTENT_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""What a page may load and do; one with a script of ours adds that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Web:
     """What all pages share; it lies at `app.state.web`.
@@ -40,6 +46,7 @@ class Web:
         cookie: reads and writes the visitors' cookies.
         templates: the pages.
         style: the address of the style sheet.
+        scripts: the addresses of the scripts, by name; a page that has one allows it by its own policy.
         origin: scheme, host and port at which visitors reach us.
         ports: time and chance.
 
@@ -49,6 +56,7 @@ class Web:
     cookie: Cookie
     templates: Environment
     style: str
+    scripts: Mapping[str, str]
     origin: str
     ports: Ports
 
@@ -148,7 +156,7 @@ class Posted:
 
 def render(web: Web, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
     """Return a page."""
-    text = web.templates.get_template(template).render(values, desk=DESK_NAME, style=web.style)
+    text = web.templates.get_template(template).render(values, desk=DESK_NAME, style=web.style, scripts=web.scripts)
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})
 
 

@@ -11,8 +11,21 @@ from firstline.web import catalogue, documents, forms, letters, stages, supervis
 from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
-from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting, render, session_of, web_of
+from firstline.web.visit import (
+    CONTENT_POLICY,
+    Posted,
+    Posting,
+    PostingFiles,
+    Visit,
+    Visiting,
+    render,
+    session_of,
+    web_of,
+)
 from firstline.web.words import one_line
+
+OWN_SCRIPTS: Final = "script-src 'self'; connect-src 'self'"
+"""Added to the policy of a page with a script of ours; nothing inline, nothing of others."""
 
 router = APIRouter()
 
@@ -77,7 +90,9 @@ async def _form(visit: Visit, draft: Draft, status: int, advice: documents.Advic
     topics = [catalogue.topic(topic) for topic in (await visit.desk.scope())["topics"]]
     rules = forms.file_rules(await visit.desk.policy())
     shown = {"topics": topics, "recoveries": RECOVERIES, "rules": rules, "draft": draft, "advice": advice}
-    return await visit.page("new_request.html", status=status, here="new", **shown)
+    page = await visit.page("new_request.html", status=status, here="new", **shown)
+    page.headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; {OWN_SCRIPTS}"
+    return page
 
 
 @router.post("/requests")

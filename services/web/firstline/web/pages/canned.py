@@ -1,0 +1,98 @@
+"""Ready-made answers: read, written, changed and forgotten by staff (clause 4.7)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from firstline.web import choices, documents, forms
+from firstline.web.client import Refusal
+from firstline.web.forms import Draft
+from firstline.web.visit import Posted, Posting, Visit, Visiting
+
+router = APIRouter(prefix="/console/canned-answers")
+
+NOTICES: Final = {"kept": "The ready-made answer is kept.", "gone": "The ready-made answer is deleted."}
+REQUIRED: Final = {
+    "code": "Give it a code, such as clear-cache.",
+    "title": "Say in a few words what it answers.",
+    "text": "Write the answer.",
+}
+TAKEN: Final = "There is one with this code already. Open that one, or use another code."
+FIELDS: Final = {"article_ids": "find"}
+
+
+@router.get("")
+async def list_answers(visit: Visiting, code: str = "", done: str = "") -> Response:
+    """Show the ready-made answers, and the form for a new one or for the one that is to be changed."""
+    known = await visit.desk.canned_answers()
+    one = next((answer for answer in known if answer["code"] == code), None)
+    if one is None:
+        return await _page(visit, Draft(visit.new_key()), notice=NOTICES.get(done))
+    typed = {"was": one["code"], "code": one["code"], "title": one["title"], "text": one["text"]}
+    typed["topic"] = one["topic"] or ""
+    return await _page(visit, Draft(visit.new_key(), typed), await _links(visit, one["article_ids"]))
+
+
+async def _links(visit: Visit, ids: list[str]) -> tuple[documents.Link, ...]:
+    return documents.linked([await visit.desk.article(one) for one in ids])
+
+
+async def _page(
+    visit: Visit,
+    draft: Draft,
+    links: tuple[documents.Link, ...] = (),
+    found: tuple[documents.Link, ...] | None = None,
+    *,
+    status: int = 200,
+    notice: str | None = None,
+) -> Response:
+    """Show the list and the form; `links` are the pages that the answer links, `found` those to choose from."""
+    kept = {link.id for link in links}
+    shown = {
+        "answers": documents.ready_made(await visit.desk.canned_answers()),
+        "topic_options": choices.scope_topics(await visit.desk.policy()),
+        "links": links,
+        "found": None if found is None else tuple(link for link in found if link.id not in kept),
+        "notice": notice,
+    }
+    return await visit.page("canned.html", status=status, here="canned", draft=draft, **shown)
+
+
+@router.post("")
+async def keep(posted: Posting) -> Response:
+    """Keep what was written, or find pages to link first."""
+    visit = posted.visit
+    ids = [one for one in posted.form.getlist("article") if isinstance(one, str)]
+    links = await _links(visit, ids)
+    if posted.text("then") == "find":
+        found = documents.linked(await visit.desk.find_articles(posted.text("find"), None, limit=10))
+        return await _page(visit, Draft(forms.key_of(posted), forms.typed(posted)), links, found)
+    wrong = forms.empty(posted, REQUIRED)
+    code, was = posted.text("code"), posted.text("was")
+    if not wrong and code != was and any(one["code"] == code for one in await visit.desk.canned_answers()):
+        wrong = {"code": TAKEN}
+    if wrong:
+        return await _page(visit, forms.refused(posted, forms.lacking(wrong)), links, status=422)
+    body = {"title": posted.text("title"), "text": posted.text("text"), "topic": posted.text("topic") or None}
+    try:
+        await visit.desk.keep_canned_answer(code, {**body, "article_ids": ids})
+    except Refusal as refusal:
+        return await _page(visit, _refused(posted, refusal, FIELDS), links, status=refusal.status)
+    if was and was != code:
+        await visit.desk.forget_canned_answer(was)
+    return visit.go("/console/canned-answers?done=kept")
+
+
+def _refused(posted: Posted, refusal: Refusal, fields: Mapping[str, str]) -> Draft:
+    """Return the form with what is wrong; a code of the wrong form is told at the code."""
+    if any(pointer.endswith("code") for pointer, _ in refusal.faults):
+        refusal = forms.lacking({"code": "Use small letters, digits, - and _, such as clear-cache."})
+    return forms.refused(posted, refusal, fields=fields)
+
+
+@router.post("/delete")
+async def forget(posted: Posting) -> Response:
+    """Forget a ready-made answer."""
+    await posted.visit.desk.forget_canned_answer(posted.text("code"))
+    return posted.visit.go("/console/canned-answers?done=gone")
