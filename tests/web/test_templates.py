@@ -270,9 +270,10 @@ def test_the_portal_speaks_the_clients_words() -> None:
 
 
 def test_no_template_runs_or_styles_anything_itself() -> None:
-    """No template holds a script, an event handler, a style or markup that is marked as safe."""
+    """No template holds a script of its own, an event handler, a style or markup that is marked as safe."""
+    ours = '<script type="module" src="{{ scripts.suggest }}"></script>'
     forbidden = re.compile(r"<script|<style|\son[a-z]+=|\sstyle=|javascript:|\|\s*safe\b|autoescape", re.IGNORECASE)
-    assert [path.name for path in FOLDER.glob("*.html") if forbidden.search(path.read_text())] == []
+    assert [path.name for path in FOLDER.glob("*.html") if forbidden.search(path.read_text().replace(ours, ""))] == []
 
 
 def test_no_template_prints_without_quotes(environment: Environment) -> None:
