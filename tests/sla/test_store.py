@@ -18,7 +18,7 @@ from firstline.sla import store
 STATEMENTS = {name: value for name, value in vars(store).items() if isinstance(value, Sql)} | {
     f"PARTICIPANTS.{name}": getattr(store.PARTICIPANTS, name) for name in store.PARTICIPANTS.__slots__
 }
-_TABLES = "ticket|fact|clock|policy|waiting|waited|participant|person"
+_TABLES = "ticket|fact|clock|policy|waiting|waited|participant|person|refill|inbox_stream"
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 
 
@@ -59,6 +59,7 @@ def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str)
     ends = (
         "SCAN policy",
         "SCAN waited",
+        "SCAN refill USING INDEX sqlite_autoindex_refill_1",  # two rows, and none once they are done
         "SCAN clock USING INDEX ix_clock_next_at",
         "SCAN clock USING COVERING INDEX ix_clock_next_at",
     )
