@@ -9,7 +9,7 @@ from firstline.common.policy.wording import PLACEHOLDERS, TextKind, environment,
 ROOT = Path(__file__).parents[2]
 DEFAULT = load_policy(ROOT / "policies" / "bitrix24.yaml")
 INVENTED = load_policy(ROOT / "tests" / "policy" / "nightwatch.yaml")
-ALWAYS = ("number", "subject", "desk", "link", "hours", "body", "reason", "scope_reason", "closes_at")
+ALWAYS = ("number", "subject", "desk", "link", "hours", "body", "reason", "scope_reason", "closes_at", "kinds")
 
 
 def printed(kind: TextKind, values: dict[str, str]) -> str:

@@ -8,16 +8,28 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 import structlog
 from firstline.common.ports import SystemClock
-from firstline.common.telemetry import QUIET_PATHS, Observed, Receive, Scope, Send, configure_logs
+from firstline.common.telemetry import (
+    QUIET_PATHS,
+    DiscreetExporter,
+    Observed,
+    Receive,
+    Scope,
+    Send,
+    configure_logs,
+)
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import SecretStr, TypeAdapter
 
 SECRET = "hunter2"
 TRACEPARENT = f"00-{'ab' * 16}-{'cd' * 8}-01"
@@ -265,3 +277,35 @@ def test_a_log_line_that_can_not_be_written_stops_no_work(stream: io.StringIO) -
     configure_logs(stream)
     structlog.get_logger().info("there is room again")
     assert [line["event"] for line in lines(stream)] == ["there is room again"]
+
+
+def test_what_belongs_in_no_log_is_masked(stream: io.StringIO) -> None:
+    """Fields named like secrets are masked at any level and depth, and secret values mask themselves."""
+    configure_logs(stream, "DEBUG")
+    log = structlog.get_logger()
+    log.debug("x", password="canary", nested={"private_key": "canary", "plain": ["canary"]}, body=b"canary")
+    log.debug("x", request=[{"values": {"ftp": "canary"}}], authorization="Bearer canary", held=SecretStr("canary"))
+    log.debug("x", key_id="abc", count=3, token=7)
+    try:
+        TypeAdapter(int).validate_python("canary")
+    except ValueError:
+        log.exception("x")
+    assert "canary" not in stream.getvalue()
+    assert "ValidationError" in stream.getvalue()
+    assert '"key_id": "abc"' in stream.getvalue()
+    assert '"token": 7' in stream.getvalue()
+
+
+def test_traces_tell_no_values() -> None:
+    """Neither an attribute named like a secret nor what an exception says leaves with a span."""
+    found = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(DiscreetExporter(found)))
+    with suppress(ValueError), provider.get_tracer("t").start_as_current_span("s") as span:
+        span.set_attribute("password", "canary")
+        span.set_attribute("http.method", "POST")
+        raise ValueError("canary")
+    (told,) = found.get_finished_spans()
+    assert "canary" not in told.to_json()
+    assert dict(told.attributes or {}) == {"http.method": "POST"}
+    assert told.status.status_code.name == "ERROR"

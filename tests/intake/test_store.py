@@ -18,6 +18,7 @@ from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
 from firstline.intake.search import Term
 from firstline.intake.store import (
+    access,
     articles,
     directory,
     due,
@@ -29,17 +30,18 @@ from firstline.intake.store import (
     supervision,
     tables,
     tickets,
+    vault_tables,
     word_tables,
     words,
 )
 from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
 
-MODULES = (articles, directory, due, mails, messages, relations, releases, reports, supervision, tickets, words)
+MODULES = (access, articles, directory, due, mails, messages, relations, releases, reports, supervision, tickets, words)
 STATEMENTS: dict[str, Sql[Any]] = {
     name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
 }
-WHOLE = {"POLICIES", "FURTHER_POLICIES"}
-"""Read at the start, and when another replica has published one: a handful of rows."""
+WHOLE = {"POLICIES", "FURTHER_POLICIES", "VAULT_KEYS"}
+"""Read at the start, when another replica has published one, hourly: a handful of rows."""
 FEW = (
     "ix_mail_pending",
     "ix_release_unsettled",
@@ -172,6 +174,7 @@ def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> N
     command.check(configuration("intake", f"sqlite:///{empty_store}"))
     defined = sa.create_engine(f"sqlite:///{tmp_path / 'defined.db'}")
     assert word_tables.TicketWordsTable.metadata is tables.METADATA
+    assert vault_tables.AccessRequestTable.metadata is tables.METADATA
     tables.METADATA.create_all(defined)
     with defined.connect() as connection:
         expected = {row[0]: row[1] for row in connection.execute(sa.text(_INDEXES))}

@@ -140,6 +140,19 @@ class World:
         finally:
             connection.close()
 
+    def change(self, statement: str) -> None:
+        """Change the store's file directly, as somebody who has got at it might."""
+        connection = sqlite3.connect(self.folder / "intake.db")
+        try:
+            with connection:
+                connection.execute(statement)
+        finally:
+            connection.close()
+
+    def use_vault(self, vault: Vault) -> None:
+        """Let the service work with another vault, as after a start with other keys."""
+        object.__setattr__(self.desk, "vault", vault)
+
     def stored(self) -> dict[str, object]:
         """Return all that is kept: how many rows each table has, the requests as they stand, and the files."""
         names = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -27,10 +27,14 @@ from firstline.common.event_parts import (
     TicketEvent,
 )
 from firstline.common.ticket_events import (
+    AccessToChange,
+    TicketAccessChanged,
+    TicketAccessChangeDue,
     TicketAccessProvided,
     TicketAccessPurged,
     TicketAccessRequested,
     TicketAccessRevealed,
+    TicketAccessWithdrawn,
     TicketClosed,
     TicketDuplicateJoined,
     TicketDuplicateLeft,
@@ -60,6 +64,7 @@ from firstline.common.ticket_events import (
 )
 
 __all__ = [
+    "AccessToChange",
     "Actor",
     "AttachmentRef",
     "Author",
@@ -74,10 +79,13 @@ __all__ = [
     "Recipient",
     "RequesterRef",
     "Scope",
+    "TicketAccessChangeDue",
+    "TicketAccessChanged",
     "TicketAccessProvided",
     "TicketAccessPurged",
     "TicketAccessRequested",
     "TicketAccessRevealed",
+    "TicketAccessWithdrawn",
     "TicketClosed",
     "TicketDuplicateJoined",
     "TicketDuplicateLeft",

@@ -1,18 +1,19 @@
 """Logs, traces and metrics, wired once: structlog for lines, OpenTelemetry for spans, Prometheus for figures."""
 
 import logging
+import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, Status
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -31,6 +32,12 @@ NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
 a submission.
 """
 
+NEVER_LOGGED = re.compile(
+    r"(?i)pass(word|wd|phrase)|secret|token|credential|authorization|cookie|private|(^|[._])(key|value|values|body|plain)$"
+)
+"""Names of fields whose values are in no log line and no trace."""
+MASK = "(not logged)"
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Named in figures; others are counted together, because anybody may invent some."""
 
@@ -44,7 +51,11 @@ def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: b
     Tracebacks never show the values of variables, which may be what clients wrote, or secrets.
     """
     plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=12)
-    shape: list[Any] = [structlog.processors.ExceptionRenderer(plain), structlog.processors.JSONRenderer()]
+    shape: list[Any] = [
+        structlog.processors.ExceptionRenderer(plain),
+        _without_input,
+        structlog.processors.JSONRenderer(),
+    ]
     if human:
         shape = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
@@ -53,6 +64,7 @@ def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: b
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _add_trace,
+            masked,
             *shape,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -98,6 +110,73 @@ class _UnfailingFactory:
         return self._logger
 
 
+def masked(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take out of a line what belongs in no log, by the names of its fields, however deep; numbers stay.
+
+    No setting turns this off: a log that tells more for a while is how passwords get into logs.
+    """
+    return {name: _masked(name, value) for name, value in event.items()}
+
+
+def _without_input(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out what a failed validation says: it quotes what came in."""
+    for error in event.get("exception", ()):
+        if isinstance(error, dict) and "ValidationError" in str(error.get("exc_type")):
+            error["exc_value"] = MASK
+    return event
+
+
+def _masked(name: str, value: Any) -> Any:
+    if NEVER_LOGGED.search(name) and isinstance(value, (str, bytes, list, tuple, dict)):
+        return MASK
+    if isinstance(value, dict):
+        return {inner: _masked(str(inner), part) for inner, part in value.items()}
+    return [_masked(name, part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+class DiscreetExporter(SpanExporter):
+    """Hands spans on without what belongs in no trace: fields by their names, and what exceptions say of values."""
+
+    def __init__(self, inner: SpanExporter) -> None:
+        self._inner = inner
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export copies that tell less."""
+        return self._inner.export([_discreet(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """Close the way out."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits, within milliseconds."""
+        return self._inner.force_flush(timeout_millis)
+
+
+def _discreet(span: ReadableSpan) -> ReadableSpan:
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_kept(span.attributes),
+        events=[Event(event.name, _kept(event.attributes), event.timestamp) for event in span.events],
+        links=span.links,
+        kind=span.kind,
+        # What an exception says may quote a value; the log has its place in the code, and the status says that it was.
+        status=Status(span.status.status_code),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _kept(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    untold = ("exception.message", "exception.stacktrace")
+    found = attributes or {}
+    return {name: value for name, value in found.items() if name not in untold and not NEVER_LOGGED.search(name)}
+
+
 def _add_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
@@ -113,7 +192,8 @@ def configure_traces(service: str, share: float, otlp_endpoint: str | None) -> N
     if otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (slow import)
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+        exporter = DiscreetExporter(OTLPSpanExporter(endpoint=otlp_endpoint))
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
 
 

@@ -12,6 +12,7 @@ from firstline.common.vault import Vault
 from firstline.common.worker import Worker
 from firstline.intake import handlers
 from firstline.intake.api import (
+    access,
     articles,
     attachments,
     bulk,
@@ -32,13 +33,22 @@ from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.service.partners import Partners
+from firstline.intake.service.vault import missing_keys
 from firstline.intake.smtp import InboundSmtp
-from firstline.intake.worker import mail_worker, policy_worker, release_worker, silence_worker
+from firstline.intake.worker import (
+    access_worker,
+    mail_worker,
+    policy_worker,
+    release_worker,
+    silence_worker,
+    vault_worker,
+)
 
 ROUTERS = (
     bulk.router,
     tickets.router,
     verbs.router,
+    access.router,
     relations.router,
     attachments.router,
     mails.router,
@@ -113,6 +123,10 @@ async def _prepare(desk: Desk) -> None:
     await desk.store.write(lambda unit: publish_policy(desk, unit))
     if desk.vault.locked:
         _log.error("the vault is locked", reason=desk.vault.locked)
+    elif missing := await missing_keys(desk):
+        _log.error(
+            "values are sealed with keys that are not here", keys=missing, advice="Put them back; nothing is lost."
+        )
 
 
 def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> list[Worker]:
@@ -122,6 +136,8 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
         policy_worker(desk),
         release_worker(desk),
         silence_worker(desk, runtime.lease("silence")),
+        access_worker(desk, runtime.lease("access")),
+        vault_worker(desk, runtime.lease("vault")),
     ]
 
 

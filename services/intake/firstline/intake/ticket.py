@@ -119,6 +119,7 @@ _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
         },
         "reopen": dict.fromkeys(("resolved", "closed"), ("client", "staff")),
         "supervisor-requests": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("client",)),
+        "access-requests": dict.fromkeys(("new", "open", "waiting"), ("staff",)),
         "rating": dict.fromkeys(("resolved", "closed"), ("client",)),
         "merge": dict.fromkeys(("new", "open", "waiting", "resolved", "closed"), ("staff",)),
         "unmerge": {"closed": ("staff",)},

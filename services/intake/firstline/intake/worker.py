@@ -1,4 +1,4 @@
-"""Timed work of intake: judging mails, learning other replicas' policies, releases, the client's silence."""
+"""Timed work of intake: mails, other replicas' policies, releases, the client's silence, access data that end."""
 
 from datetime import datetime, timedelta
 
@@ -12,8 +12,9 @@ from firstline.intake.inbound import Decision, Outcome, Reason, fingerprint
 from firstline.intake.mail import ParsedMail
 from firstline.intake.parser import Parser
 from firstline.intake.scope import ChannelNotOfficial, LicenceNotActive
-from firstline.intake.service.change import SILENCE_CHANNEL
-from firstline.intake.service.desk import POLICY_CHANNEL, Desk, PolicyNotHere, learn_policies
+from firstline.intake.service.access_ending import ACCESS_CHANNEL, act_on_due
+from firstline.intake.service.change import SILENCE_CHANNEL, Change
+from firstline.intake.service.desk import POLICY_CHANNEL, SYSTEM, Desk, PolicyNotHere, learn_policies
 from firstline.intake.service.inbound import (
     MAIL_CHANNEL,
     MailSettings,
@@ -25,14 +26,18 @@ from firstline.intake.service.inbound import (
 )
 from firstline.intake.service.releases import RELEASE_CHANNEL, bring_back
 from firstline.intake.service.silence import act_on_silence
+from firstline.intake.service.vault import rewrap_some
 from firstline.intake.silence import Act
+from firstline.intake.store.access import ACCESS_DUE, NEXT_ACCESS_DUE, PUT_OFF_ACCESS, DueAccess
 from firstline.intake.store.due import DUE, NEXT_DUE, SAVE_DUE
 from firstline.intake.store.mails import PENDING, PendingMail
+from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
 
 MAILS_A_STEP = 10
 REQUESTS_A_STEP = 20
 PUT_OFF = timedelta(hours=1)
 POLL_SECONDS = 30.0
+REWRAP_SECONDS = 3600.0
 POLICY_POLL_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -87,6 +92,63 @@ def silence_worker(desk: Desk, lease: Lease) -> Worker:
         poll_seconds=POLL_SECONDS,
         lease=lease,
     )
+
+
+def access_worker(desk: Desk, lease: Lease) -> Worker:
+    """Return the worker that purges access data after their days, and reminds clients to change them."""
+
+    async def next_due() -> datetime | None:
+        return await desk.store.read(lambda unit: unit.one(NEXT_ACCESS_DUE))
+
+    return Worker(
+        "intake: access data",
+        lambda: end_access(desk, lease),
+        desk.ports,
+        wake=desk.store.listen(ACCESS_CHANNEL),
+        next_due=next_due,
+        poll_seconds=POLL_SECONDS,
+        lease=lease,
+    )
+
+
+def vault_worker(desk: Desk, lease: Lease) -> Worker:
+    """Return the worker that puts what is sealed with older keys under the vault's newest one."""
+    return Worker("intake: vault", lambda: rewrap_some(desk), desk.ports, poll_seconds=REWRAP_SECONDS, lease=lease)
+
+
+async def end_access(desk: Desk, lease: Lease) -> int:
+    """Do what is due on access requests; return for how many requests. One that fails is put off, blocking no other.
+
+    Raises:
+        LeaseLost: another replica does it now.
+
+    """
+    now = desk.now()
+    due = await desk.store.read(lambda unit: unit.all(ACCESS_DUE, now=now, limit=REQUESTS_A_STEP))
+    tickets = dict.fromkeys(one.ticket_id for one in due)
+    return sum([await _end_access(desk, lease, ticket_id, due) for ticket_id in tickets])
+
+
+async def _end_access(desk: Desk, lease: Lease, ticket_id: str, due: list[DueAccess]) -> bool:
+    async def work(unit: Unit) -> bool:
+        await lease.guard(unit)
+        await learn_policies(desk, unit)
+        ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
+        assert ticket is not None  # requests are never deleted
+        participants = await unit.all(PARTICIPANTS, ticket_id=ticket_id)
+        return await act_on_due(Change(desk, unit, ticket, participants, SYSTEM))
+
+    try:
+        return await desk.store.write(work)
+    except (LeaseLost, Unavailable):
+        raise
+    except Exception:
+        _log.exception("what is due on access data could not be done and is put off", ticket_id=ticket_id)
+        later = desk.now() + PUT_OFF
+        for one in due:
+            if one.ticket_id == ticket_id:
+                await desk.store.write(lambda unit: unit.run(PUT_OFF_ACCESS, id=one.id, due_at=later))  # noqa: B023
+        return True
 
 
 async def end_silences(desk: Desk, lease: Lease) -> int:

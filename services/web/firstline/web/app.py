@@ -18,6 +18,7 @@ from firstline.common.ports import Ports
 from firstline.common.telemetry import NO_TELEMETRY, App, Receive, Scope, Send
 from firstline.web.client import Refusal, SignedOut
 from firstline.web.pages import (
+    access,
     canned,
     console,
     documentation,
@@ -97,6 +98,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
         canned.router,
         releases.router,
         supervisor.router,
+        access.router,
         console.router,
     )
     for router in routers:

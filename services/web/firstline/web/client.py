@@ -203,6 +203,12 @@ class Desk:
         items: list[Json] = page["items"]
         return items
 
+    async def access_requests(self, reference: str) -> list[Json]:
+        """Return what access data were asked for on a request, oldest first; never what was given."""
+        page = await self._json("GET", f"/v1/tickets/{reference}/access-requests", params={"limit": MESSAGES_A_PAGE})
+        items: list[Json] = page["items"]
+        return items
+
     async def unanswered(self) -> list[Json]:
         """Return the oldest of what no supervisor has answered yet."""
         page = await self._json("GET", "/v1/supervisor-requests", params={"limit": QUEUE_SHOWN})

@@ -46,6 +46,10 @@ def _codes(policy: Policy) -> Iterator[Finding]:
     yield from _repeated("/circumstances", [circumstance.code for circumstance in policy.circumstances])
     yield from _repeated("/closing/marks", [mark.code for mark in policy.closing.marks])
     yield from _repeated("/closing/reasons", [reason.code for reason in policy.closing.reasons])
+    kinds = policy.access.kinds if policy.access else ()
+    yield from _repeated("/access/kinds", [kind.code for kind in kinds])
+    for at, kind in enumerate(kinds):
+        yield from _repeated(f"/access/kinds/{at}/fields", [field.code for field in kind.fields])
 
 
 def _repeated(pointer: str, codes: list[str]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from firstline.common.policy.access import AccessData
 from firstline.common.policy.closing import Closing
 from firstline.common.policy.parts import Code, Part, Words
 from firstline.common.policy.pasted import PastedSecrets
@@ -321,6 +322,7 @@ class Policy(Part):
     relations: Relations = Relations()
     several_issues: SeveralIssues | None = None
     pasted_secrets: PastedSecrets = PastedSecrets()
+    access: AccessData | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:

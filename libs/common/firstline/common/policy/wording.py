@@ -32,6 +32,10 @@ TextKind = Literal[
     "covered",
     "urgency_returned",
     "judged",
+    "access_requested",
+    "access_revealed",
+    "access_purged",
+    "access_change_due",
 ]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Template = Annotated[str, StringConstraints(min_length=1)]
@@ -40,6 +44,8 @@ Template = Annotated[str, StringConstraints(min_length=1)]
 # carry what a stranger wrote.
 _EVERYWHERE: Final = frozenset({"desk", "number", "link", "hours", "next_opening"})
 _KNOWN_CLIENT: Final = _EVERYWHERE | {"name", "subject"}
+# Who asks for passwords by a link in a mail is not us: these mails name the request and carry no link at all (4.3).
+_WITHOUT_LINK: Final = _KNOWN_CLIENT - {"link"}
 
 PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
     {
@@ -68,6 +74,10 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "judged": _KNOWN_CLIENT
         | {"out_of_scope", "covered", "consult_only", "scope_reason", "referral"}
         | {"urgency_reason", "questions"},
+        "access_requested": _WITHOUT_LINK | {"kinds", "host", "reason", "specialist", "expires_at"},
+        "access_revealed": _WITHOUT_LINK | {"kinds", "host", "reason", "specialist", "at"},
+        "access_purged": _WITHOUT_LINK | {"kinds", "host", "withdrawn"},
+        "access_change_due": _WITHOUT_LINK | {"kinds", "again", "closed"},
     }
 )
 """Placeholders that each text may use.
@@ -77,8 +87,10 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 `accelerate`, `out_of_scope` and `covered` are only asked for; `referral` is the advice of the referral that the scope
 names; `term` is when a release is planned for, as exactly as it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1,
 2027); `split_from` is the ID of the request that this one was split off from, `goes_on_in` and `goes_on_at` are ID and
-address of the one in which a duplicate goes on; the others are ready to be read. `judged` tells in one mail what else
-`out_of_scope` or `covered`, `urgency_returned` (`urgency_reason`) and `missing_information` tell in a mail each.
+address of the one in which a duplicate goes on; `kinds` are kinds of access data, one a line, with the host where one
+is named; `again`, `closed` and `withdrawn` are only asked for; the others are ready to be read. `judged` tells in one
+mail what else `out_of_scope` or `covered`, `urgency_returned` (`urgency_reason`) and `missing_information` tell in a
+mail each.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

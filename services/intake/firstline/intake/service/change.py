@@ -11,6 +11,7 @@ from firstline.common.permissions import Access, Principal
 from firstline.common.store.port import Unit
 from firstline.intake import silence
 from firstline.intake.owing import owed_after
+from firstline.intake.service.access_ending import end_with
 from firstline.intake.service.desk import Desk
 from firstline.intake.store.due import DROP_DUE, SAVE_DUE
 from firstline.intake.store.tickets import (
@@ -140,6 +141,7 @@ class Change:
 
     async def save(self) -> Ticket:
         """Append the events and store the ticket; return it with its new version."""
+        await self._end_access()
         facts = {
             "actor": self.actor,
             "organization_id": self.ticket.organization_id,
@@ -155,6 +157,11 @@ class Change:
         await self.unit.run(UPDATE_TICKET, **row_of(self.ticket))
         await self._keep_due()
         return self.ticket
+
+    async def _end_access(self) -> None:
+        """Let nothing that a client entrusted to the desk outlive the work on the request (clause 4.3)."""
+        if self.ticket.status != self._found.status and self.ticket.status in ("resolved", "closed"):
+            await end_with(self, "closed" if self.ticket.status == "closed" else "resolved")
 
     async def _keep_due(self) -> None:
         """Keep when silence acts next, where that has changed."""

@@ -29,6 +29,23 @@ async def check_claim(change: Change, principal: Principal, token: str | None) -
         )
 
 
+async def demand_claim(change: Change, principal: Principal, token: str | None) -> int:
+    """Let only the holder of the live claim pass, whom the token shows; return the claim's fence (clause 4.3).
+
+    Raises:
+        StaleClaim: there is no token, or it is not that of a claim which lives now.
+
+    """
+    if token is None:
+        raise StaleClaim("Claim the request first and send the Claim-Token: only who works on it may read this.")
+    known = await change.unit.one(CLAIM, ticket_id=change.ticket.id)
+    await _check_token(change, principal, token, known)
+    known = await change.unit.one(CLAIM, ticket_id=change.ticket.id)
+    if known is None or not known.live or known.agent != principal.id or known.expires_at <= change.now:
+        raise StaleClaim("Your claim has ended. Claim the request again.")
+    return known.fence
+
+
 async def _check_token(change: Change, principal: Principal, token: str, known: Claim | None) -> None:
     claim = unseal(change.desk.claim_key, token)
     if claim is None or claim["ticket_id"] != change.ticket.id or claim["agent"] != principal.id:

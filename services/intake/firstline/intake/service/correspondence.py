@@ -93,7 +93,7 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
             following = await change.unit.one(OPEN_FOLLOWER, ticket_id=change.ticket.id)
             onward = await _reached(change, following, message, access) if following else None
             return await (reply(onward, message, access) if onward else _follow(change, message))
-        return await _client_reply(change, message)
+        return await take_client_message(change, message)
     if message.author.side == "staff" and change.ticket.status == "new":
         change.become(status="open")
     message_id = await add_message(change, message)
@@ -132,7 +132,13 @@ def _may_reopen(change: Change) -> bool:
     return within_window(change.ticket, policy.closing.reopen_window, change.now)
 
 
-async def _client_reply(change: Change, message: NewMessage) -> Told:
+async def take_client_message(change: Change, message: NewMessage) -> Told:
+    """Add a client's message to the request itself: it ends waiting for the client, or opens the request again.
+
+    Raises:
+        Invalid: no text, or an attachment that can't be used.
+
+    """
     before = change.ticket
     message_id = await add_message(change, message, await fill(change, message.fields))
     if change.ticket.doc_refs != before.doc_refs:

@@ -3,7 +3,7 @@
 A mail is composed once; every attempt sends the same bytes with the same Message-ID. What isn't sent leaves a reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -80,6 +80,25 @@ async def write_mail(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, no
     await _put_down(desk, unit, event, ticket, notice, id=delivery_id, message_id=mark, payload=payload)
     unit.announce(MAIL)
     return heard(ticket, [mark], address)
+
+
+async def tell_all(
+    desk: Desk,
+    unit: Unit,
+    event: Envelope,
+    ticket: Ticket,
+    recipients: Sequence[Recipient],
+    kind: TextKind,
+    values: Mapping[str, Value],
+    *,
+    answers: bool = False,
+    by_mail: bool = False,
+) -> Ticket:
+    """Write one mail to each recipient; return the ticket with its conversation."""
+    for recipient in recipients:
+        notice = Notice(kind, recipient, values, answers=answers, by_mail=by_mail)
+        ticket = await write_mail(desk, unit, event, ticket, notice)
+    return ticket
 
 
 def link_to(desk: Desk, number: str) -> str:

@@ -3,7 +3,7 @@
 One act gives one mail: a reply that comes with a resolution or a closing goes out with that notice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -30,9 +30,10 @@ from firstline.common.policy.model import EntitlementState
 from firstline.common.policy.wording import TextKind
 from firstline.common.releases import term
 from firstline.common.store.port import Unit
+from firstline.notify.service import access
 from firstline.notify.service.desk import Book, Desk
 from firstline.notify.service.judging import advice, judged, questions
-from firstline.notify.service.mails import STRANGERS, Notice, heard, link_to, write_mail
+from firstline.notify.service.mails import STRANGERS, Notice, heard, link_to, tell_all, write_mail
 from firstline.notify.store.directory import INSERT_TICKET, PERSON_BY_EMAIL, TICKET_TO_CHANGE, UPDATE_TICKET, Ticket
 from firstline.notify.wording import Value
 
@@ -149,8 +150,8 @@ async def replied(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     authors = [one for one in data.recipients if normal_address(one.address) == author]
     if data.author.side == "client" and ticket.status in ENDS and data.status == "open":
         by_mail = data.origin.channel == MAIL_CHANNEL
-        ticket = await _tell_all(desk, unit, event, ticket, authors, "reopened", {}, answers=True, by_mail=by_mail)
-    return await _tell_all(desk, unit, event, ticket, others, "reply", words)
+        ticket = await tell_all(desk, unit, event, ticket, authors, "reopened", {}, answers=True, by_mail=by_mail)
+    return await tell_all(desk, unit, event, ticket, others, "reply", words)
 
 
 async def handed_over(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -160,7 +161,7 @@ async def handed_over(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -
     if not book.writer.knows("handed_over"):
         return ticket  # an older policy tells it as waiting
     values: dict[str, Value] = {**_planned(data.planned_release)}
-    return await _tell_all(desk, unit, event, ticket, data.recipients, "handed_over", values)
+    return await tell_all(desk, unit, event, ticket, data.recipients, "handed_over", values)
 
 
 async def release_planned(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -168,7 +169,7 @@ async def release_planned(desk: Desk, unit: Unit, event: Envelope, ticket: Ticke
     data = event.payload(TicketReleasePlanned)
     before = {f"{name}_before": value for name, value in _planned(data.before).items()}
     values: dict[str, Value] = {**_planned(data.planned_release), **before}
-    return await _tell_all(desk, unit, event, ticket, data.recipients, "release_planned", values)
+    return await tell_all(desk, unit, event, ticket, data.recipients, "release_planned", values)
 
 
 def _planned(plan: Mapping[str, Any] | None) -> dict[str, str | None]:
@@ -179,7 +180,7 @@ async def released(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
     """Say that the release is out and that the request is taken up again (clause 2.2)."""
     data = event.payload(TicketReleased)
     values: dict[str, Value] = {"version": data.version, "note": data.note}
-    return await _tell_all(desk, unit, event, ticket, data.recipients, "released", values)
+    return await tell_all(desk, unit, event, ticket, data.recipients, "released", values)
 
 
 async def supervisor_requested(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -190,14 +191,14 @@ async def supervisor_requested(desk: Desk, unit: Unit, event: Envelope, ticket: 
         "asked_by": data.asked_by,
         "accelerate": data.kind == "accelerate",
     }
-    return await _tell_all(desk, unit, event, ticket, data.supervisors, "supervisor_requested", values)
+    return await tell_all(desk, unit, event, ticket, data.supervisors, "supervisor_requested", values)
 
 
 async def supervisor_answered(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
     """Tell the client's side what the supervisor answered (closing paragraph)."""
     data = event.payload(TicketSupervisorAnswered)
     values: dict[str, Value] = {"body": data.body, "supervisor": data.answered_by}
-    return await _tell_all(desk, unit, event, ticket, data.recipients, "supervisor_answered", values)
+    return await tell_all(desk, unit, event, ticket, data.recipients, "supervisor_answered", values)
 
 
 async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -213,7 +214,7 @@ async def waiting(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
         "questions": questions(data.missing_information),
         "closes_at": book.instant(data.closes_at) if data.closes_at else None,
     }
-    return await _tell_all(desk, unit, event, ticket, data.recipients, "waiting", values)
+    return await tell_all(desk, unit, event, ticket, data.recipients, "waiting", values)
 
 
 async def reminded(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -225,7 +226,7 @@ async def reminded(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
         "questions": questions(data.missing_information),
         "resolved": data.kind == "resolved",
     }
-    return await _tell_all(desk, unit, event, ticket, data.recipients, "reminder", values)
+    return await tell_all(desk, unit, event, ticket, data.recipients, "reminder", values)
 
 
 async def resolved(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -261,7 +262,7 @@ async def unmerged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> T
     """Say that a request which went on in another one is open again; whose own message opened it knows already."""
     data = event.payload(TicketEvent)
     recipients = data.recipients if data.actor.role in STAFF else []
-    return await _tell_all(desk, unit, event, ticket, recipients, "reopened", {})
+    return await tell_all(desk, unit, event, ticket, recipients, "reopened", {})
 
 
 async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -271,7 +272,7 @@ async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
         ticket = replace(ticket, language=data.changes["language"][1])
     book = await desk.books.of(unit, ticket.policy_version)
     for kind, values in judged(book, data):
-        ticket = await _tell_all(desk, unit, event, ticket, data.recipients, kind, values)
+        ticket = await tell_all(desk, unit, event, ticket, data.recipients, kind, values)
     return ticket
 
 
@@ -283,7 +284,7 @@ async def _part(
     book = await desk.books.of(unit, ticket.policy_version)
     recipients = event.payload(TicketEvent).recipients
     told = kind if not words or book.writer.prints_body(kind) else "reply"
-    ticket = await _tell_all(desk, unit, event, ticket, recipients, told, {**values, **words})
+    ticket = await tell_all(desk, unit, event, ticket, recipients, told, {**values, **words})
     return replace(ticket, parting=None)
 
 
@@ -292,24 +293,6 @@ async def _circumstance(desk: Desk, unit: Unit, ticket: Ticket, code: str | None
     book = await desk.books.of(unit, ticket.policy_version)
     known = book.policy.circumstance(code) if code else None
     return known.text if known else None
-
-
-async def _tell_all(
-    desk: Desk,
-    unit: Unit,
-    event: Envelope,
-    ticket: Ticket,
-    recipients: Sequence[Recipient],
-    kind: TextKind,
-    values: Mapping[str, Value],
-    *,
-    answers: bool = False,
-    by_mail: bool = False,
-) -> Ticket:
-    for recipient in recipients:
-        notice = Notice(kind, recipient, values, answers=answers, by_mail=by_mail)
-        ticket = await write_mail(desk, unit, event, ticket, notice)
-    return ticket
 
 
 TELLINGS: Mapping[str, Telling] = {
@@ -325,5 +308,9 @@ TELLINGS: Mapping[str, Telling] = {
     "ticket.closed": closed,
     "ticket.triaged": triaged,
     "ticket.unmerged": unmerged,
+    "ticket.access_requested": access.requested,
+    "ticket.access_revealed": access.revealed,
+    "ticket.access_purged": access.purged,
+    "ticket.access_change_due": access.change_due,
 }
 """What the client's side hears of; every other event of a request only moves its status."""

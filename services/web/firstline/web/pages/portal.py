@@ -7,7 +7,7 @@ import httpx
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from firstline.web import catalogue, documents, forms, letters, stages, supervision, views
+from firstline.web import access, catalogue, documents, forms, letters, stages, supervision, views
 from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
@@ -204,6 +204,8 @@ async def _request(visit: Visit, reference: str, draft: Draft, status: int, noti
         "letters": letters.letters(messages, visit.now, staff=False),
         "can": views.abilities(item),
         "asked": supervision.asked(await visit.desk.supervisor_requests(reference), visit.now),
+        "access": access.waiting(given := await visit.desk.access_requests(reference)),
+        "access_known": bool(given),
         "kinds": supervision.KINDS,
         "marks": supervision.marks(policy),
         "rating": supervision.rating(item, policy),

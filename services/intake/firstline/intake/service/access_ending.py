@@ -1,0 +1,119 @@
+"""How access requests end: with their request, by their days, by being taken back; and telling clients what to change.
+
+What was given is shredded in the transaction that ends it (clause 4.3). Nothing here needs the vault's keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from firstline.common.events import (
+    AccessToChange,
+    TicketAccessChangeDue,
+    TicketAccessPurged,
+    TicketAccessWithdrawn,
+)
+from firstline.intake.access import AccessRequest, End, scheduled, to_change
+from firstline.intake.service.vault import shred
+from firstline.intake.store.access import ACCESS_OF_TICKET, UPDATE_ACCESS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from firstline.common.policy.access import AccessData
+    from firstline.common.store.port import Unit
+    from firstline.intake.service.change import Change
+
+ACCESS_CHANNEL = "access"
+"""Announced when an access request has to be looked at at another time than before."""
+
+Withdrawal = Literal["declined", "revoked", "expired", "ended"]
+
+
+def rules_of(change: Change) -> AccessData | None:
+    """Return what the policy that the request was taken under says of access data."""
+    policy, _ = change.desk.policies.of(change.ticket.policy_version)
+    return policy.access
+
+
+async def store(unit: Unit, request: AccessRequest, rules: AccessData | None) -> AccessRequest:
+    """Store what has become of an access request, with when it is looked at next."""
+    kept = scheduled(request, rules)
+    changing = {name: getattr(kept, name) for name in AccessRequest.__slots__ if name not in _FIXED}
+    await unit.run(UPDATE_ACCESS, **changing)
+    unit.announce(ACCESS_CHANNEL)
+    return kept
+
+
+_FIXED = frozenset({"ticket_id", "kinds", "host", "reason", "requested_by", "requested_at", "expires_at"})
+
+
+async def withdraw(change: Change, request: AccessRequest, cause: Withdrawal) -> AccessRequest:
+    """End an access request that nobody has answered."""
+    status = {"declined": "declined", "expired": "expired"}.get(cause, "revoked")
+    change.say(TicketAccessWithdrawn, request_id=request.id, cause=cause)
+    ended = replace(request, status=status, ended_at=change.now, cause=cause)
+    return await store(change.unit, ended, rules_of(change))
+
+
+async def purge(change: Change, request: AccessRequest, cause: End) -> AccessRequest:
+    """Shred what was given, and say so."""
+    await shred(change.unit, request.id)
+    change.say(TicketAccessPurged, request_id=request.id, kinds=request.given, host=request.host, cause=cause)
+    status = "revoked" if cause == "revoked" else "purged"
+    purged = replace(request, status=status, ended_at=change.now, cause=cause)
+    return await store(change.unit, purged, rules_of(change))
+
+
+async def end_with(change: Change, status: Literal["resolved", "closed"]) -> None:
+    """End every access request of a request that is resolved or closed, and tell the client what to change now.
+
+    What has not been confirmed as changed when it was resolved is told again when it is closed (reading A19).
+    """
+    requests = await change.unit.all(ACCESS_OF_TICKET, ticket_id=change.ticket.id)
+    ended = [await _ended(change, request, status) for request in requests]
+    await tell(change, ended, status)
+
+
+async def _ended(change: Change, request: AccessRequest, status: Literal["resolved", "closed"]) -> AccessRequest:
+    if request.status == "provided":
+        return await purge(change, request, status)
+    return await withdraw(change, request, "ended") if request.status == "asked" else request
+
+
+async def tell(
+    change: Change, requests: Sequence[AccessRequest], occasion: Literal["resolved", "reminder", "closed"]
+) -> None:
+    """Tell the client what is still to be changed of these access requests, in one event."""
+    rules = rules_of(change)
+    left = [request for request in requests if to_change(request, rules)]
+    if not left:
+        return
+    for request in left:
+        told = replace(request, told_at=request.told_at or change.now)
+        if occasion == "reminder":
+            told = replace(told, reminded=request.reminded + 1)
+        await store(change.unit, told, rules)
+    access = [AccessToChange(kind=kind, host=one.host) for one in left for kind in to_change(one, rules)]
+    change.say(TicketAccessChangeDue, occasion=occasion, access=access)
+
+
+async def act_on_due(change: Change) -> bool:
+    """Do what is due by now on a request's access requests: they expire, are purged, their client is reminded.
+
+    Returns:
+        Whether anything was done.
+
+    """
+    requests = await change.unit.all(ACCESS_OF_TICKET, ticket_id=change.ticket.id)
+    due = [one for one in requests if one.due_at is not None and one.due_at <= change.now]
+    for one in due:
+        if one.status == "asked":
+            await withdraw(change, one, "expired")
+        elif one.status == "provided":
+            await purge(change, one, "age")
+    await tell(change, [one for one in due if one.status not in ("asked", "provided")], "reminder")
+    if due:
+        await change.save()
+    return bool(due)

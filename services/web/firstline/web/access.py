@@ -1,0 +1,162 @@
+"""Access data as pages show them: what is asked for, what became of it, who read it (clause 4.3)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from firstline.web.words import instant, one_line, stamp
+
+Json = Mapping[str, Any]
+
+STATES: Final = {
+    "asked": "Waits for the answer",
+    "provided": "Given",
+    "declined": "Declined",
+    "revoked": "Taken back",
+    "expired": "Not answered in time",
+    "purged": "Deleted here",
+}
+ENDS: Final = {
+    "resolved": "The request is solved, so what was given is deleted here.",
+    "closed": "The request is closed, so what was given is deleted here.",
+    "age": "What was given has been kept for the longest time that we keep it, and is deleted here.",
+    "ended": "The request ended before it was answered.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that a kind consists of; `name` is that of its form field."""
+
+    name: str
+    title: str
+    secret: bool
+    optional: bool
+    long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of access that is asked for."""
+
+    code: str
+    title: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """That somebody read what was given."""
+
+    by: str
+    when: str
+    kinds: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An access request with what may be done with it: `answer`, `revoke`, `read`, `confirm`."""
+
+    id: str
+    title: str
+    host: str
+    reason: str
+    asked: str
+    state: str
+    ended: str
+    until: str
+    given: str
+    kept_until: str
+    kinds: tuple[Kind, ...]
+    readings: tuple[Reading, ...]
+    change: str
+    changed: str
+    advice: str
+    can: frozenset[str]
+
+
+def asked(given: Sequence[Json], now: datetime) -> list[Asked]:
+    """Return what was asked for, newest first."""
+    return [_asked(one, now) for one in reversed(given)]
+
+
+def waiting(given: Sequence[Json]) -> str:
+    """Say what the client has to do about access data, empty where that is nothing."""
+    if any(one["status"] == "asked" for one in given):
+        return "A specialist needs access data to go on."
+    if any(one["to_change"] for one in given):
+        return "Change the access data that you gave us now, and confirm it."
+    return ""
+
+
+def kinds(policy: Json) -> list[dict[str, str]]:
+    """Return the kinds of access that the policy names."""
+    rules = policy.get("access")
+    return [{"code": kind["code"], "text": kind["title"]} for kind in rules["kinds"]] if rules else []
+
+
+def _asked(one: Json, now: datetime) -> Asked:
+    titles = {kind["code"]: kind["title"] for kind in one["kinds"]}
+    given = ", ".join(titles.get(code, code) for code in one["given"])
+    provided = f", {stamp(instant(one['provided_at']), now)}" if one["provided_at"] else ""
+    changed = f"{one_line(one['changed_by'])}, {stamp(instant(one['changed_at']), now)}" if one["changed_at"] else ""
+    return Asked(
+        id=one["id"],
+        title=", ".join(titles.values()),
+        host=one_line(one["host"] or ""),
+        reason=one["reason"],
+        asked=f"{one_line(one['requested_by'])}, {stamp(instant(one['requested_at']), now)}",
+        state=STATES[one["status"]],
+        ended=ENDS.get(one["cause"] or "", ""),
+        until=stamp(instant(one["expires_at"]), now) if one["status"] == "asked" else "",
+        given=f"{given} ({one_line(one['provided_by'] or '')}{provided})" if given else "",
+        kept_until=stamp(instant(one["purge_at"]), now) if one["purge_at"] else "",
+        kinds=tuple(_kind(kind) for kind in one["kinds"]),
+        readings=tuple(_reading(reveal, titles, now) for reveal in one["reveals"]),
+        change=", ".join(titles.get(code, code) for code in one["to_change"]),
+        changed=changed,
+        advice=one["advice"] or "",
+        can=_can(one),
+    )
+
+
+def _can(one: Json) -> frozenset[str]:
+    verbs = {"asked": {"answer", "revoke"}, "provided": {"answer", "revoke", "read"}}.get(one["status"], set())
+    return frozenset(verbs | ({"confirm"} if one["to_change"] else set()))
+
+
+def _kind(kind: Json) -> Kind:
+    return Kind(kind["code"], kind["title"], tuple(_value(kind["code"], field) for field in kind["fields"]))
+
+
+def _value(kind: str, field: Json) -> Value:
+    code = field["code"]
+    open_ones = ("address", "login")  # what others may see over one's shoulder
+    return Value(f"{kind}.{code}", field["title"], code not in open_ones, field["optional"], field["long"])
+
+
+def _reading(reveal: Json, titles: Mapping[str, str], now: datetime) -> Reading:
+    read = ", ".join(titles.get(code, code) for code in reveal["kinds"])
+    return Reading(one_line(reveal["by"]), stamp(instant(reveal["at"]), now), read, reveal["reason"])
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A kind of access with its values, for the one page that shows them."""
+
+    title: str
+    values: tuple[tuple[str, str], ...]
+
+
+def revealed(values: Mapping[str, Mapping[str, str]], request: Json) -> list[Shown]:
+    """Return what was given, in the order and words of the policy."""
+    found = []
+    for kind in request["kinds"]:
+        given = values.get(kind["code"])
+        if given is not None:
+            titles = {field["code"]: field["title"] for field in kind["fields"]}
+            ordered = sorted(given, key=list(titles).index) if titles.keys() >= given.keys() else list(given)
+            found.append(Shown(kind["title"], tuple((titles.get(code, code), given[code]) for code in ordered)))
+    return found
