@@ -19,7 +19,8 @@ What the desk promises, who judges it, and what was done to break it. This page 
 The simulator (`tests/simulation/`) runs the whole product in virtual time: simulated clients, specialists, mail
 servers and webhook receivers over days of desk life, while processes are killed between any two steps and everything
 around them fails. A seed decides all of it and replays bit for bit. When the days are over, the trouble ends, the desk
-settles, and oracles outside the product look at its stores and at what people outside were told.
+settles, and oracles outside the product look at its stores and at what people outside were told. Beside their daily
+work people split and merge requests, hand them over and ship releases, write to the supervisor and rate.
 
 ## Promises
 

@@ -19,6 +19,8 @@ class Fact:
     at: datetime
     cause: str | None = None
     targets: Mapping[str, float] | None = None
+    origin: str | None = None
+    """Of what a merged duplicate was owed: whose it is."""
 
 
 @dataclass

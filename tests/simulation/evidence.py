@@ -155,6 +155,15 @@ class Evidence:
         return {ticket["id"]: ticket for ticket in self.table("intake", "ticket")}
 
     @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages as they were written; those that a split made of others are left out."""
+        found: dict[str, str] = {}
+        for message in self.table("intake", "message"):
+            found.setdefault(message["ticket_id"], message["id"])
+        copies = {found[ticket["id"]] for ticket in self.tickets.values() if ticket["split_from"]}
+        return [message for message in self.table("intake", "message") if message["id"] not in copies]
+
+    @cached_property
     def streams(self) -> dict[str, list[Event]]:
         """The events of each request, by its ID."""
         found: dict[str, list[Event]] = {}

@@ -61,6 +61,15 @@ class Mailed:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A word to the supervisor that its author was told is taken."""
+
+    marker: str
+    id: str
+    number: str
+
+
+@dataclass(frozen=True)
 class ClaimTold:
     """A claim that a specialist was told is theirs."""
 
@@ -104,6 +113,14 @@ class Record:
     messages: dict[str, Message] = field(default_factory=dict)
     written: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Replies by the website: to which number they were written, and under which they are shown."""
+
+    splits: dict[str, str] = field(default_factory=dict)
+    """Markers of requests that were split off, and the ID of the message that each was made of."""
+
+    asked: dict[str, Asked] = field(default_factory=dict)
+    supervised: dict[str, str] = field(default_factory=dict)
+    ratings: dict[str, str] = field(default_factory=dict)
+    """Words to the supervisor; answers to them, by the ID of what was asked; ratings, by the number of the request."""
 
     mails: dict[str, Mailed] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)

@@ -22,7 +22,9 @@ import firstline.intake.app
 import firstline.intake.inbound
 import firstline.intake.service.claims
 import firstline.intake.service.inbound
+import firstline.intake.service.releases
 import firstline.intake.service.silence
+import firstline.intake.service.splitting
 import firstline.intake.service.submission
 import firstline.intake.silence
 import firstline.intake.worker
@@ -43,6 +45,10 @@ from firstline.common.answers import STORE, Answer, answer_row, stored_answer
 from firstline.common.calendar import parse_calendar
 from firstline.common.envelope import Envelope
 from firstline.common.errors import FirstlineError
+from firstline.common.events import (
+    TicketDuplicateJoined,
+    TicketSupervisorAnswered,
+)
 from firstline.common.heads import Heads, StreamHead
 from firstline.common.inbox import Inbox
 from firstline.common.lease import SharedLease
@@ -451,6 +457,8 @@ def leases_hold_for_ever(patches: Patches) -> None:
         return 0
 
     patches.put(firstline.queue.worker, "expire", nothing)
+    # Else it would be looked for again and again.
+    patches.put(firstline.queue.worker, "NEXT_EXPIRY", Sql("SELECT NULL", datetime))
 
 
 def expired_goes_to_the_end(patches: Patches) -> None:
@@ -564,13 +572,82 @@ def silence_is_for_ever(patches: Patches) -> None:
     patches.put(firstline.intake.worker, "end_silences", nothing)
 
 
+# -- what happens now and then
+
+
+def _fold_otherwise(patches: Patches, kind: type[Any], change: Anything) -> None:
+    """Let queue make something else of one kind of event."""
+
+    def fold(before: Any, ticket_id: str, event: Any, *given: Any) -> Any:
+        after = own(before, ticket_id, event, *given)
+        return change(before, after) if isinstance(event, kind) else after
+
+    own = patches.put(firstline.queue.service.following, "fold", fold)
+
+
+def splits_come_last(patches: Patches) -> None:
+    """What is split off counts from the instant of the split."""
+
+    async def new(change: Any, *given: Any) -> Any:
+        return replace(await own(change, *given), received_at=change.now)
+
+    own = patches.put(firstline.intake.service.splitting, "_new", new)
+
+
+def clocks_of_splits_start_early(patches: Patches) -> None:
+    """The clocks of what is split off have run since its message came in."""
+
+    async def submitted(sla: Any, unit: Unit, event: Envelope) -> None:
+        await own(sla, unit, event.model_copy(update={"data": {**event.data, "split_from": None}}))
+
+    own = firstline.sla.handlers.CLOCKED["ticket.submitted"]
+    patches.put(firstline.sla.handlers, "CLOCKED", {**firstline.sla.handlers.CLOCKED, "ticket.submitted": submitted})
+
+
+def merges_drop_what_is_owed(patches: Patches) -> None:
+    """What a duplicate was owed is forgotten with it."""
+    _fold_otherwise(
+        patches,
+        TicketDuplicateJoined,
+        lambda before, after: replace(after, since=before.since, position=before.position),
+    )
+
+
+def clocks_know_no_merges(patches: Patches) -> None:
+    """What a duplicate brings is no matter to the clocks."""
+    clocked = {**firstline.sla.handlers.CLOCKED, "ticket.duplicate_joined": _do_nothing}
+    patches.put(firstline.sla.handlers, "CLOCKED", clocked)
+
+
+def releases_ship_twice(patches: Patches) -> None:
+    """A release that is shipped again brings its requests back again."""
+
+    async def ship(desk: Any, unit: Unit, version: str, note: Any, actor: Any) -> Any:
+        text = "UPDATE release SET shipped_at = NULL, settled_at = NULL WHERE version = :version"
+        await unit.run(Sql(text, type(None)), version=version)
+        text = "UPDATE ticket SET awaited_release = released_in WHERE released_in = :version AND status = 'open'"
+        await unit.run(Sql(text, type(None)), version=version)
+        return await own(desk, unit, version, note, actor)
+
+    own = patches.put(firstline.intake.service.releases, "ship", ship)
+
+
+def supervisors_answer_for_all(patches: Patches) -> None:
+    """The supervisor's word counts as an answer to the request."""
+    _fold_otherwise(
+        patches,
+        TicketSupervisorAnswered,
+        lambda _before, after: firstline.queue.entry.freed(replace(after, since=None, position=None)),
+    )
+
+
 MUTANTS: Sequence[Mutant] = (
     Mutant("acknowledge before commit", "P1", acknowledge_before_commit, 0),
     Mutant("keys are ignored", "P1", keys_are_ignored, 2),
-    Mutant("250 before the mail is kept", "P2", mail_is_taken_before_it_is_kept, 3),
-    Mutant("outcome outside the transaction", "P2", outcome_outside_the_transaction, 29),
+    Mutant("250 before the mail is kept", "P2", mail_is_taken_before_it_is_kept, 7),
+    Mutant("outcome outside the transaction", "P2", outcome_outside_the_transaction, 7),
     Mutant("copies of a mail are not recognised", "P2", copies_are_not_recognised, 8),
-    Mutant("answers are kept after the change", "P1", answers_are_kept_afterwards, 39),
+    Mutant("answers are kept after the change", "P1", answers_are_kept_afterwards, 1),
     Mutant("bodies under a key are not compared", "P3", bodies_of_keys_are_not_compared, 2),
     Mutant("request and event in two transactions", "P4", insert_in_two_transactions, 33),
     Mutant("refusals leave a row", "P5", refusals_are_kept, 0),
@@ -597,7 +674,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("leases hold for ever", "P17", leases_hold_for_ever, 0),
     Mutant("an expired claim loses the place", "P17", expired_goes_to_the_end, 0),
     Mutant("what is answered stays in the queue", "P18", answered_stays_in_the_queue, 0),
-    Mutant("further messages move an entry", "P18", messages_move_entries, 1),
+    Mutant("further messages move an entry", "P18", messages_move_entries, 2),
     Mutant("naive local time", "P19", naive_local_time, 1),
     Mutant("waiting is counted", "P19", waiting_counts, 0),
     Mutant("a missed deadline is forgotten", "P19", misses_are_forgotten, 39),
@@ -610,5 +687,11 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("nobody is reminded", "P33", nobody_is_reminded, 16),
     Mutant("what waits for others is closed", "P33", others_silence_closes, 16),
     Mutant("silence lasts for ever", "P33", silence_is_for_ever, 16),
+    Mutant("what is split off comes last", "P18", splits_come_last, 2),
+    Mutant("clocks of what is split off start early", "P19", clocks_of_splits_start_early, 1),
+    Mutant("a merge drops the owed answer", "P18", merges_drop_what_is_owed, 3),
+    Mutant("clocks know nothing of merges", "P19", clocks_know_no_merges, 11),
+    Mutant("a release ships twice", "P18", releases_ship_twice, 0),
+    Mutant("the supervisor's word is an answer", "P18", supervisors_answer_for_all, 2),
 )
 """Every mutant with a seed that kills it."""

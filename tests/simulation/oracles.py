@@ -15,7 +15,19 @@ from evidence import Event, Evidence, when
 from firstline.common.bus import BINDINGS, SOURCES
 from firstline.standalone.wiring import SERVICES
 from front import Reading
-from histories import Clocks, Place, Silence, facts_of, is_automatic, order_of, received, unanswered
+from histories import (
+    Clocks,
+    Place,
+    Silence,
+    facts_of,
+    homes,
+    is_automatic,
+    order_of,
+    received,
+    split_receipts,
+    standing,
+    unanswered,
+)
 from stage import HEARD
 
 Oracle = Callable[[Evidence], Iterable[str]]
@@ -28,6 +40,9 @@ MOST_ANSWERS_ON_TICKET, MOST_TO_A_STRANGER = 2, 10
 HOUR = timedelta(hours=1)
 INVERSIONS = frozenset({"out_of_turn", "own_ticket", "tier_or_skill", "by_hand", "supervisor"})
 """Reasons for which a claim may pass over an entry; an arrival in between can't happen on a store with one writer."""
+
+STILL = frozenset({"supervisor_requested", "supervisor_answered", "rated", "noted", "split", "merged"})
+"""Events of a request that may move nothing, whatever they tell."""
 
 WITH_MESSAGE = ("ticket.submitted", "ticket.replied", "ticket.noted")
 HEADER = re.compile(rb"^(Subject|Message-ID|Auto-Submitted|To): *(.*)$", re.MULTILINE)
@@ -42,7 +57,7 @@ def accepted_is_there_once(evidence: Evidence) -> Iterable[str]:
         found = [ticket["id"] for ticket in evidence.tickets.values() if ticket["number"] == request.number]
         if len(found) != 1 or request.id not in (None, found[0]):
             yield f"{request.number} was promised for {marker}; the store holds {found}"
-    bodies = Counter(message["body"].strip().split()[-1] for message in evidence.table("intake", "message"))
+    bodies = Counter(message["body"].strip().split()[-1] for message in evidence.messages)
     known = {message["id"]: message["ticket_id"] for message in evidence.table("intake", "message")}
     for marker, numbers in evidence.front.record.written.items():
         if bodies[marker] != 1:
@@ -50,6 +65,25 @@ def accepted_is_there_once(evidence: Evidence) -> Iterable[str]:
     for marker, told in evidence.front.record.messages.items():
         if bodies[marker] != 1 or known.get(told.id) != told.ticket_id:
             yield f"the message {marker} was accepted and is there {bodies[marker]} times"
+    yield from _words_are_there_once(evidence)
+
+
+def _words_are_there_once(evidence: Evidence) -> Iterable[str]:
+    """Look for what was said beside the correspondence: to the supervisor, by the supervisor, and ratings."""
+    record, rows = evidence.front.record, {row["id"]: row for row in evidence.table("intake", "supervisor_request")}
+    asked = Counter(row["body"].split()[-1] for row in rows.values())
+    for marker, words in record.asked.items():
+        if asked[marker] != 1 or rows.get(words.id, {}).get("body", "").split()[-1:] != [marker]:
+            yield f"the word {marker} to the supervisor was accepted and is there {asked[marker]} times"
+    for marker, asked_id in record.supervised.items():
+        if (rows.get(asked_id, {}).get("answer") or "").split()[-1:] != [marker]:
+            yield f"the supervisor's answer {marker} was accepted and is not there"
+    rated = Counter(
+        (event.data["comment"] or "").split()[-1] for event in evidence.log("intake") if event.type == "ticket.rated"
+    )
+    for marker, number in record.ratings.items():
+        if rated[marker] != 1:
+            yield f"the rating {marker} of {number} was accepted and is there {rated[marker]} times"
 
 
 def mails_have_one_outcome(evidence: Evidence) -> Iterable[str]:
@@ -96,6 +130,31 @@ def nothing_is_half_written(evidence: Evidence) -> Iterable[str]:
     for event in evidence.log("intake"):
         if event.type in WITH_MESSAGE and event.data["message_id"] not in known:
             yield f"the message of {event} is nowhere"
+    for ticket_id, ticket in evidence.tickets.items():
+        stands = standing(evidence.streams.get(ticket_id, []))
+        asked = json.loads(ticket["supervisor_request"] or "null")
+        rating = json.loads(ticket["rating"] or "null")
+        shown = (ticket["merged_into"], ticket["awaited_release"], asked and asked["id"], rating and rating["comment"])
+        logged = (stands.merged_into, stands.awaited_release, stands.supervisor_request, stands.rating)
+        if shown != logged:
+            yield f"{ticket['number']} stands at {shown}, its log at {logged}"
+    yield from _splits_are_whole(evidence)
+
+
+def _splits_are_whole(evidence: Evidence) -> Iterable[str]:
+    """Hold each request that was split off against the message that it was made of."""
+    messages = {row["id"]: row for row in evidence.table("intake", "message")}
+    receipts = split_receipts(evidence.log("intake"))
+    off = {ticket_id for ticket_id, ticket in evidence.tickets.items() if ticket["split_from"]}
+    if set(receipts) != off:
+        yield f"requests that were split off and news of it differ by {set(receipts) ^ off}"
+    for marker, message_id in evidence.front.record.splits.items():
+        message, request = messages[message_id], evidence.front.record.requests[marker]
+        ticket = evidence.tickets.get(request.id or "", {})
+        if message["split_into"] != request.id or ticket.get("split_from") != message["ticket_id"]:
+            yield f"{request.number} was split off from {message['ticket_id']}; the store says otherwise"
+        if ticket and ticket["received_at"] != message["received_at"]:
+            yield f"{request.number} came in at {ticket['received_at']} and its message at {message['received_at']}"
 
 
 def refused_leaves_nothing(evidence: Evidence) -> Iterable[str]:
@@ -239,20 +298,21 @@ def requests_are_acknowledged_once(evidence: Evidence) -> Iterable[str]:
 def replies_go_where_they_belong(evidence: Evidence) -> Iterable[str]:
     """P13: a participant's reply with the ID is added to that request; a stranger's is held and shown to nobody."""
     places: dict[str, list[str]] = {}
-    for message in evidence.table("intake", "message"):
-        places.setdefault(message["body"].strip().split()[-1], []).append(message["ticket_id"])
+    written: dict[str, set[str]] = {}
+    may_be = homes(evidence.log("intake"))
+    for message in evidence.messages:
+        marker = message["body"].strip().split()[-1]
+        places.setdefault(marker, []).append(message["ticket_id"])
+        written[marker] = {evidence.tickets[home]["number"] for home in may_be.get(message["id"], ())}
     sent = b"\n".join(mail for mail, _, _ in evidence.world.post.taken).decode("utf-8", "replace")
     for mail in evidence.front.record.mails.values():
         found = [evidence.tickets[place] for place in places.get(mail.marker, []) if place in evidence.tickets]
         if mail.expected == "held" and (found or mail.marker in sent):
             yield f"the stranger's mail {mail.marker} was let in"
         if mail.expected == "message":
-            numbers = [
-                ticket["number"] if not ticket["follows"] else evidence.tickets[ticket["follows"]]["number"]
-                for ticket in found
-            ]
-            if numbers != [mail.number] and mail.number not in numbers[:1]:
-                yield f"the reply {mail.marker} to {mail.number} is in {numbers}"
+            before = {evidence.tickets[ticket["follows"]]["number"] for ticket in found if ticket["follows"]}
+            if len(found) != 1 or mail.number not in written[mail.marker] | before:
+                yield f"the reply {mail.marker} to {mail.number} is in {[ticket['number'] for ticket in found]}"
     for mail_bytes, _, _ in evidence.world.post.taken:
         headers = _headers(mail_bytes)
         if not re.search(r"\[FL-\w{4}-\w{4}\]", headers["Subject"]):
@@ -389,7 +449,7 @@ def claims_come_back(evidence: Evidence) -> Iterable[str]:
 
 def queue_is_what_is_owed(evidence: Evidence) -> Iterable[str]:
     """P18: the queue holds exactly the requests that are owed an answer, each at its place."""
-    owed = {ticket_id: unanswered(events) for ticket_id, events in evidence.streams.items()}
+    owed = unanswered(evidence.log("intake"))
     wanted = {ticket_id: state for ticket_id, state in owed.items() if state.is_owed}
     held = {entry["ticket_id"]: entry for entry in evidence.queue}
     if set(held) != set(wanted) or len(held) != len(evidence.queue):
@@ -402,16 +462,27 @@ def queue_is_what_is_owed(evidence: Evidence) -> Iterable[str]:
     shown = [(not entry["out_of_turn"], when(entry["since"])) for entry in evidence.queue]
     if shown != sorted(shown):
         yield "the queue is shown out of order"
+    shipped = {row["version"] for row in evidence.table("intake", "release") if row["shipped_at"]}
+    left = [ticket["number"] for ticket in evidence.tickets.values() if ticket["awaited_release"] in shipped]
+    if left:
+        yield f"{left} wait for a release that is out"
+    moved = [event for event in evidence.log("queue") if event.type == "queue.moved" and event.data["reason"] in STILL]
+    if moved:
+        yield f"{moved[0]} moved an entry"
+    strays = [event for state in owed.values() for event in state.strays]
+    if strays:
+        yield f"{strays[0]} brought back what did not wait for it"
 
 
 def clocks_agree_with_a_walk(evidence: Evidence) -> Iterable[str]:
     """P19: every clock is what counting open minutes along the request's history gives."""
     seen: Counter[str] = Counter()
+    owed = unanswered(evidence.log("intake"))
     for shown in evidence.clocks:
         ticket = evidence.tickets[shown["ticket_id"]]
         policy = evidence.policies[ticket["policy_version"]]
         minutes = evidence.minutes(ticket["policy_version"])
-        facts = facts_of(evidence.streams[ticket["id"]], policy["targets"]["minutes"])
+        facts = facts_of(evidence.streams[ticket["id"]], policy["targets"]["minutes"], owed[ticket["id"]].moved)
         clocks, as_of = Clocks(minutes, facts[0].at), max(when(shown["as_of"]), *(fact.at for fact in facts))
         clocks.live(facts, as_of)
         watch, state = clocks.watches[shown["target"]], clocks.state(shown["target"])
@@ -482,9 +553,11 @@ def _fired(evidence: Evidence, event: Event, due: datetime, scheduled: datetime 
 def time_counts_forward(evidence: Evidence) -> Iterable[str]:
     """P21: elapsed business time never shrinks, never outruns the wall, and stands still while the desk is closed."""
     last: dict[tuple[str, str], Reading] = {}
+    owed = unanswered(evidence.log("intake"))
     for reading in evidence.front.record.readings if not evidence.faults.jumped else ():
         ticket = evidence.tickets[reading.ticket_id]
-        opened = min(when(ticket["received_at"]), when(ticket["created_at"]))
+        brought = [fact.at for facts in owed[ticket["id"]].moved.values() for fact in facts if fact.kind == "owed"]
+        opened = min(when(ticket["received_at"]), when(ticket["created_at"]), *brought)
         wall = (reading.as_of - opened) / timedelta(minutes=1)
         open_minutes = evidence.minutes(ticket["policy_version"])
         if not -NEARLY_MINUTES <= reading.elapsed <= open_minutes.between(opened, reading.as_of) + NEARLY_MINUTES:

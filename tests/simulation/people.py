@@ -66,6 +66,9 @@ class People:
     awaited: dict[str, Principal] = field(default_factory=dict)
     """Senders of mails whose number is not known yet, by address."""
 
+    ended: list[str] = field(default_factory=list)
+    """Numbers of requests that were resolved or closed, whatever came of them later."""
+
     def __post_init__(self) -> None:
         self.world: World = self.front.world
         self.world.post.arrived = self._arrived
@@ -79,16 +82,16 @@ class People:
     def start(self) -> None:
         """Let everybody begin."""
         for at in self._arrivals(self.world.stream("arrivals")):
-            self._later(at, self._ask())
+            self.later(at, self._ask())
         for number, who in enumerate(self.cast.specialists):
-            self._begin(self._serve(who, self._staff[number]))
-        self._begin(self._supervise(self._staff[-1]))
+            self.begin(self._serve(who, self._staff[number]))
+        self.begin(self._supervise(self._staff[-1]))
         trouble = self.world.stream("trouble")
         for _ in range(max(1, round(self.habits.days * 2))):
-            self._later(trouble.random() * self.habits.days * DAY, self._send_nonsense(trouble))
-            self._later(trouble.random() * self.habits.days * DAY, self._send_as_stranger(trouble))
+            self.later(trouble.random() * self.habits.days * DAY, self._send_nonsense(trouble))
+            self.later(trouble.random() * self.habits.days * DAY, self._send_as_stranger(trouble))
         if trouble.random() < 0.2:
-            self._later(trouble.random() * self.habits.days * DAY, self._send_as_robot())
+            self.later(trouble.random() * self.habits.days * DAY, self._send_as_robot())
 
     def _arrivals(self, chance: Random) -> list[float]:
         """Draw the instants at which requests come in: more by day than by night, in virtual seconds."""
@@ -100,7 +103,9 @@ class People:
                 found.append(place)
         return found
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let somebody do something from now on."""
+
         async def counted() -> None:
             self._at_work += 1
             try:
@@ -110,7 +115,7 @@ class People:
 
         self.world.loop.create_task(counted(), name="person", context=Context())
 
-    def _later(self, seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    def later(self, seconds: float, work: Coroutine[Any, Any, None]) -> None:
         """Do something after a while, but for what would begin when all are about to go home."""
         self.world.loop.call_later(seconds, self._begin_unless_closing, work, context=Context())
 
@@ -118,7 +123,7 @@ class People:
         if self.front.closing:
             work.close()
         else:
-            self._begin(work)
+            self.begin(work)
 
     async def finish(self) -> None:
         """Let everybody end what they have begun, and begin nothing new."""
@@ -137,9 +142,10 @@ class People:
         elif self._browsing.random() < self.habits.web_share:
             await self._ask_by_web(who, marker)
         else:
-            await self._ask_by_api(who, marker, chance)
+            await self.ask_by_api(who, marker, chance)
 
-    async def _ask_by_api(self, who: Principal, marker: str, chance: Random) -> None:
+    async def ask_by_api(self, who: Principal, marker: str, chance: Random) -> None:
+        """Ask by the API: twice at once now and then, or again with the same key later."""
         body: dict[str, Any] = {"subject": f"Request {marker}", "body": f"It is broken. {marker}"}
         topic = TOPICS[int(chance.random() * len(TOPICS))]
         if topic:
@@ -156,7 +162,7 @@ class People:
             answer = await self.front.ask(who, "POST", "/v1/tickets", body, marker)
         self._taken(who, marker, answer)
         if chance.random() < self.habits.api_again:
-            self._later(between(chance, 60, 2 * DAY), self._ask_again(who, marker, body))
+            self.later(between(chance, 60, 2 * DAY), self._ask_again(who, marker, body))
 
     def _taken(self, who: Principal, marker: str, answer: Answer) -> None:
         if answer.status != 201:
@@ -213,7 +219,7 @@ class People:
         if address == ROBOT:
             if self.front.record.did["robots' mails"] > MOST_OF_A_ROBOT:
                 return
-            self._later(between(self._robot, 1, 60), self._answer_as_robot(number))
+            self.later(between(self._robot, 1, 60), self._answer_as_robot(number))
             return
         case = self.cases.get(number)
         if case is None and address in self.awaited:
@@ -222,7 +228,7 @@ class People:
             return
         if case.reactions > 0 and chance.random() < 0.6:
             case.reactions -= 1
-            self._later(between(chance, 120, 14 * HOUR), self._react(case, chance))
+            self.later(between(chance, 120, 14 * HOUR), self._react(case, chance))
 
     async def _react(self, case: Case, chance: Random) -> None:
         """Answer by mail or API, come back to what was ended, close what was solved, or be away and say so."""
@@ -240,19 +246,22 @@ class People:
             await self._mail(raw, case.who.email, marker, "message", case.number)
             self.front.record.did["vacation answers"] += 1
         elif choice < 0.9:
-            await self._say(case.who, case.id, marker, "messages", {"body": f"I add this. {marker}"})
+            await self.say(case.who, case.id, marker, "messages", {"body": f"I add this. {marker}"})
         else:
             body = {"reason": "resolved", "body": f"Thank you. {marker}"}
-            await self._say(case.who, case.id, marker, "close", body)
+            await self.say(case.who, case.id, marker, "close", body)
 
-    async def _say(
+    async def say(
         self, who: Principal, ticket_id: str, marker: str, verb: str, body: dict[str, Any], **headers: str
     ) -> Answer:
+        """Use a verb of a request, given by its ID or number, and note what came of it."""
         answer = await self.front.ask(who, "POST", f"/v1/tickets/{ticket_id}/{verb}", body, marker, **headers)
         record, staff = self.front.record, who.is_staff
         record.did[f"{'staff' if staff else 'client'}: {verb} {answer.status}"] += 1
         if answer.status >= 400:
             record.refused[marker] = answer.status
+        elif verb in ("resolve", "close"):
+            self.ended.append(answer.json()["number"])
         elif verb == "messages":
             made = answer.json()
             record.messages[marker] = Message(marker, made["id"], made["ticket"]["id"], staff)
@@ -309,7 +318,7 @@ class People:
 
     # -- staff
 
-    async def _sleep(self, seconds: float) -> bool:
+    async def sleep(self, seconds: float) -> bool:
         """Wait, in portions that let everybody go home; say whether there is more work to do."""
         while seconds > 0 and not self.front.closing:
             await asyncio.sleep(min(seconds, 1800))
@@ -322,11 +331,11 @@ class People:
             begin = 6 * HOUR + chance.random() * 5 * HOUR
             now = self.front.now()
             today = now.hour * HOUR + now.minute * 60
-            if not await self._sleep((begin - today) % DAY):
+            if not await self.sleep((begin - today) % DAY):
                 return
             if chance.random() < 0.2:
                 self.front.record.did["days of vacation"] += 1
-                await self._sleep(12 * HOUR)
+                await self.sleep(12 * HOUR)
                 continue
             await self._shift(who, chance, self.world.loop.time() + between(chance, 5 * HOUR, 9 * HOUR))
 
@@ -335,7 +344,7 @@ class People:
             claim = await self._claim(who, chance)
             if claim is not None:
                 await self._work(who, claim, chance)
-            elif not await self._sleep(between(chance, 5 * 60, 70 * 60)):
+            elif not await self.sleep(between(chance, 5 * 60, 70 * 60)):
                 return
 
     async def _claim(self, who: Principal, chance: Random) -> dict[str, Any] | None:
@@ -345,6 +354,10 @@ class People:
             wish = {"tier": "helpdesk"}
         elif choice < 0.2 and self.cases:
             wish = {"ticket_id": self._any_number(chance)}
+        return await self.claim(who, wish)
+
+    async def claim(self, who: Principal, wish: dict[str, Any]) -> dict[str, Any] | None:
+        """Claim what is wished for; return the claim, None where there is none."""
         key = self.front.mark()
         answer = await self.front.ask(who, "POST", "/v1/queue/claims", wish, key)
         self.front.record.did[f"claims {answer.status}"] += 1
@@ -368,30 +381,30 @@ class People:
         ticket_id, token = claim["ticket_id"], claim["claim_token"]
         words = f"Do this. {marker}"
         if choice < 0.4:
-            await self._act(who, claim, marker, "messages", {"body": words})
+            await self.act(who, claim, marker, "messages", {"body": words})
         elif choice < 0.6:
-            await self._act(who, claim, marker, "resolve", {"body": words} if chance.random() < 0.7 else {})
+            await self.act(who, claim, marker, "resolve", {"body": words} if chance.random() < 0.7 else {})
         elif choice < 0.72:
             cause = ("client", "third_party", "release")[int(chance.random() * 3)]
-            answer = await self._act(who, claim, marker, "wait", {"cause": cause})
+            answer = await self.act(who, claim, marker, "wait", {"cause": cause})
             if answer.status == 200 and cause != "client":
-                self._later(between(chance, HOUR, DAY), self._resume(who, ticket_id))
+                self.later(between(chance, HOUR, DAY), self._resume(who, ticket_id))
         elif choice < 0.8:
             urgency = "high" if chance.random() < 0.5 else "normal"
-            await self._act(who, claim, marker, "triage", {"urgency": urgency, "reason": f"Seen. {marker}"})
-            await self._release(who, claim)
+            await self.act(who, claim, marker, "triage", {"urgency": urgency, "reason": f"Seen. {marker}"})
+            await self.release(who, claim)
         elif choice < 0.88:
-            await self._say(who, ticket_id, marker, "messages", {"body": words, "audience": "internal"})
-            await self._release(who, claim)
+            await self.say(who, ticket_id, marker, "messages", {"body": words, "audience": "internal"})
+            await self.release(who, claim)
         elif choice < 0.93:
-            await self._act(who, claim, marker, "close", {"reason": "no_licence", "body": words})
+            await self.act(who, claim, marker, "close", {"reason": "no_licence", "body": words})
         else:
             self.front.record.did["claims forgotten"] += 1
             if chance.random() < 0.5:  # and remembered too late
                 await asyncio.sleep(between(chance, 25 * 60, 2 * HOUR))
-                await self._act(who, claim, marker, "messages", {"body": words}, token=token)
+                await self.act(who, claim, marker, "messages", {"body": words}, token=token)
 
-    async def _act(
+    async def act(
         self,
         who: Principal,
         claim: dict[str, Any],
@@ -403,7 +416,7 @@ class People:
         """Use a verb under a claim, and note when."""
         asked = self.world.loop.time()
         headers = {"Claim-Token": token or claim["claim_token"]}
-        answer = await self._say(who, claim["ticket_id"], marker, verb, body, **headers)
+        answer = await self.say(who, claim["ticket_id"], marker, verb, body, **headers)
         if answer.status < 400:
             expires = datetime.fromisoformat(claim["lease_expires_at"])
             write = Write(
@@ -427,18 +440,19 @@ class People:
         self._note_claim(who, renewed)
         return renewed
 
-    async def _release(self, who: Principal, claim: dict[str, Any]) -> None:
+    async def release(self, who: Principal, claim: dict[str, Any]) -> None:
+        """Give a claim back."""
         path = f"/v1/queue/claims/{claim['ticket_id']}/release"
         answer = await self.front.ask(who, "POST", path, {"fence": claim["fence"]})
         self.front.record.did[f"releases {answer.status}"] += 1
 
     async def _resume(self, who: Principal, ticket_id: str) -> None:
-        await self._say(who, ticket_id, self.front.mark(), "resume", {})
+        await self.say(who, ticket_id, self.front.mark(), "resume", {})
 
     async def _supervise(self, chance: Random) -> None:
         """Look at the queue and the clocks now and then, hand work to others, and send failed mails again."""
         who = self.cast.supervisor
-        while await self._sleep(between(chance, HOUR, 8 * HOUR)):
+        while await self.sleep(between(chance, HOUR, 8 * HOUR)):
             queue = (await self.front.ask(who, "GET", "/v1/queue?limit=20")).json()["items"]
             await self._read_clocks(who, chance)
             held = [entry for entry in queue if entry["claimed_by"]]

@@ -13,6 +13,7 @@ from evidence import Evidence
 from faults import Faults
 from firstline.standalone.wiring import SERVICES
 from front import Front
+from occasions import Occasions
 from oracles import ORACLES
 from people import Habits, People
 from stage import Stage, quiet_logs, run_world
@@ -72,8 +73,8 @@ def _drawn(chance: Random, share: float) -> list[str]:
     return [service for service in (*SERVICES, "web") if chance.random() < most]
 
 
-def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None) -> Outcome:
-    """Run a seed and judge it."""
+def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None, occasions: bool = True) -> Outcome:
+    """Run a seed and judge it; without `occasions` people do, and draw, what they did before those were known."""
     drawn, habits = scene_of(stage, seed)
     world = World(scene or drawn, stage.applications)
     errors: list[str] = []
@@ -81,7 +82,7 @@ def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None) -> Outcome:
     gc.disable()
     with quiet_logs(errors):
         try:
-            evidence = run_world(world, lambda world: _play(stage, world, habits))
+            evidence = run_world(world, lambda world: _play(stage, world, habits, occasions=occasions))
             violations = [*evidence.front.record.faults, *judge(evidence)]
         except Exception as error:
             violations = [f"P0: the world ended by {error!r}"]
@@ -95,7 +96,7 @@ def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None) -> Outcome:
     return Outcome(seed, digest, days, violations, world.counts, did, world.story + errors)
 
 
-async def _play(stage: Stage, world: World, habits: Habits) -> Evidence:
+async def _play(stage: Stage, world: World, habits: Habits, *, occasions: bool) -> Evidence:
     """Live through the days, heal what is broken, let everybody end what they began, and settle."""
     front = Front(world)
     people = People(front, stage.cast, habits)
@@ -107,6 +108,8 @@ async def _play(stage: Stage, world: World, habits: Habits) -> Evidence:
         await asyncio.sleep(1)
     faults.start()
     people.start()
+    if occasions:
+        Occasions(people).start()
     await asyncio.sleep(habits.days * DAY)
     await faults.heal()
     await people.finish()
