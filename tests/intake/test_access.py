@@ -1,21 +1,41 @@
 """Access data (clause 4.3): asked for, given outside the correspondence, read under a claim, deleted, to be changed."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from firstline.common.policy.model import Policy
 from firstline.common.ports import SystemRandom
+from firstline.common.store.migrate import migrate_postgres
+from firstline.common.store.postgres import PostgresStore
 from firstline.common.vault import KeyedVault, LockedVault
 from firstline.intake.service.vault import missing_keys, rewrap_some
-from intake_world import VAULT_KEY, World, principal_of
+from intake_world import VAULT_KEY, World, open_world, principal_of
 
 CLARA, ANNA = "client:clara", "agent:anna"
 ASK = "access-requests"
 CANARY = "canary-Xy7-pässword"
 ASKED = {"kinds": ["ftp", "licence_key"], "reason": "To look at the update's log.", "host": "shop.example"}
 GIVEN = {"values": {"ftp": {"login": "clara", "password": CANARY}}}
+on_both_stores = pytest.mark.parametrize("world", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
+async def world(
+    request: pytest.FixtureRequest, empty_store: Path, policy: Policy, tmp_path: Path
+) -> AsyncIterator[World]:
+    """Run intake on the store that the test asks for."""
+    more: dict[str, Any] = {}
+    if getattr(request, "param", "sqlite") == "postgres":
+        database = request.getfixturevalue("database")
+        await asyncio.to_thread(migrate_postgres, "intake", database)
+        more["open_store"] = lambda _path, ports: PostgresStore(database, ports)
+    async with open_world(empty_store, policy, tmp_path, **more) as running:
+        yield running
 
 
 async def asked(world: World, ticket: dict[str, Any], **body: Any) -> dict[str, Any]:
@@ -73,6 +93,7 @@ def kinds(events: list[tuple[str, dict[str, Any]]]) -> list[str]:
     return [kind.removeprefix("ticket.") for kind, _ in events]
 
 
+@on_both_stores
 async def test_what_is_asked_for_is_given_and_read(world: World) -> None:
     """The specialist asks with a reason, the client gives a part, the holder of the claim reads it; all is told."""
     ticket = await world.submit(CLARA)
@@ -292,6 +313,7 @@ async def test_days_delete_what_was_given_and_what_was_asked(world: World) -> No
     assert [one["cause"] for one in await shown(world, ticket)] == ["age", "expired"]
 
 
+@on_both_stores
 async def test_the_client_is_reminded_until_they_confirm(world: World) -> None:
     """Told at the resolution, after 24 and 72 hours, and at the closing if it is not confirmed; afterwards no more."""
     ticket = await world.submit(CLARA)
@@ -367,6 +389,7 @@ async def test_without_its_key_the_vault_is_locked_and_the_rest_works(world: Wor
     assert world.rows("SELECT count(*) FROM access_secret") == [(0,)]
 
 
+@on_both_stores
 async def test_a_new_key_takes_over(world: World) -> None:
     """After rotation what is kept is re-wrapped under the newest key, and opens without the old one."""
     ticket = await world.submit(CLARA)

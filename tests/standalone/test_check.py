@@ -31,10 +31,11 @@ Damage = tuple[str, str, str]
 
 KEPT = (
     "INSERT INTO access_request SELECT 'r', id, '[]', NULL, '', '{status}', '', '{past}', '{past}', '[]', NULL, NULL,"
-    " '[]', NULL, NULL, NULL, 0, NULL, NULL, '{due}' FROM ticket WHERE status = '{ticket}' LIMIT 1;"
+    " '[]', NULL, NULL, NULL, 0, NULL, NULL, '{due}' FROM ticket WHERE status {ticket} LIMIT 1;"
     " INSERT INTO access_secret SELECT 's', id, 'ftp', 1, 'key', x'00', x'00' FROM access_request"
 )
 PAST, FUTURE = "2026-01-01T00:00:00.000000Z", "2090-01-01T00:00:00.000000Z"
+OPEN = "NOT IN ('resolved', 'closed')"
 
 
 def kept(status: str, due: str, ticket: str) -> Damage:
@@ -80,9 +81,9 @@ DAMAGES: list[Damage] = [
     ("P18", "queue", "UPDATE queue_entry SET free_turn = NULL WHERE free_turn IS NOT NULL"),
     ("P19", "sla", "UPDATE ticket SET id = 'other' WHERE id = (SELECT MIN(id) FROM ticket)"),
     ("P20", "sla", TOLD_TWICE),
-    kept("provided", FUTURE, "closed"),
-    kept("revoked", FUTURE, "open"),
-    kept("provided", PAST, "open"),
+    kept("provided", FUTURE, "= 'closed'"),
+    kept("revoked", FUTURE, OPEN),
+    kept("provided", PAST, OPEN),
 ]
 
 

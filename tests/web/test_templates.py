@@ -9,7 +9,7 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, catalogue, choices, documents, forms, letters, stages, supervision, views
+from firstline.web import access, board, catalogue, choices, documents, forms, letters, stages, supervision, views
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
 from firstline.web.pages.releases import Release
@@ -43,6 +43,29 @@ def environment() -> Environment:
 def with_referral(topic: Json) -> Json:
     """Return a topic as the catalogue of the API gives it."""
     return {**topic, "items": [{**item, "referral": {"advice": "Ask them."}} for item in topic["items"]]}
+
+
+def given_access(text: str) -> access.Asked:
+    """Return an access request in which everything is to be seen."""
+    values = (access.Value("ftp.login", text, False, True, False), access.Value("ftp.key", text, True, False, True))
+    return access.Asked(
+        id="r",
+        title=text,
+        host=text,
+        reason=text,
+        asked=text,
+        state=text,
+        ended=text,
+        until=text,
+        given=text,
+        kept_until=text,
+        kinds=(access.Kind("ftp", text, values),),
+        readings=(access.Reading(text, text, text, text),),
+        change=text,
+        changed=text,
+        advice=text,
+        can=frozenset({"answer", "revoke", "read", "confirm"}),
+    )
 
 
 @pytest.fixture
@@ -140,6 +163,9 @@ def shown(
             "uses": [documents.Use(text, "https://docs.example/restore", "suggested 1, read 1")],
             "canned": [board.Option("code", text)],
             "asks_licence": True,
+            "access": text, "access_known": True, "access_asked": [given_access(text)],
+            "access_kinds": supervision.KINDS, "staff": False, "holds": True, "seconds": 60, "host": text,
+            "revealed": [access.Shown(text, ((text, text),))],
             "held": 1, "about": "FL-7K3M-9QPX", "mails": [letters.held_mail(held(text), now)],
             **changes,
         }  # fmt: skip
@@ -149,7 +175,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 14
+    assert len(PAGES) == 16
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -47,9 +47,9 @@ async def _page(visit: Visit, reference: str, draft: Draft, status: int, notice:
     shown = {
         "number": item["number"],
         "subject": one_line(item["subject"]),
-        "asked": access.asked(await visit.desk.access_requests(reference), visit.now),
+        "access_asked": access.asked(await visit.desk.access_requests(reference), visit.now),
         "staff": visit.session.is_staff,
-        "kinds": access.kinds(await visit.desk.policy()) if ASK in item["allowed"] else [],
+        "access_kinds": access.kinds(await visit.desk.policy()) if ASK in item["allowed"] else [],
         "holds": visit.claim(item["id"]) is not None,
         "seconds": SHOWN_SECONDS,
     }
