@@ -11,7 +11,9 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from firstline.intake.files import FileRules, FileVerdict, judge, safe_name, sniff
+from archive_builder import Packed, rar5
+from firstline.intake.content import sniff
+from firstline.intake.files import FileRules, FileVerdict, judge, safe_name
 from PIL import Image
 
 RULES = FileRules(
@@ -61,7 +63,7 @@ def png_claiming(width: int, height: int) -> bytes:
 
 
 PNG, GIF, JPG, BMP = picture("PNG"), picture("GIF", "P"), picture("JPEG"), picture("BMP")
-RAR = b"Rar!\x1a\x07\x01\x00" + bytes(range(200))
+RAR = rar5([Packed("a.bmp", BMP)])
 
 
 def rejected(name: str, data: bytes, declared: str = "application/octet-stream") -> tuple[str | None, str | None]:

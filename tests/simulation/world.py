@@ -34,6 +34,7 @@ from firstline.common.tokens import ServiceTokens, Signer, Verifier
 from firstline.common.vault import KeyedVault
 from firstline.intake.app import create_app as create_intake
 from firstline.intake.inbound import MailRules
+from firstline.intake.judge import InProcessJudge
 from firstline.intake.parser import InProcessParser
 from firstline.intake.service.inbound import MailSettings
 from firstline.notify.app import create_app as create_notify
@@ -214,6 +215,7 @@ class Process:
             current=self.world.policy,
             files=kept,
             parser=InProcessParser(),
+            judge=InProcessJudge(ports.offload),
             mail=MailSettings(MailRules(frozenset({DESK_ADDRESS})), derive(SECRET, "mail")),
             claim_key=derive(SECRET, "claim-token"),
             cursor_key=derive(SECRET, "intake cursors"),

@@ -29,6 +29,7 @@ from firstline.common.tokens import Signer, Verifier, new_key
 from firstline.common.vault import KeyedVault, Vault
 from firstline.intake.app import create_app
 from firstline.intake.inbound import MailRules
+from firstline.intake.judge import InProcessJudge
 from firstline.intake.parser import InProcessParser, Parser
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.inbound import MailSettings, keep_mail
@@ -285,6 +286,7 @@ async def open_world(
         current=current,
         files=LocalFiles(folder / "files", ports.offload, ports.ids),
         parser=parser or InProcessParser(),
+        judge=InProcessJudge(ports.offload),
         mail=MailSettings(MailRules(frozenset({DESK_ADDRESS}), server), MAIL_KEY),
         claim_key=CLAIM_KEY,
         cursor_key=CURSOR_KEY,

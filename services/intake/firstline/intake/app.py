@@ -28,6 +28,7 @@ from firstline.intake.api import (
     tickets,
     verbs,
 )
+from firstline.intake.judge import Judge
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.held import MailRoom
@@ -71,6 +72,7 @@ def create_app(
     current: Policy,
     files: Files,
     parser: Parser,
+    judge: Judge,
     mail: MailSettings,
     claim_key: bytes,
     cursor_key: bytes,
@@ -85,6 +87,7 @@ def create_app(
         current: the policy that new requests are taken under.
         files: where attachments and raw mail are kept.
         parser: reads raw mail.
+        judge: says which files can be taken.
         mail: the desk's own addresses and how senders are checked.
         claim_key: verifies queue's claim tokens.
         cursor_key: signs cursors.
@@ -94,7 +97,7 @@ def create_app(
 
     """
     keys = (claim_key, Cursors(cursor_key), vault)
-    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), *keys)
+    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), *keys, judge)
     runtime.consume(handlers.table(desk))
     smtp = _smtp(desk, mail, *listen) if listen else None
 
@@ -109,6 +112,7 @@ def create_app(
             await smtp.stop()
         await runtime.stop()
         await parser.stop()
+        await judge.stop()
 
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)

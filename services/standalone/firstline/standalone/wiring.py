@@ -79,6 +79,7 @@ def _sla(parts: Parts, runtime: Runtime) -> FastAPI:
 def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
     from firstline.intake.app import create_app
     from firstline.intake.inbound import MailRules
+    from firstline.intake.judge import FileJudge
     from firstline.intake.parser import MailParser
     from firstline.intake.service.inbound import MailSettings
     from firstline.standalone.partners import load_partners
@@ -92,6 +93,7 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
         current=parts.policy,
         files=kept,
         parser=MailParser(ports.clock, ports.spawn),
+        judge=FileJudge(ports.clock, ports.spawn),
         mail=MailSettings(rules, parts.key("mail")),
         claim_key=parts.key("claim-token"),
         cursor_key=parts.key("intake cursors"),

@@ -208,7 +208,7 @@ def _attachments(old: Policy, new: Policy) -> Lines:
     before, after = old.attachments, new.attachments
     for name in ("images", "only_in_archive", "archives", "others"):
         yield from _listed(f"Attachments, {name.replace('_', ' ')}", getattr(before, name), getattr(after, name))
-    rest = {"max_size_mib", "max_count", "advice"}
+    rest = {"max_size_mib", "max_count", "max_megapixels", "max_frames", "inside_archives", "advice"}
     changed = [name for name in sorted(rest) if getattr(before, name) != getattr(after, name)]
     for name in changed:
         yield f"Attachments: {_member(name, getattr(before, name), getattr(after, name))}."

@@ -189,17 +189,43 @@ class Circumstance(Part):
 
 
 class AttachmentAdvice(Part):
-    """What somebody is told whose file can't be taken."""
+    """What somebody is told whose file can't be taken; `checking` while nobody could look at it so far."""
 
     image: Words
     only_in_archive: Words
     other: Words
     size: Words
     count: Words
+    locked: Words = "This archive is locked with a password, so it can't be checked. Pack it again without one."
+    nested: Words = "There is an archive in this archive. Pack the files themselves, once."
+    unsafe: Words = "This archive holds links, or names that lead out of it. Pack plain files and folders again."
+    expanded: Words = "There is too much in this archive. Pack the files that matter."
+    unreadable: Words = "This archive can't be read. Pack it again as an ordinary ZIP or RAR, in one part."
+    costly: Words = "This file takes too much to check. Send the part that matters, or save it in a simpler form."
+    infected: Words = "A virus scanner has found something in this file. Check it, and send it again once it is clean."
+    checking: Words = "This file waits for the virus scanner. It can be read as soon as it was looked at."
+
+
+class InsideArchives(Part):
+    """How much an archive may hold: bytes unpacked, files and folders, archives in archives, unpacked by packed size.
+
+    Files smaller than `ratio_from_kib`, and pictures that are taken only packed, may have any ratio. `other_images`
+    says whether pictures that are not taken by themselves may lie in archives.
+    """
+
+    max_total_mib: PositiveInt = 100
+    max_entries: PositiveInt = 1_000
+    max_depth: PositiveInt = 1
+    max_ratio: PositiveInt = 100
+    ratio_from_kib: NonNegativeInt = 1024
+    other_images: Literal["refused", "taken"] = "refused"
 
 
 class Attachments(Part):
-    """Which files are taken (clause 4.6): media types with their name endings, size in MiB, files a message."""
+    """Which files are taken (clause 4.6): media types with their name endings, size in MiB, files a message.
+
+    Pictures have so many million pixels and so many frames at most.
+    """
 
     max_size_mib: PositiveInt
     max_count: PositiveInt
@@ -208,6 +234,9 @@ class Attachments(Part):
     archives: FileTypes
     others: FileTypes
     advice: AttachmentAdvice
+    max_megapixels: PositiveInt = 50
+    max_frames: PositiveInt = 1_000
+    inside_archives: InsideArchives = InsideArchives()
 
     @property
     def max_bytes(self) -> int:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from firstline.common.answers import Answer, Made, answer_once, retry_of
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.permissions import Access
-from firstline.common.policy.model import Attachments, Policy
+from firstline.common.policy.model import Attachments, InsideArchives, Policy
 from firstline.common.store.port import Unit, Value
-from firstline.intake.files import FileRules, FileVerdict, judge
+from firstline.intake.archives import ArchiveLimits
+from firstline.intake.files import FileRules, FileVerdict
+from firstline.intake.judge import Unjudged
 from firstline.intake.service.change import find_for
 from firstline.intake.service.desk import Desk
 from firstline.intake.store.messages import (
@@ -56,6 +58,20 @@ def rules_of(policy: Policy) -> FileRules:
         archives=taken.archives,
         others=taken.others,
         max_bytes=taken.max_bytes,
+        max_pixels=taken.max_megapixels * 1_000_000,
+        max_frames=taken.max_frames,
+        inside=_inside(taken.inside_archives),
+    )
+
+
+def _inside(archives: InsideArchives) -> ArchiveLimits:
+    return ArchiveLimits(
+        max_bytes=archives.max_total_mib * 1024 * 1024,
+        max_entries=archives.max_entries,
+        max_depth=archives.max_depth,
+        max_ratio=archives.max_ratio,
+        ratio_from_bytes=archives.ratio_from_kib * 1024,
+        other_images=archives.other_images == "taken",
     )
 
 
@@ -78,9 +94,12 @@ async def upload(
     retry_of(uploader, OPERATION, key, b"")  # an unusable key is refused before anything is written
     policy = desk.policies.current
     stored = await desk.files.put(chunks, policy.attachments.max_bytes)
-    content = b"".join([chunk async for chunk in await desk.files.open(stored.key)])
-    rules = rules_of(policy)
-    verdict = await desk.ports.offload(lambda: judge(file.name, file.declared_type, content, rules))
+    unjudged = Unjudged(file.name, file.declared_type, stored.size, lambda: desk.files.open(stored.key))
+    try:
+        verdict = await desk.judge.judge(unjudged, rules_of(policy))
+    except BaseException:
+        await desk.files.delete(stored.key)
+        raise
     if verdict.status != "ok":
         await desk.files.delete(stored.key)
         fault = Fault("/file", advice_of(policy, verdict))
@@ -111,8 +130,8 @@ async def keep_mailed(
     `room` says whether the message may have one more.
     """
     policy = desk.policies.current
-    rules = rules_of(policy)
-    verdict = await desk.ports.offload(lambda: judge(file.name, file.declared_type, content, rules))
+    unjudged = Unjudged(file.name, file.declared_type, len(content), lambda: _opened(content))
+    verdict = await desk.judge.judge(unjudged, rules_of(policy))
     key, reason = None, advice_of(policy, verdict) if verdict.status != "ok" else None
     if verdict.status == "ok" and not room:
         verdict, reason = replace(verdict, status="rejected"), policy.attachments.advice.count
@@ -123,6 +142,10 @@ async def keep_mailed(
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+async def _opened(content: bytes) -> AsyncIterator[bytes]:
+    return _once(content)
 
 
 def _attachment(

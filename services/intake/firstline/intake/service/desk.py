@@ -12,6 +12,7 @@ from firstline.common.policy.model import Policy
 from firstline.common.ports import Ports
 from firstline.common.store.port import Store, Unit
 from firstline.common.vault import Vault
+from firstline.intake.judge import Judge
 from firstline.intake.scope import Rulebook, rulebook
 from firstline.intake.store.directory import FURTHER_POLICIES, HOLD_POLICIES, POLICIES, SAVE_POLICY
 
@@ -80,6 +81,7 @@ class Desk:
     claim_key: bytes
     cursors: Cursors
     vault: Vault
+    judge: Judge
 
     def now(self) -> datetime:
         """Return the instant of product time."""
