@@ -108,16 +108,12 @@ def create_app(
             await smtp.start()
 
     async def stop() -> None:
-        if smtp is not None:
-            await smtp.stop()
-        await runtime.stop()
-        await parser.stop()
-        await judge.stop()
+        for end in (*([smtp.stop] if smtp else []), runtime.stop, parser.stop, judge.stop):
+            await end()
 
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)
-    app.state.mail_room = MailRoom(desk, parser, mail)
-    app.state.smtp = smtp
+    app.state.mail_room, app.state.smtp = MailRoom(desk, parser, mail), smtp
     return app
 
 
