@@ -189,6 +189,9 @@ async def test_other_services_events_have_their_place(world: Any) -> None:
 class Nowhere:
     """A way out by which no mail ever leaves."""
 
+    async def discard(self, message_id: str) -> None:
+        """Keep nothing, so that nothing is to be removed."""
+
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Refuse for now."""
         raise MailRefused(450, "later")

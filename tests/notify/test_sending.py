@@ -47,6 +47,9 @@ class Broken:
     through: Any
     failures: list[Callable[[], Exception]]
 
+    async def discard(self, message_id: str) -> None:
+        """Keep nothing, so that nothing is to be removed."""
+
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Send, then fail while failures are left."""
         await self.through.send(mail, mail_from, to)

@@ -197,6 +197,9 @@ class MailWay:
         self._post = post
         self._owner = owner
 
+    async def discard(self, message_id: str) -> None:
+        """Keep nothing, so that nothing is to be removed."""
+
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Send a mail; see the product's `MailPort`."""
         await self._post.hand_over(self._owner, mail, mail_from, to)

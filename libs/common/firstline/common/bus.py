@@ -20,6 +20,7 @@ BINDINGS: dict[str, tuple[str, ...]] = {
     "queue": ("ticket", "account", "person", "policy"),
     "sla": ("ticket", "account", "person", "policy", "queue"),
     "notify": ("ticket", "account", "person", "policy", "queue", "clock", "delivery", "endpoint", "erasure"),
+    "accounts": ("erasure",),
 }
 """The prefixes that each service takes, whole or not at all."""
 
@@ -28,6 +29,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "queue": ("intake", "accounts"),
     "sla": ("intake", "accounts", "queue"),
     "notify": ("intake", "accounts", "queue", "sla", "notify"),
+    "accounts": ("intake", "accounts", "queue", "sla", "notify"),
 }
 """The services whose logs each service pulls from."""
 

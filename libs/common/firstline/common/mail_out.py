@@ -54,6 +54,9 @@ class MailPort(Protocol):
 
         """
 
+    async def discard(self, message_id: str) -> None:
+        """Remove what is kept of a mail that was sent, if anything is."""
+
 
 def _check_envelope(mail_from: str, to: tuple[str, ...]) -> None:
     for address in (*filter(None, [mail_from]), *to):
@@ -71,15 +74,19 @@ class CapturedMail:
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Write the mail; it is on disk when this returns (see `MailPort`)."""
         _check_envelope(mail_from, to)
-        await self._offload(lambda: _replace(self._folder / _file_name(mail), mail))
+        name = _file_name(str(message_from_bytes(mail)["Message-ID"]))
+        await self._offload(lambda: _replace(self._folder / name, mail))
+
+    async def discard(self, message_id: str) -> None:
+        """Remove the mail's file; one that is gone already is fine."""
+        await self._offload(lambda: (self._folder / _file_name(message_id)).unlink(missing_ok=True))
 
 
-def _file_name(mail: bytes) -> str:
+def _file_name(message_id: str) -> str:
     """Name the file after the Message-ID's left part with its first label last: the delivery's id, which grows, leads.
 
     The digest keeps apart what the clean form confuses.
     """
-    message_id = str(message_from_bytes(mail)["Message-ID"])
     first, _, rest = message_id.strip("<>").partition("@")[0].partition(".")
     clean = re.sub(r"[^A-Za-z0-9-]+", "_", f"{rest}_{first}" if rest else first)[:100]
     return f"{clean}-{hashlib.sha256(message_id.encode()).hexdigest()[:8]}.eml"
@@ -147,6 +154,9 @@ class SmtpMail:
             raise MailUnreachable(f"{self._host}:{self._port} broke off or could not be reached.") from error
         finally:
             client.close()
+
+    async def discard(self, message_id: str) -> None:
+        """Do nothing: a mail that was sent is in other hands."""
 
     def _client(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(

@@ -142,6 +142,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "events.read": _EVERYBODY,
         "people.read": _STAFF,
         "people.manage": _LEADERS,
+        "people.erase": _ADMIN,
         "organizations.read": _STAFF,
         "organizations.manage": _LEADERS,
         "licences.read": _STAFF,

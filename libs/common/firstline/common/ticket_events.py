@@ -359,3 +359,15 @@ class TicketHeldMail(TicketEvent):
     mail_id: str
     reason: str
     outcome: str = "quarantined"
+
+
+class TicketRedacted(TicketEvent):
+    """What a person who was erased wrote to the ticket is gone; whoever keeps copies of it erases them too.
+
+    `requester`: the ticket was theirs. `subject` is what is left of the ticket's.
+    """
+
+    TYPE = "ticket.redacted"
+    person_id: str
+    requester: bool = False
+    subject: str

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from firstline.accounts import worker
 from firstline.accounts.api import keys, licences, organizations, people, sign_in
 from firstline.accounts.service.desk import Desk, Lives
+from firstline.accounts.service.erasing import HANDLERS, erasing
 from firstline.common.application import build_app
 from firstline.common.paging import Cursors
 from firstline.common.ports import Clock
@@ -48,8 +49,10 @@ def create_app(
         answers_key=derive(secret, "accounts answers"),
     )
 
+    runtime.consume(HANDLERS)
+
     async def start() -> None:
-        await runtime.start(works=[worker.expiry(desk)])
+        await runtime.start(works=[worker.expiry(desk), erasing(desk).worker()])
 
     routers = [people.router, organizations.router, licences.router, keys.router, sign_in.router]
     app = build_app(runtime, "Firstline accounts", routers, start=start, stop=runtime.stop)

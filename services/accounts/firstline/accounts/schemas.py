@@ -3,7 +3,7 @@
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from firstline.accounts.store.certificates import Certificate
 from firstline.accounts.store.directory import Licence, Person
+from firstline.common.bus import SOURCES
 from firstline.common.ports import Ports
 
 
@@ -265,3 +267,35 @@ class JwkSet(BaseModel):
     """The public keys that verify this desk's tokens (RFC 7517)."""
 
     keys: list[dict[str, str]]
+
+
+class ErasedThere(BaseModel):
+    """What one service erased: how much of each kind."""
+
+    service: str
+    erased: dict[str, int]
+    at: datetime
+
+
+class CertificateBody(BaseModel):
+    """What was erased of a person; `waiting_for` names the services that have not answered."""
+
+    person_id: str
+    asked_by: str
+    asked_at: datetime
+    completed_at: datetime | None
+    services: list[ErasedThere]
+    waiting_for: list[str]
+
+    @classmethod
+    def of(cls, certificate: Certificate) -> Self:
+        """Return a certificate as it is shown."""
+        reports = certificate.reports
+        return cls(
+            person_id=certificate.person_id,
+            asked_by=certificate.asked_by,
+            asked_at=certificate.asked_at,
+            completed_at=certificate.completed_at,
+            services=[ErasedThere(service=name, **reports[name]) for name in sorted(reports)],
+            waiting_for=sorted(set(SOURCES["accounts"]) - set(reports)),
+        )

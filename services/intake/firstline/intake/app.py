@@ -4,6 +4,7 @@ import structlog
 from fastapi import FastAPI
 
 from firstline.common.application import build_app
+from firstline.common.erasure import Erasing
 from firstline.common.files import Files
 from firstline.common.paging import Cursors
 from firstline.common.policy.model import Policy
@@ -31,6 +32,7 @@ from firstline.intake.api import (
 from firstline.intake.judge import Judge
 from firstline.intake.parser import Parser
 from firstline.intake.service.desk import Desk, Policies, publish_policy
+from firstline.intake.service.erasing import Erasure
 from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.service.partners import Partners
@@ -138,6 +140,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
         silence_worker(desk, runtime.lease("silence")),
         access_worker(desk, runtime.lease("access")),
         vault_worker(desk, runtime.lease("vault")),
+        Erasing("intake", desk.store, desk.log, desk.ports, Erasure(desk).stages()).worker(),
     ]
 
 

@@ -18,6 +18,7 @@ from firstline.common.store.port import Unit
 from firstline.intake.service.change import Change
 from firstline.intake.service.claims import note_claim
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.erasing import begin
 from firstline.intake.store.directory import ERASE_PERSON, SAVE_LICENCE, SAVE_PERSON
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
 
@@ -76,8 +77,10 @@ async def licence_changed(_desk: Desk, unit: Unit, event: Envelope) -> None:
 
 
 async def person_erased(_desk: Desk, unit: Unit, event: Envelope) -> None:
-    """Forget the copy of the person."""
-    await unit.run(ERASE_PERSON, id=event.payload(PersonErased).id)
+    """Forget the copy of the person, and begin to erase their part in requests."""
+    person_id = event.payload(PersonErased).id
+    await begin(unit, person_id)
+    await unit.run(ERASE_PERSON, id=person_id)
 
 
 def table(desk: Desk) -> Mapping[str, Handler]:

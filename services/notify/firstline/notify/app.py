@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from firstline.common.application import build_app
+from firstline.common.erasure import Erasing
 from firstline.common.mail_out import MailPort
 from firstline.common.outbound import HttpPort
 from firstline.common.outbound_rules import OutboundRules
@@ -13,6 +14,7 @@ from firstline.common.runtime import Runtime
 from firstline.notify import handlers
 from firstline.notify.api import deliveries, endpoints, events
 from firstline.notify.service.desk import Books, Desk
+from firstline.notify.service.erasing import Erasure
 from firstline.notify.worker import Lanes, mail_worker
 
 
@@ -70,7 +72,9 @@ def _application(runtime: Runtime, desk: Desk) -> FastAPI:
     lanes = Lanes(desk)
 
     async def start() -> None:
-        await runtime.start(works=[mail_worker(desk, runtime.lease("mail")), lanes.worker(runtime.lease("webhooks"))])
+        erasing = Erasing("notify", desk.store, desk.log, desk.ports, Erasure(desk).stages())
+        works = [mail_worker(desk, runtime.lease("mail")), lanes.worker(runtime.lease("webhooks")), erasing.worker()]
+        await runtime.start(works=works)
 
     async def stop() -> None:
         await lanes.stop()

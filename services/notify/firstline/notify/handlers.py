@@ -14,17 +14,9 @@ from firstline.common.store.port import Unit
 from firstline.notify.public import SHAPES
 from firstline.notify.service import telling
 from firstline.notify.service.desk import Desk
+from firstline.notify.service.erasing import begin, ticket_redacted
 from firstline.notify.service.feed import next_position, publish
-from firstline.notify.store.deliveries import ERASE_RECIPIENT, ERASE_TICKET_PAYLOADS
-from firstline.notify.store.directory import (
-    ERASE_PERSON,
-    ERASE_TICKET,
-    PERSON,
-    SAVE_PERSON,
-    SAVE_POLICY,
-    TICKETS_OF,
-)
-from firstline.notify.store.feed import FORGET_READER
+from firstline.notify.store.directory import SAVE_PERSON, SAVE_POLICY
 
 Reaction = Callable[[Desk, Unit, Envelope], Awaitable[None]]
 
@@ -44,15 +36,7 @@ async def person_changed(_desk: Desk, unit: Unit, event: Envelope) -> None:
 
 async def person_erased(_desk: Desk, unit: Unit, event: Envelope) -> None:
     """Forget the person: copies, mails to them, and what was to be pushed of their requests."""
-    person = await unit.one(PERSON, id=event.payload(PersonErased).id)
-    if person is None:
-        return
-    for ticket_id in await unit.all(TICKETS_OF, email=person.email):
-        await unit.run(ERASE_TICKET_PAYLOADS, ticket_id=ticket_id)
-        await unit.run(ERASE_TICKET, id=ticket_id)
-    await unit.run(ERASE_RECIPIENT, recipient=person.email)
-    await unit.run(FORGET_READER, reader=f"address:{person.email}")
-    await unit.run(ERASE_PERSON, id=person.id)
+    await begin(unit, event.payload(PersonErased).id)
 
 
 async def apply(desk: Desk, unit: Unit, event: Envelope) -> None:
@@ -80,5 +64,6 @@ REACTIONS: Mapping[str, Reaction] = {
     "policy.published": policy_published,
     "account.person_changed": person_changed,
     "person.erased": person_erased,
+    "ticket.redacted": ticket_redacted,
 }
 """Beside these, every other event of a request may tell the client's side; the rest only goes into the feed."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from firstline.common.application import build_app
+from firstline.common.erasure import Erasing, common_stages
 from firstline.common.paging import Cursors
 from firstline.common.runtime import Runtime
 from firstline.queue import api, handlers, worker
@@ -25,7 +26,8 @@ def create_app(runtime: Runtime, *, claim_key: bytes, cursor_key: bytes, lease: 
 
     async def start() -> None:
         runtime.consume(handlers.table(runtime.log))
-        await runtime.start(works=[worker.expiry(queue), worker.figures(queue, waiting, oldest)])
+        erasing = Erasing("queue", runtime.store, runtime.log, runtime.ports, common_stages())
+        await runtime.start(works=[worker.expiry(queue), worker.figures(queue, waiting, oldest), erasing.worker()])
 
     app = build_app(runtime, "Firstline queue", [api.router], start=start, stop=runtime.stop)
     waiting, oldest = worker.gauges(app.state.registry)

@@ -18,6 +18,7 @@ from firstline.common.events import (
     TicketDuplicateJoined,
     TicketDuplicateLeft,
     TicketEvent,
+    TicketRedacted,
     TicketReleased,
     TicketReopened,
     TicketReplied,
@@ -170,6 +171,8 @@ def _submitted(ticket_id: str, event: TicketSubmitted, position: int, rules: Rul
 
 def _after(entry: Entry, event: TicketEvent, at: datetime, position: int, rules: Rules) -> Entry:
     match event:
+        case TicketRedacted():
+            entry = replace(entry, subject=event.subject)
         case TicketReplied(origin=Origin(automatic=True)):
             pass  # a robot asks nothing and answers nothing
         case TicketReplied(author=Author(side="client")) | TicketReopened():

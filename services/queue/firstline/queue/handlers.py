@@ -5,6 +5,7 @@ from functools import partial
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope, prefix_of
+from firstline.common.erasure import begin_erasure
 from firstline.common.events import CATALOGUE, AccountPersonChanged, PersonErased, PolicyPublished, TicketEvent
 from firstline.common.inbox import Handler
 from firstline.common.log import Log
@@ -47,6 +48,7 @@ async def person_erased(log: Log, unit: Unit, envelope: Envelope) -> None:
     if person is not None:
         await unit.run(PARTICIPANTS.forget, address=person.address)
         await unit.run(FORGET_PERSON, id=event.id)
+        await begin_erasure(unit, event.id, person.address, [], [])
     await release_all(unit, log, event.id, event.actor, "deactivated")
 
 

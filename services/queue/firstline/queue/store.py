@@ -20,6 +20,7 @@ from firstline.common.store.tables import (
     JsonText,
     UtcTime,
     add_answer_table,
+    add_erasure_table,
     add_inbox_tables,
     add_log_tables,
 )
@@ -29,6 +30,7 @@ METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
 add_inbox_tables(METADATA)
 add_answer_table(METADATA)
+add_erasure_table(METADATA)
 
 LEASES: Final = "leases"
 """Announced by every transaction that begins or prolongs a lease."""

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from firstline.common.application import build_app
+from firstline.common.erasure import Erasing, common_stages
 from firstline.common.paging import Cursors
 from firstline.common.runtime import Runtime
 from firstline.sla import handlers, worker
@@ -23,7 +24,8 @@ def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
 
     async def start() -> None:
         runtime.consume(handlers.table(sla))
-        await runtime.start(works=[worker.milestones(sla)])
+        erasing = Erasing("sla", runtime.store, runtime.log, runtime.ports, common_stages())
+        await runtime.start(works=[worker.milestones(sla), erasing.worker()])
         if await runtime.store.read(lambda unit: unit.all(REFILLS)):  # only after an upgrade
             runtime.workers.append(refilling := worker.refilling(sla))
             refilling.start()

@@ -7,6 +7,7 @@ from functools import partial
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope, prefix_of
+from firstline.common.erasure import begin_erasure
 from firstline.common.events import (
     CATALOGUE,
     AccountPersonChanged,
@@ -73,6 +74,7 @@ async def person_erased(_sla: Sla, unit: Unit, event: Envelope) -> None:
     if address is not None:
         await unit.run(PARTICIPANTS.forget, address=address)
         await unit.run(FORGET_PERSON, id=person_id)
+        await begin_erasure(unit, person_id, address, [], [])
 
 
 async def entry_told(sla: Sla, unit: Unit, event: Envelope) -> None:

@@ -16,6 +16,7 @@ from firstline.common.store.tables import (
     Serial,
     UtcTime,
     add_answer_table,
+    add_erasure_table,
     add_inbox_tables,
     add_log_tables,
 )
@@ -25,6 +26,7 @@ METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
 add_inbox_tables(METADATA)
 add_answer_table(METADATA)
+add_erasure_table(METADATA)
 
 
 class SlaTable(SQLModel, registry=registry(metadata=METADATA)):

@@ -108,5 +108,13 @@ class Store(Protocol):
 
         """
 
+    async def scrub(self) -> None:
+        """Let nothing that was deleted or overwritten stay readable in what the store writes beside its tables.
+
+        Raises:
+            Unavailable: it can't be done now.
+
+        """
+
     def listen(self, channel: str) -> asyncio.Event:
         """Return an event of the caller's own that is set after each commit that announced the channel."""

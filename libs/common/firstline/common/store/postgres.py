@@ -251,6 +251,9 @@ class PostgresStore:
             return False
         return True
 
+    async def scrub(self) -> None:
+        """Do nothing: old row versions are the server's, and go by its vacuum."""
+
     def listen(self, channel: str) -> asyncio.Event:
         """Return an event that is set after each commit that announced the channel, here or in another process."""
         return self._notices.listen(channel)

@@ -39,6 +39,7 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",  # what is erased must not stay readable in pages that are free
 )
 _FAILURES = frozenset(
     {
@@ -225,6 +226,15 @@ class SqliteStore:
             raise
         return True
 
+    async def scrub(self) -> None:
+        """Bring the write-ahead log into the file, where free space is overwritten, and empty it."""
+        try:
+            busy = await self._ports.offload(lambda: _checkpoint(self._path))
+        except sqlite3.Error as error:
+            raise _out_of_reach(error) from error
+        if busy:
+            raise Unavailable("The write-ahead log is in use. Try again in a moment.")
+
     def listen(self, channel: str) -> asyncio.Event:
         """Return an event that is set after each commit that announced the channel."""
         event = asyncio.Event()
@@ -316,6 +326,12 @@ class SqliteStore:
         for job in jobs:
             if not job.done.done():
                 job.done.set_exception(_out_of_reach(error))
+
+
+def _checkpoint(path: Path) -> bool:
+    """Empty the write-ahead log; say whether somebody was in the way."""
+    with contextlib.closing(_connect(path)) as connection:
+        return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -135,3 +135,18 @@ def add_answer_table(metadata: sa.MetaData) -> None:
         sa.Column("stored_at", UtcTime, nullable=False),
     )
     sa.Index("ix_answer_stored_at", metadata.tables["answer"].c.stored_at)
+
+
+def add_erasure_table(metadata: sa.MetaData) -> None:
+    """Define whom the service is erasing, and how far it has come; the row goes when all is done."""
+    sa.Table(
+        "erasure",
+        metadata,
+        sa.Column("person_id", sa.Text, primary_key=True),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("names", JsonText, nullable=False),
+        sa.Column("tickets", JsonText, nullable=False),
+        sa.Column("stage", sa.Integer, nullable=False),
+        sa.Column("place", sa.Text, nullable=False),
+        sa.Column("erased", JsonText, nullable=False),
+    )

@@ -15,9 +15,10 @@ from firstline.accounts.api.answering import (
     page_of,
     tag,
 )
-from firstline.accounts.schemas import NewPerson, PersonBody, PersonChanges
+from firstline.accounts.schemas import CertificateBody, NewPerson, PersonBody, PersonChanges
 from firstline.accounts.service import people
 from firstline.accounts.service.desk import actor_of
+from firstline.accounts.service.erasing import erase_person, read_certificate
 from firstline.accounts.store.directory import Person
 from firstline.common.application import permit
 from firstline.common.paging import Page, check_version, etag_of
@@ -27,6 +28,7 @@ from firstline.common.store.port import Unit
 router = APIRouter(prefix="/v1/people", tags=["people"])
 Reader = Annotated[Access, Depends(permit("people.read"))]
 Leader = Annotated[Access, Depends(permit("people.manage"))]
+Eraser = Annotated[Access, Depends(permit("people.erase"))]
 
 
 @router.get("")
@@ -89,3 +91,21 @@ async def change_person(
     person = await desk.store.write(change)
     tag(response, person.version)
     return PersonBody.model_validate(person)
+
+
+@router.delete("/{person_id}", status_code=202)
+async def delete_person(desk: AtDesk, access: Eraser, person_id: str) -> CertificateBody:
+    """Erase a person everywhere: sessions and keys end at once, what they wrote follows. It can't be taken back.
+
+    Their requests stay, with number, times and what staff answered, without the person's words, name and address.
+    """
+    by = actor_of(access.principal)
+    certificate = await desk.store.write(lambda unit: erase_person(unit, desk, by, person_id))
+    return CertificateBody.of(certificate)
+
+
+@router.get("/{person_id}/erasure")
+async def read_erasure(desk: AtDesk, _access: Eraser, person_id: str) -> CertificateBody:
+    """Read what was erased of a person where and when; `completed_at` is null until every service has answered."""
+    certificate = await desk.store.read(lambda unit: read_certificate(unit, person_id))
+    return CertificateBody.of(certificate)

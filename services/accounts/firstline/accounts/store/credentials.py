@@ -89,3 +89,5 @@ FORGET_LINKS: Sql[None] = Sql(
     " (SELECT sha256 FROM sign_in_link WHERE expires_at < :now ORDER BY expires_at LIMIT :limit)",
     type(None),
 )
+DROP_LINKS: Sql[None] = Sql("DELETE FROM sign_in_link WHERE person_id = :person_id", type(None))
+DROP_KEYS: Sql[None] = Sql("DELETE FROM api_key WHERE person_id = :person_id", type(None))

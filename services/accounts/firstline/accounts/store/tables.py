@@ -6,11 +6,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from firstline.common.store.tables import NAMING, JsonText, UtcTime, add_answer_table, add_log_tables
+from firstline.common.store.tables import (
+    NAMING,
+    JsonText,
+    UtcTime,
+    add_answer_table,
+    add_erasure_table,
+    add_inbox_tables,
+    add_log_tables,
+)
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
 add_answer_table(METADATA)
+add_erasure_table(METADATA)
+add_inbox_tables(METADATA)
 
 
 class AccountsTable(SQLModel, registry=registry(metadata=METADATA)):
@@ -95,3 +105,14 @@ class RefreshTokenTable(AccountsTable, table=True):
     family: str = Field(index=True, sa_type=sa.Text)
     expires_at: datetime = Field(index=True, sa_type=UtcTime)
     rotated_at: datetime | None = Field(sa_type=UtcTime)
+
+
+class CertificateTable(AccountsTable, table=True):
+    """What was erased of a person: `reports` by service, complete once every service has answered."""
+
+    __tablename__ = "certificate"
+    person_id: str = Field(primary_key=True, sa_type=sa.Text)
+    asked_by: str = Field(sa_type=sa.Text)
+    asked_at: datetime = Field(sa_type=UtcTime)
+    reports: str = Field(sa_type=JsonText)
+    completed_at: datetime | None = Field(sa_type=UtcTime)

@@ -7,12 +7,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from firstline.common.store.tables import NAMING, JsonText, UtcTime, add_answer_table, add_inbox_tables, add_log_tables
+from firstline.common.store.tables import (
+    NAMING,
+    JsonText,
+    UtcTime,
+    add_answer_table,
+    add_erasure_table,
+    add_inbox_tables,
+    add_log_tables,
+)
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
 add_inbox_tables(METADATA)
 add_answer_table(METADATA)
+add_erasure_table(METADATA)
 
 
 class NotifyTable(SQLModel, registry=registry(metadata=METADATA)):

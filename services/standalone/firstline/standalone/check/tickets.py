@@ -156,6 +156,8 @@ def _judged(mail: KeptMail, known: set[str], settled_before: datetime) -> str | 
 
 
 async def _kept(files: Files, mail: KeptMail) -> str | None:
+    if not mail.file_key:
+        return None  # a person was erased, and this mail with them
     digest = hashlib.sha256()
     try:
         async for chunk in await files.open(mail.file_key):

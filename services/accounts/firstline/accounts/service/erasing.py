@@ -1,0 +1,87 @@
+"""Erasing a person: accounts forgets them, tells every service to, and certifies what each of them reports."""
+
+from collections.abc import Mapping
+
+from firstline.accounts.service.desk import Desk
+from firstline.accounts.service.people import read_person
+from firstline.accounts.service.sessions import end_sessions
+from firstline.accounts.store.certificates import (
+    ADD_CERTIFICATE,
+    CERTIFICATE,
+    CERTIFICATE_TO_CHANGE,
+    DELETE_PERSON,
+    REPORT,
+    Certificate,
+)
+from firstline.accounts.store.credentials import DROP_KEYS, DROP_LINKS
+from firstline.common.bus import SOURCES
+from firstline.common.envelope import Envelope
+from firstline.common.erasure import Erasing, begin_erasure, common_stages
+from firstline.common.errors import NotFound
+from firstline.common.events import Actor, ErasureApplied, PersonErased
+from firstline.common.inbox import Handler
+from firstline.common.secrets import decrypt
+from firstline.common.store.port import Unit
+
+SERVICES = SOURCES["accounts"]
+"""Who reports what it erased."""
+
+
+async def erase_person(unit: Unit, desk: Desk, by: Actor, person_id: str) -> Certificate:
+    """Erase a person here and tell the others; whoever was erased before gets the same certificate.
+
+    Raises:
+        NotFound: nobody with this ID was ever known.
+
+    """
+    known = await unit.one(CERTIFICATE, person_id=person_id)
+    if known is not None:
+        return known
+    person = await read_person(unit, person_id, to_change=True)
+    await end_sessions(unit, person_id)
+    await unit.run(DROP_LINKS, person_id=person_id)
+    await unit.run(DROP_KEYS, person_id=person_id)
+    await unit.run(DELETE_PERSON, id=person_id)
+    await begin_erasure(unit, person_id, person.email, [person.name], [])
+    event = PersonErased(actor=by, organization_id=person.organization_id, id=person_id)
+    await desk.log.append(unit, f"person/{person_id}", event)
+    certificate = Certificate(person_id, by.id, desk.ports.clock.now(), {}, None)
+    await unit.run(ADD_CERTIFICATE, person_id=person_id, asked_by=by.id, asked_at=certificate.asked_at, reports={})
+    return certificate
+
+
+async def read_certificate(unit: Unit, person_id: str) -> Certificate:
+    """Return what was erased of a person so far.
+
+    Raises:
+        NotFound: nobody asked to erase them.
+
+    """
+    certificate = await unit.one(CERTIFICATE, person_id=person_id)
+    if certificate is None:
+        raise NotFound("Nobody with this ID was erased. Check the ID, or erase the person first.")
+    return certificate
+
+
+async def erasure_applied(unit: Unit, event: Envelope) -> None:
+    """Put a service's report into the certificate; with the last one it is complete."""
+    data = event.payload(ErasureApplied)
+    certificate = await unit.one(CERTIFICATE_TO_CHANGE, person_id=data.person_id)
+    if certificate is None or not data.done:
+        return
+    report = {"erased": data.erased, "at": event.time.isoformat()}
+    reports = certificate.reports | {data.service: report}
+    complete = event.time if set(reports) >= set(SERVICES) else None
+    await unit.run(REPORT, person_id=data.person_id, reports=reports, completed_at=complete)
+
+
+HANDLERS: Mapping[str, Handler] = {"erasure.applied": erasure_applied}
+
+
+def erasing(desk: Desk) -> Erasing:
+    """Return the work on accounts' own log and answers."""
+
+    def opened(body: str) -> str:
+        return str((decrypt(desk.answers_key, body) or {}).get("body", ""))
+
+    return Erasing("accounts", desk.store, desk.log, desk.ports, common_stages(opened))

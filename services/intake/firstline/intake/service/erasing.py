@@ -1,0 +1,214 @@
+"""Erasing a person at intake: their part in each request, their files and mails, and what else names them.
+
+The case stays: number, times, topic, what staff answered without the name and address. Each request tells so by
+`ticket.redacted`, which reaches whoever keeps copies behind all that the request had told before.
+"""
+
+from collections.abc import Iterable
+
+from firstline.common.erasure import PORTION, Portion, Stage, begin_erasure, common_stages
+from firstline.common.errors import NotFound, Unavailable
+from firstline.common.events import TicketRedacted
+from firstline.common.redaction import ERASED, Erased
+from firstline.common.store.port import Sql, Unit
+from firstline.intake.service.change import Change
+from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.store.erasure import (
+    ASKED,
+    ATTACHED_BY,
+    CHANGE_ASKED,
+    CHANGE_MESSAGE,
+    DROP_PARTICIPANT,
+    ERASE_ATTACHMENT,
+    ERASE_MAIL,
+    ERASE_TICKET,
+    KNOWN,
+    MAILS_AFTER,
+    MESSAGES,
+    MESSAGES_AFTER,
+    NAMES_OF,
+    TICKETS_OF,
+    UPLOADED,
+    RawMail,
+    Words,
+)
+from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
+from firstline.intake.ticket import Ticket
+
+FEW = 50
+"""Mails whose bytes are looked at in one portion."""
+
+
+async def begin(unit: Unit, person_id: str) -> None:
+    """Begin to erase a person; nothing is to be done for one that is not known here any more."""
+    known = await unit.one(KNOWN, id=person_id)
+    if known is None:
+        return
+    tickets = await unit.all(TICKETS_OF, address=known.email)
+    names = await unit.all(NAMES_OF, address=known.email)
+    await begin_erasure(unit, person_id, known.email, [known.name, *names], tickets)
+
+
+class Erasure:
+    """What intake erases of a person."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._gone: set[str] = set()
+        """Mails whose bytes were just deleted; told anew by each look, for bytes that are gone stay so."""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the stages in their order."""
+        own = (
+            Stage(self._ticket, self._ticket_files),
+            Stage(self._mails, self._raw_mails),
+            Stage(self._uploads, self._uploaded_files),
+            Stage(self._messages),
+        )
+        return (*own, *common_stages())
+
+    async def _ticket_files(self, who: Erased) -> None:
+        """Delete the bytes of what the person attached to the next request."""
+        ticket_id = _next(who)
+        if ticket_id is not None:
+            given = {"ticket_id": ticket_id, "authors": _authors(who)}
+            files = await self._desk.store.read(lambda unit: unit.all(ATTACHED_BY, **given))
+            await self._delete(file.file_key for file in files)
+
+    async def _delete(self, keys: Iterable[str | None]) -> None:
+        for key in keys:
+            if key:
+                await self._desk.files.delete(key)
+
+    async def _ticket(self, unit: Unit, who: Erased) -> Portion:
+        """Take the person out of the next request, under its lock."""
+        ticket_id = _next(who)
+        ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id) if ticket_id else None
+        if ticket is None:
+            return Portion(None)
+        await unit.run(DROP_PARTICIPANT, ticket_id=ticket.id, address=who.address)
+        participants = await unit.all(PARTICIPANTS, ticket_id=ticket.id)
+        files = await unit.all(ATTACHED_BY, ticket_id=ticket.id, authors=_authors(who))
+        for file in files:
+            await unit.run(ERASE_ATTACHMENT, id=file.id, name=ERASED)
+        messages = await self._words(unit, who, MESSAGES, CHANGE_MESSAGE, ticket.id)
+        asked = await self._words(unit, who, ASKED, CHANGE_ASKED, ticket.id)
+        change = Change(self._desk, unit, ticket, participants, SYSTEM)
+        await self._tell(change, who, ticket)
+        counts = {"requests": 1, "messages": messages, "questions to supervisors": asked, "files": len(files)}
+        return Portion(str(int(who.place or 0) + 1), counts)
+
+    async def _words(self, unit: Unit, who: Erased, read: Sql[Words], write: Sql[None], ticket_id: str) -> int:
+        """Take the person out of what was written to a request; return how much that was."""
+        count = 0
+        for words in await unit.all(read, ticket_id=ticket_id):
+            left = _left(who, words, near=True)
+            if left != words:
+                given = {"id": left.id, "name": left.name, "body": left.body}
+                given |= {"answer": left.answer} if write is CHANGE_ASKED else {"author": left.author}
+                count += await unit.run(write, **given)
+        return count
+
+    async def _tell(self, change: Change, who: Erased, ticket: Ticket) -> None:
+        """Erase the request's own words where it was the person's, and tell whoever keeps copies."""
+        requester = ticket.requester_email == who.address
+        subject = ERASED if requester else who.cleaned(ticket.subject, near=True)
+        if requester and ticket.rating:
+            change.become(rating=ticket.rating | {"comment": None})
+        if requester:
+            change.become(missing_information=[], hints=[])
+        change.say(TicketRedacted, person_id=who.person_id, requester=requester, subject=subject)
+        await change.save()
+        if requester:
+            await change.unit.run(ERASE_TICKET, id=ticket.id, subject=subject)
+
+    async def _page_of_mails(self, unit: Unit, who: Erased) -> list[RawMail]:
+        return await unit.all(MAILS_AFTER, after=who.place, limit=FEW)
+
+    async def _raw_mails(self, who: Erased) -> None:
+        """Delete the bytes of mails that name the person, in their row or, to a request of theirs, anywhere.
+
+        Raises:
+            Unavailable: one was not judged so far; it is tried again.
+
+        """
+        self._gone.clear()
+        for mail in await self._desk.store.read(lambda unit: self._page_of_mails(unit, who)):
+            named = who.address in mail.words.lower()
+            if named and mail.outcome is None:
+                raise Unavailable("A mail of somebody who is to be erased is about to be judged; it is waited for.")
+            if mail.file_key and (named or await self._names(who, mail)):
+                await self._desk.files.delete(mail.file_key)
+                self._gone.add(mail.id)
+
+    async def _names(self, who: Erased, mail: RawMail) -> bool:
+        """Say whether the bytes of a mail to one of the person's requests name them, or are gone already."""
+        if mail.ticket_id not in who.tickets:
+            return False
+        try:
+            content = b"".join([chunk async for chunk in await self._desk.files.open(mail.file_key)])
+        except NotFound:
+            return True
+        return who.address.encode() in content.lower()
+
+    async def _mails(self, unit: Unit, who: Erased) -> Portion:
+        """Empty the rows of mails whose bytes are gone."""
+        page = await self._page_of_mails(unit, who)
+        count = 0
+        for mail in page:
+            if mail.id in self._gone:
+                count += await unit.run(ERASE_MAIL, id=mail.id)
+        return Portion(page[-1].id if page else None, {"mails": count})
+
+    async def _uploaded_files(self, who: Erased) -> None:
+        """Delete the bytes of what the person uploaded and sent with no message."""
+        given = {"after": who.place, "authors": _authors(who), "limit": PORTION}
+        files = await self._desk.store.read(lambda unit: unit.all(UPLOADED, **given))
+        await self._delete(file.file_key for file in files)
+
+    async def _uploads(self, unit: Unit, who: Erased) -> Portion:
+        page = await unit.all(UPLOADED, after=who.place, authors=_authors(who), limit=PORTION)
+        own = [file for file in page if file.file_key is not None]
+        for file in own:
+            await unit.run(ERASE_ATTACHMENT, id=file.id, name=ERASED)
+        return Portion(page[-1].id if page else None, {"files": len(own)})
+
+    async def _messages(self, unit: Unit, who: Erased) -> Portion:
+        """Take the address out of messages to others' requests."""
+        page = await unit.all(MESSAGES_AFTER, after=who.place, limit=PORTION)
+        count = 0
+        for words in page:
+            left = _left(who, words, near=False)
+            if left != words:
+                count += await unit.run(CHANGE_MESSAGE, id=left.id, author=left.author, name=left.name, body=left.body)
+        return Portion(page[-1].id if page else None, {"messages": count})
+
+
+def _next(who: Erased) -> str | None:
+    """Return the request whose turn it is."""
+    index = int(who.place or 0)
+    return who.tickets[index] if index < len(who.tickets) else None
+
+
+def _authors(who: Erased) -> list[str]:
+    """Return as whom the person wrote: somebody who was known, or a stranger."""
+    return [who.person_id, who.address]
+
+
+def _left(who: Erased, words: Words, *, near: bool) -> Words:
+    """Return what is left of what somebody wrote."""
+    own = words.side == "client" and (words.author or "").lower() in (*_authors(who), *map(str.lower, who.names))
+    if own:
+        return Words(words.id, words.side, None, None, ERASED if words.body else "", _cleaned(who, words.answer, near))
+    return Words(
+        words.id,
+        words.side,
+        words.author,
+        _cleaned(who, words.name, near),
+        who.cleaned(words.body, near=near),
+        _cleaned(who, words.answer, near),
+    )
+
+
+def _cleaned(who: Erased, text: str | None, near: bool) -> str | None:
+    return None if text is None else who.cleaned(text, near=near)

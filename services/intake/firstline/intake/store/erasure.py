@@ -1,0 +1,99 @@
+"""Queries by which a person is erased: request by request, then what else names them, along primary keys."""
+
+from dataclasses import dataclass
+
+from firstline.common.store.port import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person's address and name, as accounts last said."""
+
+    email: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What somebody wrote or asked, and perhaps what was answered; `author` is an ID or address, `name` theirs."""
+
+    id: str
+    side: str
+    author: str | None
+    name: str | None
+    body: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that lies outside the store, by its row."""
+
+    id: str
+    file_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawMail:
+    """A mail, and in which words of its row somebody may be named."""
+
+    id: str
+    file_key: str
+    outcome: str | None
+    ticket_id: str | None
+    words: str
+
+
+KNOWN = Sql("SELECT email, name FROM person WHERE id = :id", Known)
+TICKETS_OF = Sql("SELECT ticket_id FROM participant WHERE address = :address ORDER BY ticket_id", str)
+NAMES_OF = Sql("SELECT DISTINCT name FROM participant WHERE address = :address AND name IS NOT NULL", str)
+DROP_PARTICIPANT: Sql[None] = Sql(
+    "DELETE FROM participant WHERE ticket_id = :ticket_id AND address = :address", type(None)
+)
+ERASE_TICKET: Sql[None] = Sql(
+    "UPDATE ticket SET subject = :subject, requester_id = NULL, requester_email = '', requester_name = NULL,"
+    " fields = '{}', doc_refs = '[]', external_ref = NULL, metadata = '{}' WHERE id = :id",
+    type(None),
+)
+MESSAGES = Sql(
+    "SELECT id, side, author_id, author_name, body, NULL FROM message WHERE ticket_id = :ticket_id ORDER BY id", Words
+)
+MESSAGES_AFTER = Sql(
+    "SELECT id, side, author_id, author_name, body, NULL FROM message WHERE id > :after ORDER BY id LIMIT :limit", Words
+)
+CHANGE_MESSAGE: Sql[None] = Sql(
+    "UPDATE message SET author_id = :author, author_name = :name, body = :body WHERE id = :id", type(None)
+)
+ASKED = Sql(
+    "SELECT id, 'client', asked_by, asked_by, body, answer FROM supervisor_request WHERE ticket_id = :ticket_id"
+    " ORDER BY id",
+    Words,
+)
+CHANGE_ASKED: Sql[None] = Sql(
+    "UPDATE supervisor_request SET asked_by = COALESCE(:name, ''), body = :body, answer = :answer WHERE id = :id",
+    type(None),
+)
+ATTACHED_BY = Sql(
+    "SELECT a.id, a.file_key FROM message_attachment x JOIN message m ON m.id = x.message_id"
+    " JOIN attachment a ON a.id = x.attachment_id"
+    " WHERE x.ticket_id = :ticket_id AND m.side = 'client' AND m.author_id = ANY(:authors) ORDER BY a.id",
+    File,
+)
+UPLOADED = Sql(
+    "SELECT id, CASE WHEN uploader = ANY(:authors) THEN COALESCE(file_key, '') END FROM attachment WHERE id > :after"
+    " ORDER BY id LIMIT :limit",
+    File,
+)
+ERASE_ATTACHMENT: Sql[None] = Sql(
+    "UPDATE attachment SET name = :name, uploader = '', sha256 = '', file_key = NULL WHERE id = :id", type(None)
+)
+_WORDS = (
+    "SELECT id, file_key, outcome, ticket_id, mail_from || ' ' || COALESCE(from_address, '') || ' ' || rcpt_to ||"
+    " ' ' || COALESCE(subject, '') || ' ' || COALESCE(text, '') || ' ' || COALESCE(remark, '') FROM mail"
+)
+MAILS_AFTER = Sql(f"{_WORDS} WHERE id > :after ORDER BY id LIMIT :limit", RawMail)
+ERASE_MAIL: Sql[None] = Sql(
+    "UPDATE mail SET sha256 = '', file_key = '', mail_from = '', rcpt_to = '[]', message_id = NULL, fingerprint = NULL,"
+    " from_address = NULL, subject = NULL, text = NULL, attachments = NULL, remark = NULL WHERE id = :id",
+    type(None),
+)
