@@ -117,8 +117,9 @@ class EventData(BaseModel):
 
 
 class TicketEvent(EventData):
-    """What every ticket event says of its ticket, after the change."""
+    """What every ticket event says of its ticket, after the change; `changes` are those of the ticket's values."""
 
     number: str
     status: str
     recipients: list[Recipient] = []
+    changes: Changes = {}

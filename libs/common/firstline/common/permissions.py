@@ -92,7 +92,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "tickets.read": _EVERYBODY,
         "tickets.list": _EVERYBODY,
         "tickets.bulk": _EVERYBODY,
-        "tickets.history": _STAFF,
+        "tickets.history": _EVERYBODY,
         "tickets.reply": _EVERYBODY,
         "tickets.triage": _STAFF,
         "tickets.wait": _STAFF,

@@ -199,6 +199,10 @@ def demand_text(body: str, pointer: str = "/body") -> str:
     return text
 
 
+TOLD = tuple(name for name in Ticket.__slots__ if name not in ("id", "number", "version", "updated_at", "owed"))
+"""What events tell of a ticket when it changes; the rest is in every event."""
+
+
 def changes_between(before: Ticket, after: Ticket, names: tuple[str, ...]) -> dict[str, list[Any]]:
     """Return {field: [old, new]} of the named fields that differ."""
     pairs = {name: [getattr(before, name), getattr(after, name)] for name in names}

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request, Response
@@ -47,10 +48,10 @@ async def retry_here(request: Request, access: Access, key: str | None) -> Retry
     return retry_of(access.principal.id, f"{request.method} {request.url.path}", key, await request.body())
 
 
-def shown(desk: Desk, access: Access, ticket: Ticket, participants: list[str]) -> TicketOut:
-    """Return a request's document, with the verbs that the caller may use now."""
+def shown(desk: Desk, access: Access, ticket: Ticket, participants: list[str], at: datetime | None = None) -> TicketOut:
+    """Return a request's document, with the verbs that the caller may use now, or could `at` an instant."""
     policy, rules = desk.policies.of(ticket.policy_version)
-    verbs = allowed(ticket, side_of(access.principal), policy.closing.reopen_window, desk.now())
+    verbs = allowed(ticket, side_of(access.principal), policy.closing.reopen_window, at or desk.now())
     document = ticket_out(ticket, policy, access.principal, verbs, participants)
     return document.model_copy(update={"completeness": completeness_of(ticket, rules)})
 

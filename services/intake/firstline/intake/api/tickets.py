@@ -1,13 +1,13 @@
 """Requests: submit, check, read, list, history."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from firstline.common.application import json_answer, permit
-from firstline.common.log import STREAM_EVENTS
+from firstline.common.errors import Fault, Invalid
+from firstline.common.log import STREAM_EVENTS, LogRow
 from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
@@ -20,6 +20,7 @@ from firstline.intake.search import Term, excerpt
 from firstline.intake.service.change import find_for
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.licences import licence_now, state_of
+from firstline.intake.service.past import Past, rows_until, seen_by, told_anew
 from firstline.intake.service.requester import Named, new_ticket
 from firstline.intake.service.submission import Judged, NewTicket, check, submit
 from firstline.intake.store.directory import Licence
@@ -170,11 +171,36 @@ def _documents(
 
 @router.get("/{reference}", response_model=TicketOut)
 async def read_request(
-    reference: Reference, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.read"))]
+    reference: Reference,
+    desk: DeskHere,
+    access: Annotated[Access, Depends(permit("tickets.read"))],
+    at: Annotated[datetime | None, Query(description="An instant: the request as it was then.")] = None,
 ) -> Response:
-    """Read a request."""
+    """Read a request, as it is or as it was at an instant."""
+    if at is not None:
+        return json_answer((await _as_it_was(desk, access, reference, at)).model_dump_json())
     ticket, people = await read_ticket(desk, access, reference)
     return json_answer(document(desk, access, ticket, people), etag=etag_of(ticket.version))
+
+
+async def _as_it_was(desk: Desk, access: Access, reference: str, at: datetime) -> TicketOut:
+    """Return a request as it was; whoever may see it now may see what it was.
+
+    Raises:
+        Invalid: the instant has no time zone.
+        NotFound: the request did not exist then.
+
+    """
+    if at.tzinfo is None:
+        fault = Fault("#query/at", "Give the time zone, such as 2026-11-23T06:00:00Z.")
+        raise Invalid("A time without its zone can't be compared.", faults=(fault,))
+
+    async def work(unit: Unit) -> Past:
+        ticket, _ = await find_for(unit, access, reference)
+        return told_anew(ticket, await rows_until(unit, ticket.id, at))
+
+    past = await desk.store.read(work)
+    return shown(desk, access, past.ticket, past.participants, at)
 
 
 @router.get("/{reference}/entitlement")
@@ -207,18 +233,31 @@ async def read_history(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=HISTORY_LIMIT)] = MAX_LIMIT,
 ) -> Page[HistoryOut]:
-    """Read every event of a request, oldest first: who did what, with old and new values."""
+    """Read what happened to a request, oldest first: who did what when, with old and new values.
+
+    Clients don't see internal notes, what is the desk's own, nor who of the staff it was; a page may be short for that.
+    """
     ticket, _ = await read_ticket(desk, access, reference)
     place = desk.cursors.read("history", cursor)
     after = int(place[0]) if place else 0
 
-    async def work(unit: Unit) -> list[HistoryOut]:
-        rows = await unit.all(STREAM_EVENTS, stream=f"ticket/{ticket.id}", after=after, limit=limit + 1)
-        return [
-            HistoryOut(id=r.id, type=r.type, version=r.version, time=r.time, data=json.loads(r.data or "{}"))
-            for r in rows
-        ]
+    async def work(unit: Unit) -> list[LogRow]:
+        return await unit.all(STREAM_EVENTS, stream=f"ticket/{ticket.id}", after=after, limit=limit + 1)
 
     found = await desk.store.read(work)
     more = desk.cursors.write("history", [found[limit - 1].version]) if len(found) > limit else None
-    return Page[HistoryOut](items=found[:limit], next=more)
+    seen = ((row, seen_by(access.principal, row)) for row in found[:limit])
+    items = [
+        HistoryOut(
+            id=row.id,
+            type=row.type,
+            version=row.version,
+            time=row.time,
+            actor=data.get("actor", {}),
+            changes=data.get("changes", {}),
+            data=data,
+        )
+        for row, data in seen
+        if data is not None
+    ]
+    return Page[HistoryOut](items=items, next=more)

@@ -268,12 +268,14 @@ class ClaimCountOut(BaseModel):
 
 
 class HistoryOut(BaseModel):
-    """One event of a request's history."""
+    """One event of a request's history: who (`actor`) did it when, and `changes` as {field: [old, new]}."""
 
     id: str
     type: str
     version: int
     time: datetime
+    actor: dict[str, Any]
+    changes: dict[str, list[Any]]
     data: dict[str, Any]
 
 

@@ -22,7 +22,7 @@ from firstline.intake.store.tickets import (
     UPDATE_TICKET,
     Participant,
 )
-from firstline.intake.ticket import Side, Ticket, demand
+from firstline.intake.ticket import TOLD, Side, Ticket, demand
 
 SILENCE_CHANNEL = "silence"
 """Announced when something is to be done after some silence."""
@@ -149,7 +149,7 @@ class Change:
             "status": self.ticket.status,
             "recipients": recipients_of(self.participants),
         }
-        events = [event(**facts, **data) for event, data in self._said]
+        events = [event(**facts, **data) for event, data in self._told_whole()]
         for event in events:
             self.become(owed=owed_after(self.ticket.owed, self.ticket.id, event, self.now))
         version = await self.desk.log.append(self.unit, f"ticket/{self.ticket.id}", *events)
@@ -162,6 +162,20 @@ class Change:
         """Let nothing that a client entrusted to the desk outlive the work on the request (clause 4.3)."""
         if self.ticket.status != self._found.status and self.ticket.status in ("resolved", "closed"):
             await end_with(self, "closed" if self.ticket.status == "closed" else "resolved")
+
+    def _told_whole(self) -> list[tuple[type[TicketEvent], dict[str, Any]]]:
+        """Return the events; the last also tells whatever else changed, so that the past can be told from them."""
+        known = {name: getattr(self._found, name) for name in TOLD}
+        for _, data in self._said:
+            known |= {name: pair[1] for name, pair in data.get("changes", {}).items()}
+        rest = {name: [old, new] for name, old in known.items() if old != (new := getattr(self.ticket, name))}
+        if not rest or not self._said:
+            return self._said
+        *others, (event, data) = self._said
+        # What one event tells twice over went there and back again: only the whole way counts.
+        told = data.get("changes", {})
+        whole = {name: [told[name][0] if name in told else old, new] for name, (old, new) in rest.items()}
+        return [*others, (event, data | {"changes": told | whole})]
 
     async def _keep_due(self) -> None:
         """Keep when silence acts next, where that has changed."""
