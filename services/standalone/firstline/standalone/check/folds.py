@@ -112,7 +112,7 @@ class Fences:
 
     def read(self, row: LogRow) -> Iterator[Finding]:
         """Take the next row."""
-        if row.data is None:
+        if row.data is None or not row.type.startswith("queue."):
             return
         fence = cast("QueueEvent", CATALOGUE[row.type].model_validate_json(row.data)).fence
         highest = self._highest.get(row.stream, 0)
