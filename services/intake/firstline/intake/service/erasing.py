@@ -13,6 +13,7 @@ from firstline.common.redaction import ERASED, Erased
 from firstline.common.store.port import Sql, Unit
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.service.words import rewrite_words
 from firstline.intake.store.erasure import (
     ASKED,
     ATTACHED_BY,
@@ -24,6 +25,7 @@ from firstline.intake.store.erasure import (
     ERASE_TICKET,
     KNOWN,
     MAILS_AFTER,
+    MERGE_WORDS,
     MESSAGES,
     MESSAGES_AFTER,
     NAMES_OF,
@@ -64,6 +66,7 @@ class Erasure:
             Stage(self._mails, self._raw_mails),
             Stage(self._uploads, self._uploaded_files),
             Stage(self._messages),
+            Stage(_merge_words),
         )
         return (*own, *common_stages())
 
@@ -121,6 +124,7 @@ class Erasure:
         await change.save()
         if requester:
             await change.unit.run(ERASE_TICKET, id=ticket.id, subject=subject)
+        await rewrite_words(change.unit, ticket.id)
 
     async def _page_of_mails(self, unit: Unit, who: Erased) -> list[RawMail]:
         return await unit.all(MAILS_AFTER, after=who.place, limit=FEW)
@@ -181,7 +185,14 @@ class Erasure:
             left = _left(who, words, near=False)
             if left != words:
                 count += await unit.run(CHANGE_MESSAGE, id=left.id, author=left.author, name=left.name, body=left.body)
+                await rewrite_words(unit, words.ticket_id)
         return Portion(page[-1].id if page else None, {"messages": count})
+
+
+async def _merge_words(unit: Unit, _who: Erased) -> Portion:
+    """Let the index of words forget what was taken out of it."""
+    await unit.run(MERGE_WORDS)
+    return Portion(None)
 
 
 def _next(who: Erased) -> str | None:
@@ -198,15 +209,17 @@ def _authors(who: Erased) -> list[str]:
 def _left(who: Erased, words: Words, *, near: bool) -> Words:
     """Return what is left of what somebody wrote."""
     own = words.side == "client" and (words.author or "").lower() in (*_authors(who), *map(str.lower, who.names))
+    answer = _cleaned(who, words.answer, near)
     if own:
-        return Words(words.id, words.side, None, None, ERASED if words.body else "", _cleaned(who, words.answer, near))
+        return Words(words.id, words.side, None, None, ERASED if words.body else "", answer, words.ticket_id)
     return Words(
         words.id,
         words.side,
         words.author,
         _cleaned(who, words.name, near),
         who.cleaned(words.body, near=near),
-        _cleaned(who, words.answer, near),
+        answer,
+        words.ticket_id,
     )
 
 

@@ -23,6 +23,7 @@ class Words:
     name: str | None
     body: str
     answer: str | None
+    ticket_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,18 @@ ERASE_TICKET: Sql[None] = Sql(
     type(None),
 )
 MESSAGES = Sql(
-    "SELECT id, side, author_id, author_name, body, NULL FROM message WHERE ticket_id = :ticket_id ORDER BY id", Words
+    "SELECT id, side, author_id, author_name, body, NULL, ticket_id FROM message WHERE ticket_id = :ticket_id ORDER BY id",
+    Words,
 )
 MESSAGES_AFTER = Sql(
-    "SELECT id, side, author_id, author_name, body, NULL FROM message WHERE id > :after ORDER BY id LIMIT :limit", Words
+    "SELECT id, side, author_id, author_name, body, NULL, ticket_id FROM message WHERE id > :after ORDER BY id LIMIT :limit",
+    Words,
 )
 CHANGE_MESSAGE: Sql[None] = Sql(
     "UPDATE message SET author_id = :author, author_name = :name, body = :body WHERE id = :id", type(None)
 )
 ASKED = Sql(
-    "SELECT id, 'client', asked_by, asked_by, body, answer FROM supervisor_request WHERE ticket_id = :ticket_id"
+    "SELECT id, 'client', asked_by, asked_by, body, answer, ticket_id FROM supervisor_request WHERE ticket_id = :ticket_id"
     " ORDER BY id",
     Words,
 )
@@ -97,3 +100,5 @@ ERASE_MAIL: Sql[None] = Sql(
     " from_address = NULL, subject = NULL, text = NULL, attachments = NULL, remark = NULL WHERE id = :id",
     type(None),
 )
+# What was deleted from the full-text index of SQLite stays in its segments until they are merged.
+MERGE_WORDS: Sql[None] = Sql("SELECT 1", type(None), sqlite="INSERT INTO ticket_fts (ticket_fts) VALUES ('optimize')")
