@@ -22,6 +22,7 @@ from firstline.web.pages import (
     canned,
     console,
     documentation,
+    history,
     mails,
     portal,
     releases,
@@ -99,6 +100,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
         releases.router,
         supervisor.router,
         access.router,
+        history.router,
         console.router,
     )
     for router in routers:

@@ -162,10 +162,18 @@ class Desk:
 
     async def messages(self, reference: str) -> list[Json]:
         """Return the whole correspondence, oldest first."""
+        return await self._whole(f"/v1/tickets/{reference}/messages")
+
+    async def history(self, reference: str) -> list[Json]:
+        """Return every event of a request, oldest first."""
+        return await self._whole(f"/v1/tickets/{reference}/history")
+
+    async def _whole(self, path: str) -> list[Json]:
+        """Return all items of a list."""
         found: list[Json] = []
         params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
         while True:
-            page = await self._json("GET", f"/v1/tickets/{reference}/messages", params=params)
+            page = await self._json("GET", path, params=params)
             found += page["items"]
             if page["next"] is None:
                 return found

@@ -56,20 +56,21 @@ ERASE_TICKET: Sql[None] = Sql(
     " fields = '{}', doc_refs = '[]', external_ref = NULL, metadata = '{}' WHERE id = :id",
     type(None),
 )
+_MESSAGES = "SELECT id, side, author_id, author_name, body, NULL, ticket_id FROM message"
 MESSAGES = Sql(
-    "SELECT id, side, author_id, author_name, body, NULL, ticket_id FROM message WHERE ticket_id = :ticket_id ORDER BY id",
+    f"{_MESSAGES} WHERE ticket_id = :ticket_id ORDER BY id",
     Words,
 )
 MESSAGES_AFTER = Sql(
-    "SELECT id, side, author_id, author_name, body, NULL, ticket_id FROM message WHERE id > :after ORDER BY id LIMIT :limit",
+    f"{_MESSAGES} WHERE id > :after ORDER BY id LIMIT :limit",
     Words,
 )
 CHANGE_MESSAGE: Sql[None] = Sql(
     "UPDATE message SET author_id = :author, author_name = :name, body = :body WHERE id = :id", type(None)
 )
 ASKED = Sql(
-    "SELECT id, 'client', asked_by, asked_by, body, answer, ticket_id FROM supervisor_request WHERE ticket_id = :ticket_id"
-    " ORDER BY id",
+    "SELECT id, 'client', asked_by, asked_by, body, answer, ticket_id FROM supervisor_request"
+    " WHERE ticket_id = :ticket_id ORDER BY id",
     Words,
 )
 CHANGE_ASKED: Sql[None] = Sql(
