@@ -52,7 +52,12 @@ async def a_life(desk: StandaloneDesk, client: httpx.AsyncClient, agent: httpx.A
     """Let a person write in every way there is; return the requests by API and by mail."""
     upload = {"file": (f"{WORD}.txt", WORD.encode(), "text/plain")}
     file = await done(client, "POST", "/v1/attachments", 201, files=upload)
-    body = {"subject": f"{WORD} fails", "body": f"{WORD}!", "attachment_ids": [file["id"]], "external_ref": WORD}
+    body: dict[str, Any] = {
+        "subject": f"{WORD} fails",
+        "body": f"{WORD}!",
+        "attachment_ids": [file["id"]],
+        "external_ref": WORD,
+    }
     body |= {"metadata": {"who": NAME}}
     first = await done(client, "POST", "/v1/tickets", 201, json=body, headers={"Idempotency-Key": "once"})
     one = f"/v1/tickets/{first['id']}"

@@ -232,8 +232,9 @@ async def erase_kept_events(unit: Unit, who: Erased) -> Portion:
         if who.named_in(kept.envelope):
             envelope = json.loads(kept.envelope)
             envelope["data"] = redacted(who, envelope["data"])
-            place = {"source": kept.source, "stream": kept.stream, "version": kept.version, "log": kept.log}
-            count += await unit.run(CHANGE_EVENT, envelope=json.dumps(envelope, ensure_ascii=False), **place)
+            left = json.dumps(envelope, ensure_ascii=False)
+            where = {"source": kept.source, "stream": kept.stream, "log": kept.log}
+            count += await unit.run(CHANGE_EVENT, envelope=left, version=kept.version, **where)
     last = page[-1] if page else None
     place_after = json.dumps([last.source, last.stream, last.version, last.log]) if last else None
     return Portion(place_after, {"kept events": count})

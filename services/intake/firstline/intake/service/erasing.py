@@ -166,8 +166,10 @@ class Erasure:
 
     async def _uploaded_files(self, who: Erased) -> None:
         """Delete the bytes of what the person uploaded and sent with no message."""
-        given = {"after": who.place, "authors": _authors(who), "limit": PORTION}
-        files = await self._desk.store.read(lambda unit: unit.all(UPLOADED, **given))
+        authors = _authors(who)
+        files = await self._desk.store.read(
+            lambda unit: unit.all(UPLOADED, after=who.place, authors=authors, limit=PORTION)
+        )
         await self._delete(file.file_key for file in files)
 
     async def _uploads(self, unit: Unit, who: Erased) -> Portion:
