@@ -5,8 +5,8 @@ from alembic import op
 
 from firstline.common.store.tables import JsonText
 
-revision = "0016"
-down_revision = "0015"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from firstline.common.store.tables import JsonText
 
-revision = "0004"
-down_revision = "0003"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
