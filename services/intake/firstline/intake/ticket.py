@@ -207,3 +207,9 @@ def changes_between(before: Ticket, after: Ticket, names: tuple[str, ...]) -> di
     """Return {field: [old, new]} of the named fields that differ."""
     pairs = {name: [getattr(before, name), getattr(after, name)] for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def values_not_told(ticket: Ticket, told: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return, as changes from nothing, those of a new ticket's values that are not told anyhow."""
+    values = {name: getattr(ticket, name) for name in TOLD}
+    return {name: [None, value] for name, value in values.items() if value and told.get(name) != value}

@@ -44,7 +44,7 @@ from firstline.intake.store.tickets import (
 )
 from firstline.intake.store.words import INSERT_WORDS
 from firstline.intake.suggestions import Candidate
-from firstline.intake.ticket import TOLD, Side, Ticket
+from firstline.intake.ticket import Side, Ticket, values_not_told
 
 NUMBER_TRIES = 5
 SEARCHED_CHARS = 5_000
@@ -239,7 +239,8 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     message_id = desk.ports.ids.new()
     people = {person.email: person for person in (*new.copied, new.requester)}
     participants = [Participant(ticket.id, p.email, p.name, p.language or ticket.language) for p in people.values()]
-    event = _with_values(_event(new, judged, ticket, participants, message_id), ticket)
+    event = _event(new, judged, ticket, participants, message_id)
+    event = event.model_copy(update={"changes": values_not_told(ticket, event.model_dump())})
     rows: list[Row] = [(INSERT_TICKET, row_of(ticket))]
     rows += [
         (INSERT_PARTICIPANT, {"ticket_id": p.ticket_id, "address": p.address, "name": p.name, "language": p.language})
@@ -255,14 +256,6 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     ]
     rows += [(APPEND, row) for row in desk.log.rows(f"ticket/{ticket.id}", 1, event)]
     return Composed(ticket, message_id, tuple(rows))
-
-
-def _with_values(event: TicketSubmitted, ticket: Ticket) -> TicketSubmitted:
-    """Return the event with those of the request's first values that it doesn't tell anyhow, as changes."""
-    told = event.model_dump()
-    values = {name: getattr(ticket, name) for name in TOLD}
-    more = {name: [None, value] for name, value in values.items() if value and told.get(name) != value}
-    return event.model_copy(update={"changes": more})
 
 
 def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
