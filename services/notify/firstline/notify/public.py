@@ -62,7 +62,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "ticket.supervisor_answered": Shape(True, ("request_id",), ("body",)),
         "ticket.rated": Shape(True, ("mark",), ("comment",)),
         "ticket.participant_added": Shape(True),
-        "ticket.redacted": Shape(False, ("person_id", "requester")),
+        "ticket.redacted": Shape(False, ("person_id",)),
         "ticket.noted": Shape(False, ("message_id",)),
         "ticket.access_requested": Shape(False, ("request_id", "kinds", "expires_at")),
         "ticket.access_provided": Shape(False, ("request_id", "kinds")),
