@@ -16,7 +16,15 @@ from firstline.common.ports import ManualClock, Ports, system_ports
 from firstline.common.store.port import Store
 from firstline.common.store.postgres import PostgresStore
 from firstline.common.store.sqlite import SqliteStore
-from firstline.common.store.tables import NAMING, JsonText, UtcTime, add_answer_table, add_inbox_tables, add_log_tables
+from firstline.common.store.tables import (
+    NAMING,
+    JsonText,
+    UtcTime,
+    add_answer_table,
+    add_erasure_table,
+    add_inbox_tables,
+    add_log_tables,
+)
 from postgres_server import PostgresServer, run_apart
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -25,6 +33,7 @@ METADATA = sa.MetaData(naming_convention=NAMING)
 add_log_tables(METADATA)
 add_inbox_tables(METADATA)
 add_answer_table(METADATA)
+add_erasure_table(METADATA)
 sa.Table(
     "fact",
     METADATA,
