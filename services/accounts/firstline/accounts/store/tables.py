@@ -78,7 +78,7 @@ class ApiKeyTable(AccountsTable, table=True):
     sha256: str = Field(unique=True, sa_type=sa.Text)
     last4: str = Field(sa_type=sa.Text)
     name: str = Field(sa_type=sa.Text)
-    person_id: str | None = Field(foreign_key="person.id", sa_type=sa.Text)
+    person_id: str | None = Field(foreign_key="person.id", index=True, sa_type=sa.Text)
     organization_id: str | None = Field(foreign_key="organization.id", sa_type=sa.Text)
     role: str = Field(sa_type=sa.Text)  # as it was when the key was made: a later promotion lifts no old key
     created_at: datetime = Field(sa_type=UtcTime)
@@ -90,7 +90,7 @@ class SignInLinkTable(AccountsTable, table=True):
 
     __tablename__ = "sign_in_link"
     sha256: str = Field(primary_key=True, sa_type=sa.Text)
-    person_id: str = Field(foreign_key="person.id", sa_type=sa.Text)
+    person_id: str = Field(foreign_key="person.id", index=True, sa_type=sa.Text)
     expires_at: datetime = Field(index=True, sa_type=UtcTime)
     uses_left: int | None
 

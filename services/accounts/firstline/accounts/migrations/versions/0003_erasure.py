@@ -61,8 +61,12 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "stream", name=op.f("pk_inbox_stream")),
     )
+    op.create_index("ix_api_key_person_id", "api_key", ["person_id"])
+    op.create_index("ix_sign_in_link_person_id", "sign_in_link", ["person_id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_sign_in_link_person_id", "sign_in_link")
+    op.drop_index("ix_api_key_person_id", "api_key")
     for table in ("inbox_stream", "inbox_source", "inbox_event", "certificate", "erasure"):
         op.drop_table(table)
