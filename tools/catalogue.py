@@ -23,6 +23,7 @@ ENVELOPE = Path("docs/schemas/envelope.json")
 PAGE = Path("docs/events.md")
 PRODUCERS = {
     "ticket": ("intake", "`ticket/<id>`"),
+    "incident": ("intake", "`incident/<id>`"),
     "policy": ("intake", "`policy/<name>`"),
     "queue": ("queue", "`entry/<ticket id>`"),
     "clock": ("sla", "`clock/<id>`"),

@@ -22,6 +22,8 @@ from firstline.intake.store import (
     articles,
     directory,
     due,
+    incident_tables,
+    incidents,
     mails,
     messages,
     relations,
@@ -36,7 +38,21 @@ from firstline.intake.store import (
 )
 from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
 
-MODULES = (access, articles, directory, due, mails, messages, relations, releases, reports, supervision, tickets, words)
+MODULES = (
+    access,
+    articles,
+    directory,
+    due,
+    incidents,
+    mails,
+    messages,
+    relations,
+    releases,
+    reports,
+    supervision,
+    tickets,
+    words,
+)
 STATEMENTS: dict[str, Sql[Any]] = {
     name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Sql)
 }
@@ -48,6 +64,8 @@ FEW = (
     "ix_due_due_at",
     "ix_supervisor_request_unanswered",
     "ix_person_supervisor",
+    "ix_incident_banner",
+    "ix_incident_reply_pending",
     "ix_article_use_uncounted",
 )
 """Indexes of what is to be done, read from their beginning."""
@@ -72,7 +90,7 @@ def database(empty_store: Path) -> Iterator[sqlite3.Connection]:
 
 def names_in(text: str) -> dict[str, Any]:
     """Return a value for each parameter of a statement."""
-    return {name: name for name in re.findall(r":(\w+)", text)} | {"limit": 1}
+    return {name: name for name in re.findall(r":(\w+)", text)} | {"limit": 1, "sqlite_query": "white"}
 
 
 def explained(database: sqlite3.Connection, sql: Sql[Any]) -> list[str]:
@@ -175,6 +193,7 @@ def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> N
     defined = sa.create_engine(f"sqlite:///{tmp_path / 'defined.db'}")
     assert word_tables.TicketWordsTable.metadata is tables.METADATA
     assert vault_tables.AccessRequestTable.metadata is tables.METADATA
+    assert incident_tables.IncidentTable.metadata is tables.METADATA
     tables.METADATA.create_all(defined)
     with defined.connect() as connection:
         expected = {row[0]: row[1] for row in connection.execute(sa.text(_INDEXES))}

@@ -19,7 +19,18 @@ BINDINGS: dict[str, tuple[str, ...]] = {
     "intake": ("queue", "account", "person", "delivery"),
     "queue": ("ticket", "account", "person", "policy"),
     "sla": ("ticket", "account", "person", "policy", "queue"),
-    "notify": ("ticket", "account", "person", "policy", "queue", "clock", "delivery", "endpoint", "erasure"),
+    "notify": (
+        "ticket",
+        "incident",
+        "account",
+        "person",
+        "policy",
+        "queue",
+        "clock",
+        "delivery",
+        "endpoint",
+        "erasure",
+    ),
     "accounts": ("erasure",),
 }
 """The prefixes that each service takes, whole or not at all."""

@@ -40,6 +40,8 @@ from firstline.common.ticket_events import (
     TicketDuplicateLeft,
     TicketHandedOver,
     TicketHeldMail,
+    TicketIncidentLinked,
+    TicketIncidentUnlinked,
     TicketLinked,
     TicketMerged,
     TicketNoted,
@@ -93,6 +95,8 @@ __all__ = [
     "TicketEvent",
     "TicketHandedOver",
     "TicketHeldMail",
+    "TicketIncidentLinked",
+    "TicketIncidentUnlinked",
     "TicketLinked",
     "TicketMerged",
     "TicketNoted",
@@ -307,6 +311,32 @@ class AccountApiKeyChanged(EventData):
     person_id: str | None = None
     role: str
     revoked_at: datetime | None = None
+
+
+class IncidentOpened(EventData):
+    """Several requests were found to have one cause; `linked` are those known so far."""
+
+    TYPE = "incident.opened"
+    title: str
+    linked: list[str] = Field(default_factory=list)
+
+
+class IncidentUpdated(EventData):
+    """Requests were linked or unlinked, the banner was changed, or an answer to all was recorded."""
+
+    TYPE = "incident.updated"
+    title: str
+    changes: Changes = Field(default_factory=dict)
+    linked: list[str] = Field(default_factory=list)
+    unlinked: list[str] = Field(default_factory=list)
+    answer_id: str | None = None
+
+
+class IncidentResolved(EventData):
+    """The trouble is over."""
+
+    TYPE = "incident.resolved"
+    title: str
 
 
 class PersonErased(EventData):

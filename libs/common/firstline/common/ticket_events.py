@@ -349,6 +349,22 @@ class TicketParticipantAdded(TicketEvent):
     participant: Recipient
 
 
+class TicketIncidentLinked(TicketEvent):
+    """The ticket was found to have the cause of an incident."""
+
+    TYPE = "ticket.incident_linked"
+    incident_id: str
+    title: str
+
+
+class TicketIncidentUnlinked(TicketEvent):
+    """The ticket was taken out of an incident."""
+
+    TYPE = "ticket.incident_unlinked"
+    incident_id: str
+    title: str
+
+
 class TicketHeldMail(TicketEvent):
     """A mail that names the ticket is held for a specialist to judge, or was judged not to belong to it (clause 4.4).
 

@@ -19,6 +19,7 @@ from firstline.intake.api import (
     bulk,
     canned,
     held_mails,
+    incidents,
     mails,
     partner_webhooks,
     policy,
@@ -40,6 +41,7 @@ from firstline.intake.service.vault import missing_keys
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import (
     access_worker,
+    incident_worker,
     mail_worker,
     policy_worker,
     release_worker,
@@ -61,6 +63,8 @@ ROUTERS = (
     partner_webhooks.router,
     policy.router,
     releases.router,
+    incidents.router,
+    incidents.banners_router,
     reports.router,
     supervision.router,
 )
@@ -137,6 +141,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
         mail_worker(desk, parser, mail, runtime.lease("mails")),
         policy_worker(desk),
         release_worker(desk),
+        incident_worker(desk),
         silence_worker(desk, runtime.lease("silence")),
         access_worker(desk, runtime.lease("access")),
         vault_worker(desk, runtime.lease("vault")),

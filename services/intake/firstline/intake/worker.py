@@ -24,12 +24,14 @@ from firstline.intake.service.inbound import (
     record,
     settle_mail,
 )
+from firstline.intake.service.incidents import INCIDENT_CHANNEL, give_or_refuse
 from firstline.intake.service.releases import RELEASE_CHANNEL, bring_back
 from firstline.intake.service.silence import act_on_silence
 from firstline.intake.service.vault import rewrap_some
 from firstline.intake.silence import Act
 from firstline.intake.store.access import ACCESS_DUE, NEXT_ACCESS_DUE, PUT_OFF_ACCESS, DueAccess
 from firstline.intake.store.due import DUE, NEXT_DUE, SAVE_DUE
+from firstline.intake.store.incidents import PENDING_REPLIES
 from firstline.intake.store.mails import PENDING, PendingMail
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
 
@@ -75,6 +77,25 @@ def release_worker(desk: Desk) -> Worker:
         wake=desk.store.listen(RELEASE_CHANNEL),
         poll_seconds=POLL_SECONDS,
     )
+
+
+def incident_worker(desk: Desk) -> Worker:
+    """Return the worker that gives each request of an incident its part of an answer; replicas share it by the rows."""
+    return Worker(
+        "intake: incidents",
+        lambda: answer_incidents(desk),
+        desk.ports,
+        wake=desk.store.listen(INCIDENT_CHANNEL),
+        poll_seconds=POLL_SECONDS,
+    )
+
+
+async def answer_incidents(desk: Desk) -> int:
+    """Give some requests their part of an answer, each in a transaction of its own; return how many."""
+    pending = await desk.store.read(lambda unit: unit.all(PENDING_REPLIES, limit=REQUESTS_A_STEP))
+    for one in pending:
+        await give_or_refuse(desk, one)
+    return len(pending)
 
 
 def silence_worker(desk: Desk, lease: Lease) -> Worker:

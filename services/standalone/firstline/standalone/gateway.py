@@ -14,6 +14,8 @@ PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "/v1/mails",
             "/v1/policy",
             "/v1/releases",
+            "/v1/incidents",
+            "/v1/banners",
             "/v1/reports/urgency-claims",
             "/v1/articles",
             "/v1/canned-answers",

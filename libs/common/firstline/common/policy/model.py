@@ -20,6 +20,7 @@ from pydantic import (
 
 from firstline.common.policy.access import AccessData
 from firstline.common.policy.closing import Closing
+from firstline.common.policy.incidents import Incidents
 from firstline.common.policy.parts import Code, Part, Words
 from firstline.common.policy.pasted import PastedSecrets
 from firstline.common.policy.wording import PLACEHOLDERS, Language, Wording
@@ -349,6 +350,7 @@ class Policy(Part):
     mail: Mail
     wording: Wording
     relations: Relations = Relations()
+    incidents: Incidents = Incidents()
     several_issues: SeveralIssues | None = None
     pasted_secrets: PastedSecrets = PastedSecrets()
     access: AccessData | None = None

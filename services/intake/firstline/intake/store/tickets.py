@@ -56,6 +56,7 @@ UPDATE_TICKET: Sql[None] = Sql(
     type(None),
 )
 TICKET = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id", Ticket)  # noqa: S608
+TICKETS = Sql(f"SELECT {_ALL} FROM ticket WHERE id = ANY(:ids) ORDER BY id", Ticket)  # noqa: S608
 TICKET_BY_NUMBER = Sql(f"SELECT {_ALL} FROM ticket WHERE number = :number", Ticket)  # noqa: S608
 TICKET_TO_CHANGE = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id FOR UPDATE", Ticket)  # noqa: S608
 OPEN_FOLLOWER = Sql(
