@@ -14,10 +14,9 @@ async def test_the_console_tells_what_happened(visitor: Visit) -> None:
     number = client.path.split("/")[2]
     specialist = await visitor("specialist")
     await specialist.open(f"/console/{number}")
-    await specialist.send(f"/console/{number}/note", body="Look at the log.")
     page = await specialist.open(f"/console/{number}")
     assert f"/console/{number}/history" in {given["href"] for given in page.all("a")}
     await specialist.send(f"/console/{number}/reply", body="We look at it.", then="")
     shown = (await specialist.open(f"/console/{number}/history")).text
-    expected = ("The request came in", "An internal note", "A message", "new → open")
+    expected = ("The request came in", "A message", "new → open")
     assert [words for words in expected if words not in shown] == []

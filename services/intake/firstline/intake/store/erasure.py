@@ -102,4 +102,8 @@ ERASE_MAIL: Sql[None] = Sql(
     type(None),
 )
 # What was deleted from the full-text index of SQLite stays in its segments until they are merged.
-MERGE_WORDS: Sql[None] = Sql("SELECT 1", type(None), sqlite="INSERT INTO ticket_fts (ticket_fts) VALUES ('optimize')")
+MERGE_WORDS: Sql[None] = Sql(
+    "UPDATE ticket_words SET words = words WHERE seq < 0",
+    type(None),
+    sqlite="INSERT INTO ticket_fts (ticket_fts) VALUES ('optimize')",
+)
