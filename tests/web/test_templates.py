@@ -9,10 +9,23 @@ from typing import Any
 import firstline.web
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.web import access, board, catalogue, choices, documents, forms, letters, stages, supervision, views
+from firstline.web import (
+    access,
+    board,
+    catalogue,
+    choices,
+    documents,
+    forms,
+    letters,
+    searching,
+    stages,
+    supervision,
+    views,
+)
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
 from firstline.web.pages.releases import Release
+from firstline.web.pages.requests import Outcome
 from firstline.web.session import Session
 from jinja2 import Environment, UndefinedError, nodes
 
@@ -140,7 +153,10 @@ def shown(
             "draft": Draft("key", dict.fromkeys(fields, text), (Kept("f1", text),), wrong, text, "note"),
             "rules": forms.file_rules(policy), "number": item["number"], "subject": text, "title": text, "text": text,
             "link": {"href": "/requests", "text": text}, "wrong": {"title": text, "text": text},
-            "rows": [stages.row(item, now)], "older": text, "stage": stages.Stage(text, text, text, "yours"),
+            "hits": [searching.hit({**item, "found": [{"text": text, "marks": [[0, 2]]}]}, now)], "older": text,
+            "banners": [text], "q": text, "wish": {"q": text, "status": "new", "cursor": text}, "chosen": [],
+            "statuses": [("", text)], "acts": [("note", text)], "outcome": Outcome(text, (("FL-1", text),)),
+            "stage": stages.Stage(text, text, text, "yours"),
             "letters": (correspondence := letters.letters(messages, now, staff=True)), "notices": [text],
             "expectation": text, "relations": [views.Relation("linked", text, item["number"], text)],
             "splittable": choices.splittable(correspondence),
@@ -175,7 +191,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 16
+    assert len(PAGES) == 18
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -246,7 +262,18 @@ BARE: list[Json] = [
     {"opening": views.Opening(open=False, text="Closed")},
     {"opening": views.Opening(open=False, text="Closed now", change="tomorrow 06:00 UTC")},
     {"wrong": None, "link": None},
-    {"rows": [], "older": None, "letters": [], "questions": [], "notices": [], "topics": [], "notice": None},
+    {
+        "hits": [],
+        "q": "",
+        "outcome": None,
+        "banners": [],
+        "older": None,
+        "letters": [],
+        "questions": [],
+        "notices": [],
+        "topics": [],
+        "notice": None,
+    },
     {"draft": Draft("key"), "problem": None, "context": [], "density": "compact"},
     {"can": views.Abilities("", "", ended=False)},
     {"advice": None, "links": (), "canned": [], "uses": [], "answers": [], "found": ()},

@@ -26,6 +26,7 @@ from firstline.web.pages import (
     mails,
     portal,
     releases,
+    requests,
     sign_in,
     suggestions,
     supervisor,
@@ -101,6 +102,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
         supervisor.router,
         access.router,
         history.router,
+        requests.router,
         console.router,
     )
     for router in routers:

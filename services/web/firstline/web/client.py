@@ -148,9 +148,18 @@ class Desk:
         """Send a request; the same key again gives the same request."""
         return await self._json("POST", "/v1/tickets", json=body, headers={"Idempotency-Key": key})
 
-    async def tickets(self, cursor: str | None) -> Json:
-        """Return a page of the requests within reach, newest first."""
-        return await self._json("GET", "/v1/tickets", params={"cursor": cursor} if cursor else None)
+    async def search(self, wish: Mapping[str, str]) -> Json:
+        """Return a page of the requests within reach, newest first; `wish` has `q`, `status` and `cursor`."""
+        given = {name: value for name, value in wish.items() if value}
+        return await self._json("GET", "/v1/tickets", params=given or None)
+
+    async def act_on_many(self, body: Json, key: str) -> Json:
+        """Use one verb on many requests; the same key again does nothing twice."""
+        return await self._json("POST", "/v1/tickets/bulk", json=body, headers={"Idempotency-Key": key})
+
+    async def banners(self) -> list[str]:
+        """Return the texts that the portal shows of incidents now."""
+        return [one["text"] for one in (await self._json("GET", "/v1/banners"))["items"]]
 
     async def ticket(self, reference: str) -> Json:
         """Return one request by ID or number."""

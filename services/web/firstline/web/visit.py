@@ -111,6 +111,13 @@ class Visit:
         except Refusal:
             return []
 
+    async def banners(self) -> list[str]:
+        """Return what is to be told of incidents; nothing while the service that knows them is away."""
+        try:
+            return await self.desk.banners()
+        except Refusal:
+            return []
+
     async def organization(self, organization_id: str | None) -> str:
         """Return an organisation's name, empty where there is none or the service that knows it is away."""
         if organization_id is None:

@@ -7,7 +7,7 @@ import httpx
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from firstline.web import access, catalogue, documents, forms, letters, stages, supervision, views
+from firstline.web import access, catalogue, documents, forms, letters, searching, stages, supervision, views
 from firstline.web.client import Desk, Json, Refusal
 from firstline.web.forecasts import expectation
 from firstline.web.forms import Draft
@@ -70,13 +70,22 @@ async def covered(request: Request) -> Response:
 
 
 @router.get("/requests")
-async def list_own(visit: Visiting, cursor: Cursor = None, done: str = "") -> Response:
-    """Show the visitor's requests, newest first."""
+async def list_own(
+    visit: Visiting, cursor: Cursor = None, done: str = "", q: Annotated[str, Query(max_length=500)] = ""
+) -> Response:
+    """Show the visitor's requests, newest first, or those that words find, and what is to be told of incidents."""
     if visit.session.is_staff:
         return visit.go(visit.session.start)
-    page = await visit.desk.tickets(cursor)
-    rows = [stages.row(item, visit.now) for item in page["items"]]
-    return await visit.page("requests.html", here="requests", rows=rows, older=page["next"], notice=NOTICES.get(done))
+    found, notice = await searching.found(visit.desk, {"q": q, "cursor": cursor or ""}), NOTICES.get(done)
+    hits = [searching.hit(item, visit.now) for item in found.items]
+    shown: Json = {
+        "hits": hits,
+        "older": found.older,
+        "q": q,
+        "problem": found.problem,
+        "banners": await visit.banners(),
+    }
+    return await visit.page("requests.html", here="requests", notice=notice, **shown)
 
 
 @router.get("/requests/new")
