@@ -13,6 +13,10 @@ from typing import Any
 
 from evidence import Event, Evidence, when
 from firstline.common.bus import BINDINGS, SOURCES
+from firstline.common.ports import SystemRandom
+from firstline.common.raw_mail import place_of
+from firstline.common.secrets import derive
+from firstline.common.vault import KeyedVault, Sealed
 from firstline.standalone.wiring import SERVICES
 from front import Reading
 from histories import (
@@ -29,6 +33,7 @@ from histories import (
     unanswered,
 )
 from stage import HEARD
+from world import SECRET
 
 Oracle = Callable[[Evidence], Iterable[str]]
 OUTCOMES = frozenset({"new_ticket", "appended", "quarantined", "refused", "duplicate"})
@@ -86,13 +91,19 @@ def _words_are_there_once(evidence: Evidence) -> Iterable[str]:
             yield f"the rating {marker} of {number} was accepted and is there {rated[marker]} times"
 
 
+def _as_it_came(mail_id: str, content: bytes) -> bytes:
+    """Return a raw mail that is kept sealed."""
+    vault = KeyedVault([derive(SECRET, "vault")], SystemRandom())
+    return vault.open(Sealed.from_bytes(content), place_of(mail_id)).get_secret_value()
+
+
 def mails_have_one_outcome(evidence: Evidence) -> Iterable[str]:
     """P2: every mail with a 250 is kept as it came and has exactly one of five outcomes; copies are duplicates."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in evidence.table("intake", "mail"):
         rows.setdefault(row["sha256"], []).append(row)
         content = evidence.files.get(row["file_key"])
-        if content is None or hashlib.sha256(content).hexdigest() != row["sha256"]:
+        if content is None or hashlib.sha256(_as_it_came(row["id"], content)).hexdigest() != row["sha256"]:
             yield f"the bytes of mail {row['id']} are not those that came"
         if row["outcome"] not in OUTCOMES or not row["reason"]:
             yield f"mail {row['id']} has the outcome {row['outcome']}"

@@ -15,6 +15,13 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class MaskedPart(Part):
+    """A secret that was taken out of a text: what it seemed to be, and where its mask begins; never the value."""
+
+    kind: str
+    start: int | None = None
+
+
 class Actor(Part):
     """Who did it: a person, a service or a client's system acting for one."""
 

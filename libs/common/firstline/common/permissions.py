@@ -96,6 +96,8 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "incidents.manage": _STAFF,
         "banners.read": _EVERYBODY,
         "tickets.history": _EVERYBODY,
+        "held_texts.list": _STAFF,
+        "held_texts.release": _STAFF,
         "tickets.reply": _EVERYBODY,
         "tickets.triage": _STAFF,
         "tickets.wait": _STAFF,

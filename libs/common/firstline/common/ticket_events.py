@@ -10,6 +10,7 @@ from firstline.common.event_parts import (
     Author,
     Changes,
     HintPart,
+    MaskedPart,
     MissingField,
     Origin,
     OwedAnswer,
@@ -27,6 +28,7 @@ class TicketSubmitted(TicketEvent):
     TYPE = "ticket.submitted"
     subject: str
     body: str
+    masked: list[MaskedPart] = Field(default_factory=list)
     attachments: list[AttachmentRef] = Field(default_factory=list)
     requester: RequesterRef
     language: str
@@ -58,6 +60,7 @@ class TicketReplied(TicketEvent):
     message_id: str
     author: Author
     body: str
+    masked: list[MaskedPart] = Field(default_factory=list)
     attachments: list[AttachmentRef] = Field(default_factory=list)
     received_at: datetime
     origin: Origin
@@ -69,6 +72,8 @@ class TicketNoted(TicketEvent):
 
     TYPE = "ticket.noted"
     message_id: str
+    masked: list[MaskedPart] = Field(default_factory=list)
+    restored: str | None = None
 
 
 class TicketOpened(TicketEvent):

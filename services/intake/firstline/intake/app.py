@@ -19,6 +19,7 @@ from firstline.intake.api import (
     bulk,
     canned,
     held_mails,
+    held_texts,
     incidents,
     mails,
     partner_webhooks,
@@ -41,6 +42,7 @@ from firstline.intake.service.vault import missing_keys
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import (
     access_worker,
+    held_text_worker,
     incident_worker,
     mail_worker,
     policy_worker,
@@ -58,6 +60,7 @@ ROUTERS = (
     attachments.router,
     mails.router,
     held_mails.router,
+    held_texts.router,
     articles.router,
     canned.router,
     partner_webhooks.router,
@@ -141,6 +144,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
         mail_worker(desk, parser, mail, runtime.lease("mails")),
         policy_worker(desk),
         release_worker(desk),
+        held_text_worker(desk),
         incident_worker(desk),
         silence_worker(desk, runtime.lease("silence")),
         access_worker(desk, runtime.lease("access")),

@@ -6,6 +6,7 @@ import structlog
 
 from firstline.common.errors import OutcomeUnknown, Unavailable
 from firstline.common.lease import Lease, LeaseLost
+from firstline.common.raw_mail import read_raw_mail
 from firstline.common.store.port import Unit
 from firstline.common.worker import Worker
 from firstline.intake.inbound import Decision, Outcome, Reason, fingerprint
@@ -13,8 +14,9 @@ from firstline.intake.mail import ParsedMail
 from firstline.intake.parser import Parser
 from firstline.intake.scope import ChannelNotOfficial, LicenceNotActive
 from firstline.intake.service.access_ending import ACCESS_CHANNEL, act_on_due
-from firstline.intake.service.change import SILENCE_CHANNEL, Change
+from firstline.intake.service.change import HELD_CHANNEL, SILENCE_CHANNEL, Change
 from firstline.intake.service.desk import POLICY_CHANNEL, SYSTEM, Desk, PolicyNotHere, learn_policies
+from firstline.intake.service.held_texts import purge_held_texts
 from firstline.intake.service.inbound import (
     MAIL_CHANNEL,
     MailSettings,
@@ -31,6 +33,7 @@ from firstline.intake.service.vault import rewrap_some
 from firstline.intake.silence import Act
 from firstline.intake.store.access import ACCESS_DUE, NEXT_ACCESS_DUE, PUT_OFF_ACCESS, DueAccess
 from firstline.intake.store.due import DUE, NEXT_DUE, SAVE_DUE
+from firstline.intake.store.held_texts import NEXT_HELD_TEXT
 from firstline.intake.store.incidents import PENDING_REPLIES
 from firstline.intake.store.mails import PENDING, PendingMail
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
@@ -75,6 +78,22 @@ def release_worker(desk: Desk) -> Worker:
         lambda: desk.store.write(lambda unit: bring_back(desk, unit)),
         desk.ports,
         wake=desk.store.listen(RELEASE_CHANNEL),
+        poll_seconds=POLL_SECONDS,
+    )
+
+
+def held_text_worker(desk: Desk) -> Worker:
+    """Return the worker that deletes texts which were held back, after their days; replicas may share it."""
+
+    async def next_due() -> datetime | None:
+        return await desk.store.read(lambda unit: unit.one(NEXT_HELD_TEXT))
+
+    return Worker(
+        "intake: held texts",
+        lambda: desk.store.write(lambda unit: purge_held_texts(desk, unit)),
+        desk.ports,
+        wake=desk.store.listen(HELD_CHANNEL),
+        next_due=next_due,
         poll_seconds=POLL_SECONDS,
     )
 
@@ -225,7 +244,7 @@ async def _judge(
 ) -> Decision | None:
     """Judge one mail; None if somebody else has done so meanwhile."""
     try:
-        raw = b"".join([chunk async for chunk in await desk.files.open(pending.file_key)])
+        raw = await read_raw_mail(desk.files, desk.vault, pending.id, pending.file_key)
         read = await read_mail(desk, pending, *await parser.parse(raw))
         decision = await _settle(desk, settings, read, lease)
     except LeaseLost:
@@ -238,7 +257,7 @@ async def _judge(
         _log.exception("a mail could not be judged and is held", mail_id=pending.id)
         decision = Decision(Outcome.QUARANTINED, "unreadable")
         nothing = Read(pending, ParsedMail(digest=pending.sha256, problems=("unreadable",)), ())
-        await desk.store.write(lambda unit: record(unit, nothing, decision))
+        await desk.store.write(lambda unit: record(desk, unit, nothing, decision))
     return decision
 
 
@@ -255,7 +274,7 @@ async def _settle(desk: Desk, settings: MailSettings, read: Read, lease: Lease) 
     except (ChannelNotOfficial, LicenceNotActive) as refusal:
         reason: Reason = "channel_not_official" if isinstance(refusal, ChannelNotOfficial) else "licence_not_active"
         decision = Decision(Outcome.REFUSED, reason)
-        await desk.store.write(lambda unit: record(unit, read, decision, fingerprint(read.mail)))
+        await desk.store.write(lambda unit: record(desk, unit, read, decision, fingerprint(read.mail)))
     except OutcomeUnknown:  # the transaction may have come through, so its files stay
         raise
     except Exception:

@@ -35,7 +35,7 @@ WaitingCause = Literal["client", "third_party", "release"]
 RecoveryKind = Literal["partial", "full"]
 EntitlementState = Literal["active", "expired", "unknown"]
 
-HintCode = Literal["several_issues"]
+HintCode = Literal["several_issues", "pasted_secret"]
 """What may be remarked about a request."""
 
 RelationText = Literal["split_off", "split_from", "merged_into", "merged_here", "unmerged"]

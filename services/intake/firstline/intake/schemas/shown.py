@@ -47,7 +47,7 @@ class MissingOut(BaseModel):
 class HintOut(BaseModel):
     """A remark that hinders nothing, such as several questions in one request (clause 2.4)."""
 
-    code: Literal["several_issues"]
+    code: Literal["several_issues", "pasted_secret"]
     text: str
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from firstline.common.answers import Answer, Made, answer_once, retry_of
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
+from firstline.common.files import Stored
 from firstline.common.permissions import Access
 from firstline.common.policy.model import Attachments, InsideArchives, Policy
 from firstline.common.store.port import Unit, Value
 from firstline.intake.archives import ArchiveLimits
+from firstline.intake.detector import find, is_key_file
 from firstline.intake.files import FileRules, FileVerdict
 from firstline.intake.judge import Unjudged
 from firstline.intake.service.change import find_for
@@ -22,6 +24,9 @@ from firstline.intake.store.messages import (
     INSERT_ATTACHMENT,
     Attachment,
 )
+
+MOST_LOOKED_AT = 100_000
+"""Bytes of a text file in which secrets are looked for."""
 
 
 class FileRefused(Invalid):
@@ -100,6 +105,10 @@ async def upload(
     except BaseException:
         await desk.files.delete(stored.key)
         raise
+    if verdict.status == "ok" and await _seems_secret(desk, file.name, stored):
+        await desk.files.delete(stored.key)
+        advice = policy.pasted_secrets.file_advice
+        raise FileRefused(advice, faults=(Fault("/file", advice),), clause="4.3", extra={"reason": "secret"})
     if verdict.status != "ok":
         await desk.files.delete(stored.key)
         fault = Fault("/file", advice_of(policy, verdict))
@@ -135,9 +144,35 @@ async def keep_mailed(
     key, reason = None, advice_of(policy, verdict) if verdict.status != "ok" else None
     if verdict.status == "ok" and not room:
         verdict, reason = replace(verdict, status="rejected"), policy.attachments.advice.count
+    elif verdict.status == "ok" and await desk.ports.offload(lambda: holds_secret(desk, file.name, content)):
+        verdict, reason = replace(verdict, status="rejected"), policy.pasted_secrets.file_advice
     elif verdict.status == "ok":
         key = (await desk.files.put(_once(content), len(content))).key
     return _attachment(desk, uploader, file, verdict, key, len(content), sha256, reason)
+
+
+async def _seems_secret(desk: Desk, name: str, stored: Stored) -> bool:
+    """Say whether a file that was kept seems to hold a secret; only its beginning is read."""
+    content = b""
+    async for chunk in await desk.files.open(stored.key):
+        content += chunk
+        if len(content) >= MOST_LOOKED_AT:
+            break
+    return await desk.ports.offload(lambda: holds_secret(desk, name, content))
+
+
+def holds_secret(desk: Desk, name: str, content: bytes) -> bool:
+    """Say whether a file is one of private keys, or a small text in which a secret seems to stand (clause 4.3)."""
+    if is_key_file(name):
+        return True
+    text = content[:MOST_LOOKED_AT]
+    if b"\0" in text:
+        return False
+    errors = "strict" if len(content) < MOST_LOOKED_AT else "ignore"
+    try:
+        return bool(find(desk.policies.detector, text.decode("utf-8", errors)))
+    except UnicodeDecodeError:
+        return False
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -13,7 +13,9 @@ from firstline.intake import silence
 from firstline.intake.owing import owed_after
 from firstline.intake.service.access_ending import end_with
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.holding import Holding
 from firstline.intake.store.due import DROP_DUE, SAVE_DUE
+from firstline.intake.store.held_texts import INSERT_HELD_TEXT
 from firstline.intake.store.tickets import (
     PARTICIPANTS,
     TICKET,
@@ -70,6 +72,10 @@ async def find_for(unit: Unit, access: Access, reference: str) -> tuple[Ticket, 
     return ticket, participants
 
 
+HELD_CHANNEL = "held texts"
+"""Announced when a text is kept sealed, to be deleted after its days."""
+
+
 class Change:
     """A change of one ticket; events carry the ticket's status after all of it."""
 
@@ -80,6 +86,7 @@ class Change:
         self.participants = participants
         self.actor = actor
         self.now: datetime = desk.now()
+        self.holding = Holding(desk, ticket.id)
         self._said: list[tuple[type[TicketEvent], dict[str, Any]]] = []
 
     def demand(self, verb: str, side: Side) -> None:
@@ -100,6 +107,10 @@ class Change:
     def say(self, event: type[TicketEvent], **data: Any) -> None:
         """Note an event to be appended when the change is saved."""
         self._said.append((event, data))
+
+    def clean(self, text: str | None, place: str) -> str | None:
+        """Return a text without its secrets; what stood there is kept sealed (clause 4.3)."""
+        return self.holding.text(text, place).text if text else text
 
     def wait_for(self, cause: str, circumstance: str | None) -> None:
         """Let it wait for the client, a third party or a release."""
@@ -155,6 +166,10 @@ class Change:
         version = await self.desk.log.append(self.unit, f"ticket/{self.ticket.id}", *events)
         self.become(version=version, updated_at=self.now)
         await self.unit.run(UPDATE_TICKET, **row_of(self.ticket))
+        await self.unit.many(INSERT_HELD_TEXT, self.holding.rows)
+        if self.holding.rows:
+            self.unit.announce(HELD_CHANNEL)
+        self.holding.rows = []
         await self._keep_due()
         return self.ticket
 

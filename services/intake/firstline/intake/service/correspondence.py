@@ -26,10 +26,12 @@ from firstline.intake.service.articles import linked, note_reading
 from firstline.intake.service.attachments import usable_attachments
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM
-from firstline.intake.service.information import fill, together
+from firstline.intake.service.holding import Cleaned
+from firstline.intake.service.information import fill, take_licence, together
 from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
 from firstline.intake.service.words import add_words
+from firstline.intake.store.held_texts import ANY_HELD_TEXT
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
 from firstline.intake.store.relations import DROP_MERGED_PARTICIPANTS, FORGET_MERGED_PARTICIPANTS, MERGED_INTO
 from firstline.intake.store.tickets import OPEN_FOLLOWER, PARTICIPANTS, TICKET_TO_CHANGE, Participant
@@ -221,19 +223,28 @@ async def add_message(change: Change, message: NewMessage, changes: Changes | No
     links = await linked(change.unit, message.article_ids)
     body = demand_text(f"{message.body.rstrip()}\n\n{links}" if links else message.body)
     attachments = await usable_attachments(change.desk, change.unit, message.uploader, message.attachment_ids)
-    message_id = await _store(change, message, body, "public")
+    message_id, clean = await _store(change, message, body, "public")
     await _attach(change, message_id, attachments)
     change.say(
         TicketReplied,
         message_id=message_id,
         author=message.author,
-        body=body,
+        body=clean.text,
+        masked=clean.masks,
         attachments=[AttachmentRef(id=a.id, name=a.name) for a in attachments],
         received_at=message.received_at,
         origin=message.origin,
         changes=changes or {},
     )
+    if clean.masks and message.author.side == "client" and not message.origin.automatic:
+        await _tell_once(change)
     return message_id
+
+
+async def _tell_once(change: Change) -> None:
+    """Tell whoever pasted a secret what became of it: the first time in a request, in its correspondence."""
+    if await change.unit.one(ANY_HELD_TEXT, ticket_id=change.ticket.id) is None:
+        await remark(change, change.desk.policies.current.pasted_secrets.told)
 
 
 async def remark(change: Change, text: str) -> None:
@@ -245,13 +256,18 @@ async def remark(change: Change, text: str) -> None:
 
 async def note(change: Change, message: NewMessage) -> Told:
     """Add an internal note: clients never see it, and it counts for nothing."""
-    message_id = await _store(change, message, demand_text(message.body), "internal")
-    change.say(TicketNoted, message_id=message_id)
+    message_id, clean = await _store(change, message, demand_text(message.body), "internal")
+    change.say(TicketNoted, message_id=message_id, masked=clean.masks)
     return Told(message_id, await change.save(), change.participants)
 
 
-async def _store(change: Change, message: NewMessage, body: str, audience: str) -> str:
+async def _store(change: Change, message: NewMessage, body: str, audience: str) -> tuple[str, Cleaned]:
+    """Store a message without the secrets in it; return its ID and its text as it stands now."""
     message_id = change.desk.ports.ids.new()
+    clean = change.holding.text(body, "body", message_id)
+    if message.author.side == "client":
+        for key in clean.keys:
+            await take_licence(change, key, known_only=True)
     await change.unit.run(
         INSERT_MESSAGE,
         id=message_id,
@@ -261,7 +277,7 @@ async def _store(change: Change, message: NewMessage, body: str, audience: str) 
         author_id=message.author.id,
         author_name=message.author.name,
         author_role=message.author.role,
-        body=body,
+        body=clean.text,
         channel=message.origin.channel,
         automatic=message.origin.automatic,
         verified=message.origin.verified,
@@ -269,8 +285,8 @@ async def _store(change: Change, message: NewMessage, body: str, audience: str) 
         received_at=message.received_at,
         created_at=change.now,
     )
-    await add_words(change.unit, change.ticket.id, audience, body)
-    return message_id
+    await add_words(change.unit, change.ticket.id, audience, clean.text)
+    return message_id, clean
 
 
 async def _attach(change: Change, message_id: str, attachments: tuple[Attachment, ...]) -> None:

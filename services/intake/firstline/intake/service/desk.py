@@ -12,6 +12,7 @@ from firstline.common.policy.model import Policy
 from firstline.common.ports import Ports
 from firstline.common.store.port import Store, Unit
 from firstline.common.vault import Vault
+from firstline.intake.detector import Detector, detector_of
 from firstline.intake.judge import Judge
 from firstline.intake.scope import Rulebook, rulebook
 from firstline.intake.store.directory import FURTHER_POLICIES, HOLD_POLICIES, POLICIES, SAVE_POLICY
@@ -35,6 +36,7 @@ class Policies:
     def __init__(self, current: Policy) -> None:
         self._current = current
         self._by_version: dict[str, tuple[Policy, Rulebook]] = {}
+        self._detector = detector_of(current.pasted_secrets)
         self.add(current, current.version)
 
     def add(self, policy: Policy, version: str) -> None:
@@ -50,6 +52,11 @@ class Policies:
     def rules(self) -> Rulebook:
         """The current version arranged for judging."""
         return self._by_version[self._current.version][1]
+
+    @property
+    def detector(self) -> Detector:
+        """What recognises secrets in texts, by the current version."""
+        return self._detector
 
     def of(self, version: str) -> tuple[Policy, Rulebook]:
         """Return the version that a request was taken under.

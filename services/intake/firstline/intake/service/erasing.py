@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from firstline.common.erasure import PORTION, Portion, Stage, begin_erasure, common_stages
 from firstline.common.errors import NotFound, Unavailable
 from firstline.common.events import TicketRedacted
+from firstline.common.raw_mail import read_raw_mail
 from firstline.common.redaction import ERASED, Erased
 from firstline.common.store.port import Sql, Unit
 from firstline.intake.service.change import Change
@@ -150,7 +151,7 @@ class Erasure:
         if mail.ticket_id not in who.tickets:
             return False
         try:
-            content = b"".join([chunk async for chunk in await self._desk.files.open(mail.file_key)])
+            content = await read_raw_mail(self._desk.files, self._desk.vault, mail.id, mail.file_key)
         except NotFound:
             return True
         return who.address.encode() in content.lower()

@@ -9,6 +9,7 @@ from firstline.common.addresses import normal_address
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.events import Actor, Recipient, TicketHeldMail, TicketParticipantAdded
 from firstline.common.permissions import STAFF, Principal, Role
+from firstline.common.raw_mail import read_raw_mail
 from firstline.common.store.port import Unit
 from firstline.intake.inbound import UNREADABLE, Decision, Outcome, let_in
 from firstline.intake.parser import Parser
@@ -16,6 +17,7 @@ from firstline.intake.service.attachments import drop_unused
 from firstline.intake.service.change import Change, actor_of, find
 from firstline.intake.service.correspondence import reply
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.holding import without_secrets
 from firstline.intake.service.inbound import MailSettings, Read, change_of, message_of, open_request, read_mail
 from firstline.intake.service.submission import Requester
 from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
@@ -62,7 +64,7 @@ class MailRoom:
         if held is None:
             await self.desk.store.read(lambda unit: mail_of(unit, mail_id))
             return None
-        raw = b"".join([chunk async for chunk in await self.desk.files.open(held.file_key)])
+        raw = await read_raw_mail(self.desk.files, self.desk.vault, held.id, held.file_key)
         mail, payloads = await self.parser.parse(raw)
         if UNREADABLE.intersection(mail.problems):
             raise MailUnreadable("Nothing can be read in this mail. Reject it, and ask its sender to write again.")
@@ -200,7 +202,7 @@ async def reject(desk: Desk, unit: Unit, principal: Principal, mail_id: str, rem
     mail = await mail_of(unit, mail_id)
     decision = Decision(Outcome.REFUSED, "rejected", mail.ticket_id)
     await _tell_beside(desk, unit, mail, actor_of(principal), decision)
-    return await _judged(desk, unit, mail, principal, decision, remark)
+    return await _judged(desk, unit, mail, principal, decision, without_secrets(desk, remark))
 
 
 async def _to_judge(unit: Unit, mail_id: str, read: Read | None) -> tuple[Mail, Read]:

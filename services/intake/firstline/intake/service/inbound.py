@@ -1,14 +1,15 @@
 """Mail that comes in (clauses 4.1, 4.4): kept before it is accepted, then judged once, with exactly one outcome."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from firstline.common.errors import OutcomeUnknown
 from firstline.common.events import Actor, Author, Origin, TicketHeldMail
-from firstline.common.files import Stored
 from firstline.common.log import CHANNEL
 from firstline.common.permissions import STAFF, Role
+from firstline.common.raw_mail import SEAL_BYTES, sealed_mail
 from firstline.common.store.port import Insertion, Unit, Value
 from firstline.intake.inbound import (
     Candidate,
@@ -26,6 +27,7 @@ from firstline.intake.service.attachments import Upload, attachment_row, keep_ma
 from firstline.intake.service.change import Change
 from firstline.intake.service.correspondence import NewMessage, note, reply
 from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.service.holding import without_secrets
 from firstline.intake.service.information import mailed
 from firstline.intake.service.licences import without_key
 from firstline.intake.service.submission import NewTicket, Requester, check, compose
@@ -72,12 +74,14 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
     """Keep a mail durably as it came; once this returns, SMTP may say 250. Return its ID.
 
     Raises:
-        Unavailable: nothing was kept; the peer may try again.
+        Unavailable: nothing was kept, because the vault is locked among other reasons; the peer may try again.
 
     """
-    stored = await desk.files.put(_once(raw), RAW_LIMIT)
+    mail_id = desk.ports.ids.new()
+    sealed = await desk.ports.offload(lambda: sealed_mail(desk.vault, mail_id, raw))
+    stored = await desk.files.put(_once(sealed), RAW_LIMIT + SEAL_BYTES)
     try:
-        return await _keep_row(desk, stored, mail_from, rcpt_to)
+        return await _keep_row(desk, mail_id, raw, stored.key, mail_from, rcpt_to)
     except OutcomeUnknown:  # the row may be there, so its file stays
         raise
     except Exception:
@@ -85,13 +89,15 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
         raise
 
 
-async def _keep_row(desk: Desk, stored: Stored, mail_from: str, rcpt_to: tuple[str, ...]) -> str:
-    mail_id = desk.ports.ids.new()
+async def _keep_row(
+    desk: Desk, mail_id: str, raw: bytes, file_key: str, mail_from: str, rcpt_to: tuple[str, ...]
+) -> str:
     row: dict[str, Value] = {
         "id": mail_id,
-        "sha256": stored.sha256,
-        "size": stored.size,
-        "file_key": stored.key,
+        # Of the mail as it came, so that it can be told from any other whatever seals it.
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "size": len(raw),
+        "file_key": file_key,
         "mail_from": mail_from,
         "rcpt_to": list(rcpt_to),
         "received_at": desk.now(),
@@ -151,7 +157,7 @@ async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read
         staff=sender is not None and sender.active and Role(sender.role) in STAFF,
     )
     decision = await _carry_out(desk, unit, read, decision, sender)
-    await record(unit, read, decision, print_, same)
+    await record(desk, unit, read, decision, print_, same)
     return decision
 
 
@@ -294,7 +300,7 @@ async def _append(desk: Desk, unit: Unit, read: Read, decision: Decision, sender
 
 
 async def record(
-    unit: Unit, read: Read, decision: Decision, print_: str | None = None, duplicate_of: str | None = None
+    desk: Desk, unit: Unit, read: Read, decision: Decision, print_: str | None = None, duplicate_of: str | None = None
 ) -> None:
     """Write down a mail's outcome."""
     mail = read.mail
@@ -308,8 +314,8 @@ async def record(
         message_id=mail.message_id,
         fingerprint=print_,
         from_address=mail.from_address,
-        subject=mail.subject[:500],
-        text=mail.text[:TEXT_SHOWN],
+        subject=without_secrets(desk, mail.subject[:500]),
+        text=without_secrets(desk, mail.text[:TEXT_SHOWN]),
         attachments=[{"name": a.name, "type": a.type, "size": a.size, "status": a.status} for a in read.attachments],
         automatic=decision.automatic,
     )

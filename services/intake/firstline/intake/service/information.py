@@ -31,16 +31,19 @@ async def fill(change: Change, given: Mapping[str, Any]) -> Changes:
     before = change.ticket
     fields, key = without_key(given)
     if key is not None:
-        await _take_licence(change, key)
+        await take_licence(change, key)
+    fields = change.holding.values(fields, "fields")
     left = [missing for missing in before.missing_information if not answered(fields.get(missing["field"]))]
     change.become(fields=together(before.fields, fields), missing_information=left, **_members(change.ticket, fields))
     return changes_between(before, change.ticket, FILLED)
 
 
-async def _take_licence(change: Change, key: str) -> None:
+async def take_licence(change: Change, key: str, *, known_only: bool = False) -> None:
     """Know the licence whose key was given; one that nobody knows changes nothing but the end that is shown."""
     licence = await licence_for(change.unit, key=key, organization_id=None)
     if licence is None:
+        if known_only:
+            return
         change.become(licence_last4=change.ticket.licence_last4 or last_four(key))
         return
     state, product = state_of(licence, change.now), change.ticket.product or licence.product

@@ -20,6 +20,7 @@ from firstline.common.releases import last_day
 from firstline.common.store.port import Unit
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.holding import without_secrets
 from firstline.intake.service.verbs import usual_circumstance
 from firstline.intake.store.releases import AWAITING, HOLD_RELEASE, SETTLE, SHIP, UNSETTLED, Release
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
@@ -51,6 +52,7 @@ async def hand_over(change: Change, defect_ref: str, plan: Plan | None) -> Ticke
     await _check_plan(change, plan)
     circumstance = usual_circumstance(change, "release")
     change.wait_for("release", circumstance)
+    defect_ref = change.clean(defect_ref, "defect_ref") or defect_ref
     change.become(
         defect_ref=defect_ref,
         planned_release=plan,
@@ -101,6 +103,7 @@ async def ship(desk: Desk, unit: Unit, version: str, note: str | None, actor: Ac
     assert release is not None  # the statement made it
     if release.shipped_at is not None:
         return release
+    note = without_secrets(desk, note) if note else note
     shipped = Release(version, note, actor.id, actor.role, actor.client_id, desk.now())
     await unit.run(
         SHIP,

@@ -84,8 +84,12 @@ async def _new(change: Change, message: Message, part: Part) -> NewTicket:
     old = change.ticket
     side: Side = "client"
     return NewTicket(
-        subject=part.subject,
-        body=demand_text(part.body) if part.body is not None else message.body,
+        subject=change.clean(part.subject, "subject") or part.subject,
+        # The message was looked at when it came; a specialist may have restored what is no secret.
+        body=change.clean(demand_text(part.body), "body") or ""
+        if part.body not in (None, message.body)
+        else message.body,
+        cleared=True,
         requester=Requester(old.requester_email, old.requester_name, old.requester_id, old.language),
         copied=tuple(Requester(p.address, p.name, None, p.language) for p in change.participants),
         origin=await _origin(change, message),

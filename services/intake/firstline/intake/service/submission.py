@@ -1,38 +1,36 @@
 """Taking a request: judged under the policy, numbered and stored with its first message and event (clauses 4.1-4.5)."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from firstline.common.addresses import new_number
 from firstline.common.answers import STORE, Answer, Retry, answer_row, stored_answer
 from firstline.common.errors import Conflict, Fault, Unavailable
 from firstline.common.events import (
     Actor,
-    AttachmentRef,
     Author,
-    HintPart,
-    MissingField,
     Origin,
-    RequesterRef,
-    TicketSubmitted,
 )
-from firstline.common.events import Scope as ScopePart
 from firstline.common.log import APPEND, CHANNEL
 from firstline.common.paging import etag_of
-from firstline.common.permissions import Access, Role
+from firstline.common.permissions import Access
 from firstline.common.policy.model import EntitlementState
 from firstline.common.store.port import Insertion, Sql, Unit, Value
-from firstline.intake.scope import Judgement, Recovery, Submission, judge
+from firstline.intake.detector import Masked, masked
+from firstline.intake.scope import Hint, Judgement, Recovery, Submission, judge
 from firstline.intake.service.articles import Use, suggestions, uses_of
 from firstline.intake.service.attachments import usable_attachments
-from firstline.intake.service.change import recipients_of, row_of
+from firstline.intake.service.change import row_of
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.first_message import first_message, submitted
+from firstline.intake.service.holding import Cleaned, Holding, seems_secret
 from firstline.intake.service.licences import last_four, licence_for, state_of
 from firstline.intake.service.words import first_words
 from firstline.intake.store.articles import NOTE_USE
 from firstline.intake.store.directory import Licence
+from firstline.intake.store.held_texts import INSERT_HELD_TEXT
 from firstline.intake.store.messages import ATTACH, INSERT_MESSAGE, Attachment
 from firstline.intake.store.tickets import (
     INSERT_PARTICIPANT,
@@ -47,6 +45,7 @@ from firstline.intake.suggestions import Candidate
 from firstline.intake.ticket import Side, Ticket, values_not_told
 
 NUMBER_TRIES = 5
+PASTED: Final = "pasted_secret"
 SEARCHED_CHARS = 5_000
 Row = tuple[Sql[None], Mapping[str, Value]]
 
@@ -71,7 +70,8 @@ class Requester:
 class NewTicket:
     """A request as it comes in, by whichever channel; times and people are known, nothing is judged yet.
 
-    `author` wrote the first message where that is not who sends the request now; `split_from` is whose message it was.
+    `author` wrote the first message where that is not who sends the request now; `split_from` is whose message it was;
+    `cleared` says that its texts were looked at for secrets before.
     """
 
     subject: str
@@ -100,6 +100,7 @@ class NewTicket:
     follows: str | None = None
     author: Author | None = None
     split_from: Ticket | None = None
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Judged:
     attachments: tuple[Attachment, ...] = ()
     suggested: tuple[Candidate, ...] = ()
     uses: tuple[Use, ...] = ()
+    body: Masked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,8 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
         Invalid: topic, urgency, channel or an attachment can't be taken, or the policy registers no such request.
 
     """
-    licence = await licence_for(
-        unit, key=new.licence_key, licence_id=new.licence_id, organization_id=new.organization_id
-    )
+    body = None if new.cleared else masked(desk.policies.detector, new.body)
+    licence = await _licence(unit, new, body)
     judgement = judge(
         desk.policies.rules,
         Submission(
@@ -148,7 +149,25 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
     attachments = await usable_attachments(desk, unit, new.uploader, new.attachment_ids)
     language = new.requester.language
     found = await suggestions(unit, new.subject, new.body[:SEARCHED_CHARS], topic=new.topic, language=language)
-    return Judged(judgement, licence, attachments, tuple(found), await uses_of(unit, found, new.doc_refs))
+    if (body and body.marks) or (not new.cleared and seems_secret(desk, new.subject, new.fields)):
+        warning = Hint(PASTED, desk.policies.current.pasted_secrets.warning)
+        judgement = replace(judgement, hints=(*judgement.hints, warning))
+    return Judged(judgement, licence, attachments, tuple(found), await uses_of(unit, found, new.doc_refs), body)
+
+
+async def _licence(unit: Unit, new: NewTicket, body: Masked | None) -> Licence | None:
+    """Return the licence that covers the request: by the key given, by one that stands in the text, by the others."""
+    for key in licence_keys_of(body) if body and not new.licence_key else ():
+        known = await licence_for(unit, key=key, organization_id=None)
+        if known is not None:
+            return known
+    return await licence_for(unit, key=new.licence_key, licence_id=new.licence_id, organization_id=new.organization_id)
+
+
+def licence_keys_of(text: Masked) -> tuple[str, ...]:
+    """Return what stood in a text and looked like a licence key."""
+    pairs = zip(text.marks, text.secrets, strict=True)
+    return tuple(secret for mark, secret in pairs if mark.kind == "licence_key")
 
 
 def _entitlement(new: NewTicket, licence: Licence | None, now: datetime) -> EntitlementState:
@@ -235,18 +254,20 @@ async def _with_reference(unit: Unit, new: NewTicket) -> Ticket | None:
 
 def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     """Return a request with its number, participants, first message and event, as rows to insert."""
-    ticket = _ticket(desk, new, judged)
-    message_id = desk.ports.ids.new()
+    ticket_id, message_id = desk.ports.ids.new(), desk.ports.ids.new()
+    holding = Holding(desk, ticket_id)
+    new, judged, body = _without_secrets(desk, new, judged, holding, message_id)
+    ticket = _ticket(desk, new, judged, ticket_id)
     people = {person.email: person for person in (*new.copied, new.requester)}
     participants = [Participant(ticket.id, p.email, p.name, p.language or ticket.language) for p in people.values()]
-    event = _event(new, judged, ticket, participants, message_id)
+    event = submitted(new, judged, ticket, participants, message_id, body)
     event = event.model_copy(update={"changes": values_not_told(ticket, event.model_dump())})
     rows: list[Row] = [(INSERT_TICKET, row_of(ticket))]
     rows += [
         (INSERT_PARTICIPANT, {"ticket_id": p.ticket_id, "address": p.address, "name": p.name, "language": p.language})
         for p in participants
     ]
-    rows.append((INSERT_MESSAGE, _message(new, ticket, message_id)))
+    rows.append((INSERT_MESSAGE, first_message(new, ticket, message_id)))
     rows.append((INSERT_WORDS, first_words(ticket.id, new.subject, new.body)))
     rows += [
         (ATTACH, {"attachment_id": a.id, "message_id": message_id, "ticket_id": ticket.id}) for a in judged.attachments
@@ -254,12 +275,37 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     rows += [
         (NOTE_USE, {"kind": kind, "article_id": article_id, "ticket_id": ticket.id}) for kind, article_id in judged.uses
     ]
+    rows += [(INSERT_HELD_TEXT, row) for row in holding.rows]
     rows += [(APPEND, row) for row in desk.log.rows(f"ticket/{ticket.id}", 1, event)]
     return Composed(ticket, message_id, tuple(rows))
 
 
-def _ticket(desk: Desk, new: NewTicket, judged: Judged) -> Ticket:
-    now, licence, ticket_id = desk.now(), judged.licence, desk.ports.ids.new()
+def _without_secrets(
+    desk: Desk, new: NewTicket, judged: Judged, holding: Holding, message_id: str
+) -> tuple[NewTicket, Judged, Cleaned]:
+    """Return a request without the secrets in it, and its body; its sender is told once, with the acknowledgement."""
+    if new.cleared:
+        return new, judged, Cleaned(new.body, [])
+    body = holding.text(new.body, "body", message_id, judged.body)
+    clean = replace(
+        new,
+        subject=holding.text(new.subject, "subject").text,
+        body=body.text,
+        product=holding.text(new.product, "product").text if new.product else new.product,
+        version=holding.text(new.version, "version").text if new.version else new.version,
+        fields=holding.values(new.fields, "fields"),
+        doc_refs=holding.values(new.doc_refs, "doc_refs"),
+        metadata=holding.values(new.metadata, "metadata"),
+    )
+    if not holding.rows:
+        return clean, judged, body
+    told = Hint(PASTED, desk.policies.current.pasted_secrets.told)
+    others = tuple(hint for hint in judged.judgement.hints if hint.code != PASTED)
+    return clean, replace(judged, judgement=replace(judged.judgement, hints=(*others, told))), body
+
+
+def _ticket(desk: Desk, new: NewTicket, judged: Judged, ticket_id: str) -> Ticket:
+    now, licence = desk.now(), judged.licence
     return Ticket(
         id=ticket_id,
         number=new_number(desk.ports.random),
@@ -324,71 +370,3 @@ def _as_judged(judgement: Judgement) -> dict[str, Any]:
         "missing_information": [asdict(missing) for missing in judgement.missing_information],
         "hints": [asdict(hint) for hint in judgement.hints],
     }
-
-
-def _author(new: NewTicket) -> Author:
-    """Return who wrote the first message."""
-    # Whoever let a mail in did not write it.
-    by_mail = new.origin.channel == "email"
-    author_id = new.requester.id if by_mail else new.actor.id
-    role = Role.CLIENT.value if by_mail else new.actor.role
-    name = new.author_name or new.requester.name
-    return new.author or Author(id=author_id, name=name, role=role, side=new.side)
-
-
-def _message(new: NewTicket, ticket: Ticket, message_id: str) -> dict[str, Value]:
-    author = _author(new)
-    return {
-        "id": message_id,
-        "ticket_id": ticket.id,
-        "audience": "public",
-        "side": author.side,
-        "author_id": author.id,
-        "author_name": author.name,
-        "author_role": author.role,
-        "body": new.body,
-        "channel": new.origin.channel,
-        "automatic": new.origin.automatic,
-        "verified": new.origin.verified,
-        "mail_id": new.origin.mail_id,
-        "received_at": new.received_at,
-        "created_at": ticket.created_at,
-    }
-
-
-def _event(
-    new: NewTicket, judged: Judged, ticket: Ticket, participants: list[Participant], message_id: str
-) -> TicketSubmitted:
-    return TicketSubmitted(
-        actor=new.actor,
-        organization_id=ticket.organization_id,
-        number=ticket.number,
-        status=ticket.status,
-        recipients=recipients_of(participants),
-        subject=ticket.subject,
-        body=new.body,
-        attachments=[AttachmentRef(id=a.id, name=a.name) for a in judged.attachments],
-        requester=RequesterRef(
-            id=new.requester.id, email=new.requester.email, name=new.requester.name, language=ticket.language
-        ),
-        language=ticket.language,
-        topic=ticket.topic,
-        urgency=ticket.urgency,
-        urgency_provisional=ticket.urgency_provisional,
-        urgency_claim=ticket.urgency_claim,
-        recovery=ticket.recovery,
-        tier=ticket.tier,
-        scope=ScopePart(**ticket.scope),
-        entitlement=ticket.entitlement,
-        missing_information=[MissingField(**missing) for missing in ticket.missing_information],
-        hints=[HintPart(**hint) for hint in ticket.hints],
-        received_at=new.received_at,
-        policy_version=ticket.policy_version,
-        origin=new.origin,
-        message_id=message_id,
-        follows=new.follows,
-        split_from=new.split_from.id if new.split_from else None,
-        split_from_number=new.split_from.number if new.split_from else None,
-        external_ref=new.external_ref,
-        metadata=new.metadata,
-    )

@@ -47,7 +47,7 @@ async def ask(change: Change, asker: Principal, kind: Kind, body: str) -> Superv
         id=change.desk.ports.ids.new(),
         ticket_id=change.ticket.id,
         kind=kind,
-        body=demand_text(body),
+        body=change.clean(demand_text(body), "supervisor_request") or "",
         asked_by=asker.name or asker.email,
         asked_at=change.now,
         answer=None,
@@ -86,7 +86,9 @@ async def answer(change: Change, supervisor: Principal, request_id: str, body: s
     if asked.answered_at is not None:
         raise AlreadyAnswered(f"It was answered on {asked.answered_at:%Y-%m-%d %H:%M} UTC. Read that answer.")
     name = supervisor.name or "Supervisor"
-    answered = replace(asked, answer=demand_text(body), answered_by=name, answered_at=change.now)
+    answered = replace(
+        asked, answer=change.clean(demand_text(body), "supervisor_answer"), answered_by=name, answered_at=change.now
+    )
     await change.unit.run(
         ANSWER, id=asked.id, answer=answered.answer, answered_by=name, answered_at=answered.answered_at
     )
@@ -110,7 +112,7 @@ async def rate(change: Change, mark: str, comment: str | None) -> Ticket:
     known = [given.code for given in policy.closing.marks]
     if known and mark not in known:
         raise Invalid("There is no such mark.", faults=(Fault("/mark", f"Use one of: {', '.join(known)}."),))
-    words = (comment or "").strip() or None
+    words = change.clean((comment or "").strip() or None, "rating")
     before = change.ticket.rating
     if before is not None and (before["mark"], before["comment"]) == (mark, words):
         return change.ticket

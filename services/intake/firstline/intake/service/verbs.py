@@ -80,7 +80,7 @@ async def triage(change: Change, given: Triage) -> Ticket:
     change.say(
         TicketTriaged,
         changes=changes_between(before, after, TRIAGED),
-        reason=given.reason,
+        reason=change.clean(given.reason, "reason"),
         urgency=after.urgency,
         urgency_provisional=after.urgency_provisional,
         topic=after.topic,
@@ -113,7 +113,7 @@ def _set_urgency(change: Change, policy: Policy, urgency: str, reason: str | Non
     if not (reason or "").strip():
         fault = Fault("/reason", "Say why; the client sees it.")
         raise Invalid("An urgency needs its reason.", faults=(fault,), clause="2.1")
-    change.become(urgency=urgency, urgency_provisional=False, urgency_reason=reason)
+    change.become(urgency=urgency, urgency_provisional=False, urgency_reason=change.clean(reason, "urgency_reason"))
 
 
 async def _count(change: Change, *, returned: bool) -> None:
@@ -143,7 +143,7 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
         TicketWaiting,
         cause=cause,
         circumstance=named,
-        note=note,
+        note=change.clean(note, "note"),
         missing_information=missing,
         closes_at=change.ticket.closes_at,
     )
@@ -185,7 +185,7 @@ async def resume(change: Change, note: str | None) -> Ticket:
     change.demand("resume", "staff")
     cause = change.ticket.waiting_cause
     change.go_open()
-    change.say(TicketResumed, cause=cause or "client", note=note)
+    change.say(TicketResumed, cause=cause or "client", note=change.clean(note, "note"))
     return await change.save()
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from firstline.common.chain import SALTED_PAGE, SaltedRow
 from firstline.common.files import Files
 from firstline.common.store.port import Sql, Store
+from firstline.common.vault import Vault
 
 R = TypeVar("R")
 PAGE_ROWS = 500
@@ -42,6 +43,7 @@ class Books:
 
     stores: Mapping[str, Store]
     files: Files
+    vault: Vault
     now: datetime
     settle: timedelta
     looked: Counter[str] = field(default_factory=Counter)

@@ -11,6 +11,7 @@ from firstline.common.settings import Settings
 from firstline.common.store.port import Store
 from firstline.common.store.sqlite import SqliteStore
 from firstline.standalone.check.books import Books
+from firstline.standalone.keys import vault_of
 from firstline.standalone.role import postgres_store
 from firstline.standalone.time import kept_time
 from firstline.standalone.wiring import SERVICES
@@ -35,8 +36,9 @@ async def opened_books(settings: Settings, ports: Ports, settle: timedelta) -> A
     if not folder.is_dir():
         raise NoDesk(f"There is no desk in {settings.data}: {folder} is missing. Name its folder with --data.")
     files = LocalFiles(folder, ports.offload, ports.ids)
+    vault = vault_of(settings, ports.random)
     async with opened_stores(settings, ports) as stores:
-        yield lambda: Books(stores, files, _now(settings, ports), settle)
+        yield lambda: Books(stores, files, vault, _now(settings, ports), settle)
 
 
 @asynccontextmanager

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from firstline.common.errors import NotFound, Unavailable
-from firstline.common.files import Files
 from firstline.common.log import LogRow
+from firstline.common.raw_mail import read_raw_mail
 from firstline.common.store.port import Sql
+from firstline.common.vault import SealBroken
 from firstline.standalone.check.books import Books, Finding
 
 ACKNOWLEDGEMENTS = ("acknowledgement", "acknowledgement_unknown_sender")
@@ -140,7 +141,7 @@ async def lost_mails(books: Books) -> AsyncIterator[Finding]:
         known = set(await books.stores["intake"].read(lambda unit, ids=ids: unit.all(KNOWN, ids=ids)))  # type: ignore[misc]
         for mail in page:
             books.looked["P2"] += 1
-            what = _judged(mail, known, books.settled_before) or await _kept(books.files, mail)
+            what = _judged(mail, known, books.settled_before) or await _kept(books, mail)
             if what:
                 yield Finding("P2", "intake", f"mail {mail.id}", what)
 
@@ -155,15 +156,15 @@ def _judged(mail: KeptMail, known: set[str], settled_before: datetime) -> str | 
     return None
 
 
-async def _kept(files: Files, mail: KeptMail) -> str | None:
+async def _kept(books: Books, mail: KeptMail) -> str | None:
     if not mail.file_key:
         return None  # a person was erased, and this mail with them
-    digest = hashlib.sha256()
     try:
-        async for chunk in await files.open(mail.file_key):
-            digest.update(chunk)
+        raw = await read_raw_mail(books.files, books.vault, mail.id, mail.file_key)
     except NotFound:
         return "its bytes are gone"
     except Unavailable as error:
         return f"its bytes can't be read: {error}"
-    return None if digest.hexdigest() == mail.sha256 else "its bytes are not those that came"
+    except SealBroken:
+        return "its bytes are not those that came"
+    return None if hashlib.sha256(raw).hexdigest() == mail.sha256 else "its bytes are not those that came"

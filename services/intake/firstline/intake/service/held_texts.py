@@ -1,0 +1,78 @@
+"""What becomes of texts that were held back (clause 4.3): restored by a specialist, or deleted after their days."""
+
+from firstline.common.errors import Conflict, NotFound
+from firstline.common.events import TicketNoted
+from firstline.common.permissions import Principal
+from firstline.common.store.port import Unit
+from firstline.intake.service.change import Change
+from firstline.intake.service.claims import demand_claim
+from firstline.intake.service.desk import Desk
+from firstline.intake.service.holding import place_of
+from firstline.intake.store.held_texts import (
+    EDIT_BODY,
+    END_HELD_TEXT,
+    HELD_TEXT,
+    HELD_TEXTS_DUE,
+    HeldText,
+)
+
+TEXTS_A_STEP = 100
+
+
+class TextNotHeld(Conflict):
+    """Somebody has decided on it, or its days are over and it was deleted."""
+
+    title = "The text is not held any more"
+
+
+async def restore(change: Change, principal: Principal, token: str | None, held_id: str) -> HeldText:
+    """Put a text back that holds no secret, as it came; who did so stands in the history.
+
+    Raises:
+        NotFound: this request has no such text.
+        StaleClaim: whoever restores it doesn't hold the claim now.
+        TextNotHeld: it is not held any more.
+        VaultLocked: the key that sealed it is not here.
+
+    """
+    await demand_claim(change, principal, token)
+    held = await change.unit.one(HELD_TEXT, id=held_id)
+    if held is None or held.ticket_id != change.ticket.id:
+        raise NotFound("Nothing with this ID is here for you. Check the ID.")
+    if held.status != "held":
+        raise TextNotHeld(f"It was {held.status}. Ask the client to write it again where it is needed.")
+    text = change.desk.vault.open(held.sealed, place_of(held.ticket_id, held.id)).get_secret_value().decode()
+    if held.message_id is not None:
+        await change.unit.run(EDIT_BODY, id=held.message_id, body=text)
+    elif held.place == "subject":
+        change.become(subject=text)
+    elif held.place.startswith("fields.") and held.place.count(".") == 1:
+        change.become(fields={**change.ticket.fields, held.place.partition(".")[2]: text})
+    await change.unit.run(
+        END_HELD_TEXT,
+        id=held.id,
+        status="released",
+        data_key=bytes(len(held.data_key)),
+        content=bytes(len(held.content)),
+        decided_by=principal.id,
+        decided_at=change.now,
+    )
+    change.say(TicketNoted, message_id=held.message_id or held.id, restored=held.id)
+    await change.save()
+    return held
+
+
+async def purge_held_texts(desk: Desk, unit: Unit) -> int:
+    """Delete sealed texts whose days are over; return how many: each is overwritten, its own key first of all."""
+    due = await unit.all(HELD_TEXTS_DUE, now=desk.now(), limit=TEXTS_A_STEP)
+    for one in due:
+        await unit.run(
+            END_HELD_TEXT,
+            id=one.id,
+            status="purged",
+            data_key=bytes(one.data_key),
+            content=bytes(one.content),
+            decided_by=None,
+            decided_at=desk.now(),
+        )
+    return len(due)

@@ -1,0 +1,113 @@
+"""Secrets taken out of texts before anything is stored (clause 4.3); the original is kept sealed for a decision.
+
+Everything downstream (the correspondence, events, mails, search) gets the masked text and never had another.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from firstline.common.event_parts import MaskedPart
+from firstline.common.store.port import Value
+from firstline.common.vault import Sealed, VaultLocked
+from firstline.intake.detector import Masked, find, masked
+from firstline.intake.service.desk import Desk
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A text as it may be stored, the masks in it, and the product keys that stood there."""
+
+    text: str
+    masks: list[MaskedPart]
+    keys: tuple[str, ...] = ()
+
+
+class Holding:
+    """Takes secrets out of the texts of one request, and gathers the rows of what is kept sealed."""
+
+    def __init__(self, desk: Desk, ticket_id: str) -> None:
+        """Begin for a request."""
+        self._desk = desk
+        self._ticket_id = ticket_id
+        self.rows: list[dict[str, Value]] = []
+
+    def text(self, text: str, place: str, message_id: str | None = None, found: Masked | None = None) -> Cleaned:
+        """Return a text without its secrets; `found` is what the detector said of it before."""
+        result = found if found is not None else masked(self._desk.policies.detector, text)
+        if not result.marks:
+            return Cleaned(text, [])
+        self._hold(text, [mark.kind for mark in result.marks], place, message_id)
+        keys = tuple(
+            secret for mark, secret in zip(result.marks, result.secrets, strict=True) if mark.kind == "licence_key"
+        )
+        return Cleaned(result.text, [MaskedPart(kind=mark.kind, start=mark.start) for mark in result.marks], keys)
+
+    def values(self, given: Any, place: str) -> Any:
+        """Return JSON values without the secrets in them; a member's name may be what gives a secret away."""
+        match given:
+            case dict():
+                return {name: self._member(name, value, f"{place}.{name}") for name, value in given.items()}
+            case list():
+                return [self.values(value, place) for value in given]
+            case str():
+                return self.text(given, place).text
+        return given
+
+    def _member(self, name: str, value: Any, place: str) -> Any:
+        if not isinstance(value, str):
+            return self.values(value, place)
+        label = f"{name}: "
+        result = masked(self._desk.policies.detector, label + value)
+        if result.marks and result.text.startswith(label):
+            self._hold(value, [mark.kind for mark in result.marks], place, None)
+            return result.text[len(label) :]
+        return self.text(value, place).text
+
+    def _hold(self, text: str, kinds: list[Any], place: str, message_id: str | None) -> None:
+        """Keep the original sealed; where the vault is locked it is let go, for nothing is ever kept unsealed."""
+        held_id, now = self._desk.ports.ids.new(), self._desk.now()
+        try:
+            sealed = self._desk.vault.seal(text.encode(), place_of(self._ticket_id, held_id))
+        except VaultLocked:
+            _log.warning(
+                "a text was masked and its original let go, for the vault is locked", ticket_id=self._ticket_id
+            )
+            sealed = Sealed("", b"", b"")
+        days = self._desk.policies.current.pasted_secrets.keep_days
+        self.rows.append(
+            {
+                "id": held_id,
+                "ticket_id": self._ticket_id,
+                "message_id": message_id,
+                "place": place,
+                "kinds": list(dict.fromkeys(kinds)),
+                "key_id": sealed.key_id,
+                "data_key": sealed.data_key,
+                "content": sealed.content,
+                "status": "held" if sealed.content else "purged",
+                "held_at": now,
+                "purge_at": now + timedelta(days=days),
+            }
+        )
+
+
+def place_of(ticket_id: str, held_id: str) -> tuple[str, ...]:
+    """Return what a sealed text is bound to."""
+    return ("held text", ticket_id, held_id)
+
+
+def seems_secret(desk: Desk, *given: object) -> bool:
+    """Say whether texts or JSON values seem to hold a secret."""
+    texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in given if value)
+    return any(find(desk.policies.detector, text) for text in texts)
+
+
+def without_secrets(desk: Desk, text: str) -> str:
+    """Return a text that belongs to no request without its secrets; its original is kept nowhere."""
+    return masked(desk.policies.detector, text).text
