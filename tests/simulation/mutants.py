@@ -48,6 +48,7 @@ from firstline.common.errors import FirstlineError
 from firstline.common.events import (
     TicketDuplicateJoined,
     TicketSupervisorAnswered,
+    TicketSupervisorRequested,
 )
 from firstline.common.heads import Heads, StreamHead
 from firstline.common.inbox import Inbox
@@ -632,6 +633,15 @@ def releases_ship_twice(patches: Patches) -> None:
     own = patches.put(firstline.intake.service.releases, "ship", ship)
 
 
+def supervisors_move_entries(patches: Patches) -> None:
+    """Who writes to the supervisor is served earlier."""
+
+    def earlier(_before: Any, after: Any) -> Any:
+        return replace(after, since=after.since - timedelta(hours=1)) if after.key else after
+
+    _fold_otherwise(patches, TicketSupervisorRequested, earlier)
+
+
 def supervisors_answer_for_all(patches: Patches) -> None:
     """The supervisor's word counts as an answer to the request."""
     _fold_otherwise(
@@ -647,7 +657,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("250 before the mail is kept", "P2", mail_is_taken_before_it_is_kept, 7),
     Mutant("outcome outside the transaction", "P2", outcome_outside_the_transaction, 7),
     Mutant("copies of a mail are not recognised", "P2", copies_are_not_recognised, 8),
-    Mutant("answers are kept after the change", "P1", answers_are_kept_afterwards, 1),
+    Mutant("answers are kept after the change", "P1", answers_are_kept_afterwards, 12),
     Mutant("bodies under a key are not compared", "P3", bodies_of_keys_are_not_compared, 2),
     Mutant("request and event in two transactions", "P4", insert_in_two_transactions, 33),
     Mutant("refusals leave a row", "P5", refusals_are_kept, 0),
@@ -692,6 +702,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("a merge drops the owed answer", "P18", merges_drop_what_is_owed, 3),
     Mutant("clocks know nothing of merges", "P19", clocks_know_no_merges, 11),
     Mutant("a release ships twice", "P18", releases_ship_twice, 0),
+    Mutant("a word to the supervisor moves an entry", "P18", supervisors_move_entries, 2),
     Mutant("the supervisor's word is an answer", "P18", supervisors_answer_for_all, 2),
 )
 """Every mutant with a seed that kills it."""
