@@ -18,6 +18,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/people"): LEADERS,
     ("GET", "/v1/people/{person_id}"): STAFF,
     ("PATCH", "/v1/people/{person_id}"): LEADERS,
+    ("DELETE", "/v1/people/{person_id}"): {"admin"},
+    ("GET", "/v1/people/{person_id}/erasure"): {"admin"},
     ("GET", "/v1/organizations"): STAFF,
     ("POST", "/v1/organizations"): LEADERS,
     ("GET", "/v1/organizations/{organization_id}"): STAFF,

@@ -18,6 +18,8 @@ NOT_FOR_COMPOSE = {
     "smtp_port": "the same",
     "clock": "separate services know the machine's time only",
     "failpoint": "for tests only",
+    "heads": "one process keeps them by itself; of separate services `firstline heads` prints them",
+    "heads_seconds": "the same",
     "database_pooler": "there is none in the compose file",
     "database_listen_url": "the same",
     **{f"{role}_url": "the default is the name of its container" for role in ROLES if role != "web"},

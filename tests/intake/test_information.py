@@ -45,7 +45,7 @@ async def test_answers_tell_product_and_version(world: World) -> None:
     assert (after["product"], after["product_version"]) == ("Bitrix24", "24.1")
     assert after["doc_refs"] == ["https://docs.example/rights"]
     _, replied = (await world.events(ticket["id"], after=1))[0]
-    assert set(replied["changes"]) == {"missing_information", "product_version", "doc_refs"}
+    assert set(replied["changes"]) == {"missing_information", "product_version", "doc_refs", "fields"}
 
 
 @pytest.mark.parametrize(

@@ -104,10 +104,13 @@ VERBS = {
     ),
 }
 ALLOWED = {
-    ("new", "staff"): "messages triage wait handover resolve close merge split",
-    ("open", "staff"): "messages triage wait handover resolve close merge split",
-    ("waiting", "staff"): "messages triage resume handover resolve close merge split",
-    ("waiting(release)", "staff"): "messages triage resume handover release-plan resolve close merge split",
+    ("new", "staff"): "messages triage wait handover resolve close access-requests merge split",
+    ("open", "staff"): "messages triage wait handover resolve close access-requests merge split",
+    ("waiting", "staff"): "messages triage resume handover resolve close access-requests merge split",
+    (
+        "waiting(release)",
+        "staff",
+    ): "messages triage resume handover release-plan resolve close access-requests merge split",
     ("resolved", "staff"): "messages triage close reopen merge split",
     ("closed", "staff"): "reopen merge split",
     ("new", "client"): "messages supervisor-requests",

@@ -75,7 +75,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "ticket.incident_linked": Shape(False, ("incident_id", "title")),
         "ticket.incident_unlinked": Shape(False, ("incident_id", "title")),
         "incident.opened": Shape(False, ("title", "linked")),
-        "incident.updated": Shape(False, ("title", "changes", "linked", "unlinked", "answer_id")),
+        "incident.updated": Shape(False, ("title", "linked", "unlinked", "answer_id"), ("changes",)),
         "incident.resolved": Shape(False, ("title",)),
         "queue.entered": Shape(False, _ENTRY),
         "queue.claimed": Shape(False, _ENTRY),
