@@ -9,6 +9,11 @@ from firstline.common.errors import Invalid
 HOURS = {"mon": [["06:00", "16:00"]]}
 
 
+def public(**more: Any) -> dict[str, Any]:
+    """Return a calendar with Germany's public holidays."""
+    return {"tz": "UTC", "hours": HOURS, "public_holidays": {"country": "DE", **more}}
+
+
 @pytest.mark.parametrize(
     ("data", "pointers"),
     [
@@ -47,6 +52,30 @@ HOURS = {"mon": [["06:00", "16:00"]]}
         ({"tz": "UTC", "hours": HOURS, "breaks": {"2026-01-01": [["12:00", "12:00"]]}}, ["/breaks/2026-01-01/0"]),
         ({"tz": "UTC", "hours": HOURS, "overrides": {1: [["x", "12:00"]]}}, ["/overrides/1", "/overrides/1/0/0"]),
         ({"tz": "UTC", "hours": HOURS, "overrides": {str(day): [] for day in range(1001)}}, ["/overrides"]),
+        ({"tz": "UTC", "hours": HOURS, "hours_from": []}, ["/hours_from"]),
+        ({"tz": "UTC", "hours": HOURS, "hours_from": {"2027": HOURS}}, ["/hours_from/2027"]),
+        ({"tz": "UTC", "hours": HOURS, "hours_from": {"2027-01-01": {"may": []}}}, ["/hours_from/2027-01-01/may"]),
+        (
+            {"tz": "UTC", "hours": HOURS, "hours_from": {"2027-01-01": {"mon": [["6", "07:00"]]}}},
+            ["/hours_from/2027-01-01/mon/0/0"],
+        ),
+        ({"tz": "UTC", "hours": HOURS, "hours_from": {str(day): HOURS for day in range(101)}}, ["/hours_from"]),
+        ({"tz": "UTC", "hours": HOURS, "works_as": {"2026-12-26": "monday"}}, ["/works_as/2026-12-26"]),
+        ({"tz": "UTC", "hours": HOURS, "works_as": {"2026-12-32": "mon"}}, ["/works_as/2026-12-32"]),
+        ({"tz": "UTC", "hours": HOURS, "works_as": {"2026-12-26": ["mon"]}}, ["/works_as/2026-12-26"]),
+        ({"tz": "UTC", "hours": HOURS, "public_holidays": None}, ["/public_holidays", "/public_holidays/country"]),
+        ({"tz": "UTC", "hours": HOURS, "public_holidays": {"country": "XX"}}, ["/public_holidays/country"]),
+        ({"tz": "UTC", "hours": HOURS, "public_holidays": {"country": ["DE"]}}, ["/public_holidays/country"]),
+        (public(subdivision="XX"), ["/public_holidays/subdivision"]),
+        (public(subdivision=["BY"]), ["/public_holidays/subdivision"]),
+        (public(categories=[]), ["/public_holidays/categories"]),
+        (public(categories=["public", "royal"]), ["/public_holidays/categories"]),
+        (public(categories=[["public"]]), ["/public_holidays/categories"]),
+        (public(region="BY"), ["/public_holidays/region"]),
+        (public(dates=[]), ["/public_holidays/dates"]),
+        (public(dates={"next year": []}), ["/public_holidays/dates/next year"]),
+        (public(dates={"2026": ["2027-01-01"]}), ["/public_holidays/dates/2026"]),
+        (public(dates={"2026": ["2026-02-30"]}), ["/public_holidays/dates/2026/0"]),
         ({"tz": "UTC"}, ["/hours"]),
         ({"tz": "UTC", "hours": {"mon": []}, "overrides": {"2026-01-01": []}}, ["/hours"]),
     ],

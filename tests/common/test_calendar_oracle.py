@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from firstline.common.calendar import Calendar, CalendarExhausted, parse_calendar
-from minute_calendar import MinuteCalendar
+from minute_calendar import MinuteCalendar, is_public
 from random_calendars import ZONES, clock_changes, random_calendar
 
 CALENDARS = int(os.environ.get("FIRSTLINE_ORACLE_CALENDARS", "5000"))
@@ -26,18 +26,22 @@ def changes() -> dict[str, list[datetime]]:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_operation_agrees_with_a_walk_through_every_minute(part: int, changes: dict[str, list[datetime]]) -> None:
     """Random calendars in 22 time zones, most of them over a clock change: not one difference."""
-    compared: Counter[str] = Counter()
+    compared, kinds, days_off = Counter[str](), Counter[str](), 0
     for seed in range(part, CALENDARS, PARTS):
         pick = Random(seed)
         zone = pick.choice(ZONES)
         moved = bool(changes[zone]) and pick.random() < 0.6
         centre = pick.choice(changes[zone]) if moved else somewhere(pick)
         data = random_calendar(pick, zone, centre.date())
+        kinds.update(name for name in ("hours_from", "works_as", "public_holidays") if data.get(name))
+        days_off += is_public(data.get("public_holidays"), centre.date())
         days = pick.choice([2, 2, 2, 2, 2, 2, 4])
         walk = MinuteCalendar(data, centre - timedelta(days=0 if moved else 1), days)
         compared += compare(pick, parse_calendar(data), walk, f"seed {seed}: {data}")
     least = QUESTIONS * CALENDARS // PARTS // 3
     assert all(compared[name] > least for name in ("add", "subtract", "between", "periods", "open_at")), compared
+    assert all(kinds[name] > CALENDARS // PARTS // 10 for name in ("hours_from", "works_as", "public_holidays")), kinds
+    assert days_off >= CALENDARS // PARTS // 200
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,9 @@ def test_offsets_with_seconds_agree_with_a_walk_through_every_second(zone: str, 
 
 
 def somewhere(pick: Random) -> datetime:
-    """Return a random midnight, New Year among the likelier ones."""
+    """Return a random midnight, New Year and the end of the year among the likelier ones."""
+    if pick.random() < 0.2:
+        return datetime(pick.randrange(2000, 2040), 12, 25, tzinfo=UTC)
     if pick.random() < 0.2:
         return datetime(pick.randrange(2000, 2040), 1, 1, tzinfo=UTC)
     return datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=pick.randrange(0, 14_000))

@@ -35,6 +35,21 @@ def changed(*swaps: tuple[str, str]) -> list[str]:
         ),
         ("holidays: []", "holidays: ['2026-12-25']", "Holidays: 2026-12-25 added."),
         ("breaks: {}", "breaks: {'2026-12-24': [['11:30', '12:00']]}", "Breaks: 2026-12-24 added."),
+        (
+            "holidays: []",
+            "public_holidays: {country: DE, subdivision: BY}",
+            "Public holidays: those of DE-BY, were none.",
+        ),
+        (
+            "overrides: {}",
+            "works_as: {'2026-12-26': mon}",
+            "Special days: 2026-12-26 works as Mon.",
+        ),
+        (
+            "overrides: {}",
+            "hours_from: {'2027-01-01': {mon: [['08:00', '12:00']]}}",
+            "Hours from 2027-01-01: Mon 08:00-12:00.",
+        ),
         ("full: high", "full: normal", "Urgency: a full recovery gives normal, not high."),
         ("max_in_a_row: 0", "max_in_a_row: 3", "Served out of turn: 3 in a row, not any number."),
         ("always: [product, version]", "always: [product]", "Asked for whatever the topic: version removed."),
@@ -151,3 +166,21 @@ def _other(value: Any) -> Any:
             return f"{value}x"
         case _:
             return "x"
+
+
+def test_changes_of_special_days_are_told_with_what_was() -> None:
+    """What had been said of a date is said with what comes in its place, and what goes is named."""
+    old = "works_as: {'2026-12-26': mon, '2026-12-27': tue}\n  hours_from: {'2027-01-01': {mon: [['08:00', '12:00']]}}"
+    new = "works_as: {'2026-12-26': wed}\n  hours_from: {'2027-01-01': {}, '2028-01-01': {}}"
+    public = "public_holidays: {country: DE, dates: {'2026': ['2026-05-01', '2026-05-02']}}"
+    before = DEFAULT.replace("overrides: {}", old, 1).replace("holidays: []", public, 1)
+    after = DEFAULT.replace("overrides: {}", new, 1).replace("holidays: []", public.replace("-02", "-03"), 1)
+    assert policy_difference(load_policy(before), load_policy(after)) == [
+        "Hours from 2027-01-01: closed, not Mon 08:00-12:00.",
+        "Hours from 2028-01-01: closed.",
+        "Public holidays: 2026-05-03 added.",
+        "Public holidays: 2026-05-02 removed.",
+        "Special days: 2026-12-26 works as Wed, not Mon.",
+        "Special days: 2026-12-27 no longer works as Tue.",
+    ]
+    assert policy_difference(load_policy(after), POLICY)[:1] == ["Hours from 2027-01-01: closed no longer."]

@@ -329,6 +329,17 @@ def test_times_and_words_stay_text() -> None:
         assert mistake.problem == f"{given!r} does not fit"
 
 
+def test_public_holidays_are_written_down_and_belong_to_the_version() -> None:
+    """A policy that names a country holds its dates, and other dates make another version."""
+    named = DEFAULT.replace("holidays: []", "public_holidays: {country: DE}", 1)
+    policy = load_policy(named)
+    assert "2027-12-25" in policy.calendar["public_holidays"]["dates"]["2027"]
+    assert policy.version == load_policy(named).version
+    own = named.replace("{country: DE}", "{country: DE, dates: {'2027': ['2027-12-25']}}", 1)
+    assert load_policy(own).version != policy.version
+    assert load_policy(own).calendar["public_holidays"]["dates"]["2027"] == ["2027-12-25"]
+
+
 def test_file_and_text_load_alike(tmp_path: Path) -> None:
     """A path is read as a file, a text is taken as it is."""
     file = tmp_path / "policy.yaml"

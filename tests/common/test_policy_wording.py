@@ -1,5 +1,6 @@
 """The texts that clients read: complete, printable, chosen by language, and in the policy's own words."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,11 @@ def test_texts_can_do_nothing_but_print(template: str, reason: str) -> None:
 def test_hours_are_said_in_one_line(calendar: dict[str, object], words: str) -> None:
     """Days in a row with the same hours are said together, closed days not at all."""
     assert hours_in_words(calendar) == words
+
+
+def test_hours_that_change_are_said_for_their_date() -> None:
+    """Whoever asks on a date hears the hours that hold then."""
+    later = {"2027-06-01": {}, "2027-01-01": {"mon": [["08:00", "12:00"]]}}
+    calendar = {**DEFAULT.calendar, "hours_from": later}
+    said = [hours_in_words(calendar, date(*day)) for day in ((2026, 12, 31), (2027, 1, 1), (2027, 6, 2))]
+    assert said == ["Mon-Fri 06:00-16:00 (UTC)", "Mon 08:00-12:00 (UTC)", "closed (UTC)"]

@@ -5,9 +5,13 @@ minutes, so a minute is open or closed as a whole. With a step of one second it 
 seconds.
 """
 
+import warnings
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from holidays import HolidayBase, country_holidays
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -56,9 +60,16 @@ class MinuteCalendar:
     def _shifts(self, day: date) -> list[list[str]]:
         if str(day) in self.data.get("overrides", {}):
             return list(self.data["overrides"][str(day)])
-        if str(day) in self.data.get("holidays", []):
-            return []
-        return list(self.data.get("hours", {}).get(NAMES[day.weekday()], []))
+        name = self.data.get("works_as", {}).get(str(day))
+        if name is None:
+            if str(day) in self.data.get("holidays", []) or is_public(self.data.get("public_holidays"), day):
+                return []
+            name = NAMES[day.weekday()]
+        hours = self.data.get("hours", {})
+        for first in sorted(self.data.get("hours_from", {})):
+            if date.fromisoformat(first) <= day:
+                hours = self.data["hours_from"][first]
+        return list(hours.get(name, []))
 
     def _place(self, at: datetime) -> int:
         return int((at - EPOCH) / timedelta(microseconds=1)) - self.first
@@ -123,3 +134,20 @@ def minutes(text: str) -> int:
     """Return the minutes since midnight."""
     hour, minute = text.split(":")
     return int(hour) * 60 + int(minute)
+
+
+def is_public(named: dict[str, Any] | None, day: date) -> bool:
+    """Ask a country's tables about one day; the dates that stand in the calendar say it for their years."""
+    if named is None:
+        return False
+    if str(day.year) in named.get("dates", {}):
+        return str(day) in named["dates"][str(day.year)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # lunar feasts that the tables lack
+        return day in tables(named["country"], named.get("subdivision"), *named.get("categories", ["public"]))
+
+
+@cache
+def tables(country: str, subdivision: str | None, *categories: str) -> HolidayBase:
+    """Return a country's tables."""
+    return country_holidays(country, subdiv=subdivision, categories=categories)

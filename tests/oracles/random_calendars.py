@@ -32,6 +32,18 @@ ZONES = [
     "Antarctica/Troll",
 ]
 
+COUNTRIES: list[dict[str, Any]] = [
+    {"country": "DE", "subdivision": "BY", "categories": ["public", "catholic"]},
+    {"country": "US", "subdivision": "CA"},
+    {"country": "GB", "subdivision": "SCT"},
+    {"country": "IN"},
+    {"country": "JP"},
+    {"country": "BR", "subdivision": "SP"},
+    {"country": "SA"},
+    {"country": "NZ"},
+]
+"""Countries and parts, with moving feasts, lunar years, substitutes for Sundays and holidays of one part only."""
+
 
 def clock_changes(zone: str) -> list[datetime]:
     """Return the UTC midnights before the days of 2008 to 2032 on which the zone's offset changes."""
@@ -49,13 +61,31 @@ def random_calendar(pick: Random, zone: str, centre: date) -> dict[str, Any]:
     if pick.random() < 0.08:
         week = {name: [["00:00", "24:00"]] for name in NAMES}
     near = [str(centre + timedelta(days=shift)) for shift in range(-4, 5)]
+    public = {"public_holidays": public_holidays(pick, centre, near)} if pick.random() < 0.3 else {}
     return {
+        **public,
+        "hours_from": {day: other_week(pick, grain) for day in near if pick.random() < 0.06},
+        "works_as": {day: pick.choice(NAMES) for day in near if pick.random() < 0.1},
         "tz": zone,
         "hours": week,
         "holidays": [day for day in near if pick.random() < 0.12],
         "breaks": {day: intervals(pick, grain) for day in near if pick.random() < 0.25},
         "overrides": {day: intervals(pick, grain) for day in near if pick.random() < 0.15},
     }
+
+
+def other_week(pick: Random, grain: int) -> dict[str, Any]:
+    """Return the hours of a whole week."""
+    return {name: intervals(pick, grain) for name in NAMES if pick.random() < 0.85}
+
+
+def public_holidays(pick: Random, centre: date, near: list[str]) -> dict[str, Any]:
+    """Return a country with its tables, or with dates of the centre's year that stand in none."""
+    named = pick.choice(COUNTRIES)
+    if pick.random() < 0.3:
+        days = [day for day in near if day.startswith(f"{centre.year:04}") and pick.random() < 0.3]
+        return {**named, "dates": {f"{centre.year:04}": days}}
+    return dict(named)
 
 
 def intervals(pick: Random, grain: int) -> list[list[str]]:

@@ -195,7 +195,8 @@ class Calendar:
             raise _exhausted()
         if number in _CHANGING or number in self._special:
             return self._kept(number, number)
-        shape = (number >= _CHANGING.stop, date(number, 1, 1).weekday(), isleap(number))
+        first = date(number, 1, 1)
+        shape = (number >= _CHANGING.stop, self.hours.changes_until(first.toordinal()), first.weekday(), isleap(number))
         return replace(self._kept(shape, number), start=datetime(number, 1, 1, tzinfo=UTC))
 
     def _kept(self, key: object, number: int) -> Year:

@@ -1,28 +1,37 @@
 """Working hours as data: what a policy or a caller may write down, read strictly and with every mistake named.
 
-The form is `{"tz", "hours", "holidays", "breaks", "overrides"}`; only `tz` and somewhere an opening must be there
-(policy clause 2.1).
+The form is `{"tz", "hours", "hours_from", "holidays", "public_holidays", "works_as", "breaks", "overrides"}`; only `tz`
+and somewhere an opening must be there (policy clause 2.1). On a date the overrides count before the weekday that it
+works as, that before holidays, and holidays before the hours in force.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from firstline.common.calendar_public import PUBLIC_YEARS, PublicHolidays, country
 from firstline.common.errors import Fault, Invalid
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
 MAX_INTERVALS = 24
 MAX_DATES = 1_000
+MAX_CHANGES = 100
 
 Spans = tuple[tuple[int, int], ...]
 """Sorted, disjoint half-open intervals in minutes from local midnight; an end above 1440 lies on the next date."""
 
-_MEMBERS = ("tz", "hours", "holidays", "breaks", "overrides")
+Week = tuple[Spans, ...]
+"""The intervals that start on each weekday, Monday first."""
+
+_MEMBERS = ("tz", "hours", "hours_from", "holidays", "public_holidays", "works_as", "breaks", "overrides")
+_PUBLIC_MEMBERS = ("country", "subdivision", "categories", "dates")
 _TIME = re.compile(r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEAR = re.compile(r"(?!0000)[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +40,51 @@ class WorkingHours:
 
     Attributes:
         tz: the place's time zone.
-        week: intervals that start on each weekday, Monday first.
-        holidays: dates on which no interval of `week` starts.
+        week: the weekly hours at first.
+        holidays: dates on which no interval of the week starts.
         breaks: local times cut out of whatever is open then.
-        overrides: dates with their own intervals; they beat holidays and the week.
+        overrides: dates with their own intervals; they beat everything but breaks.
+        works_as: dates that have the hours of another weekday (0 is Monday), holidays or not.
+        changed_on: dates from which other weekly hours hold, sorted.
+        changed_to: those hours.
+        public: whose public holidays are holidays too.
 
     """
 
     tz: ZoneInfo
-    week: tuple[Spans, ...]
+    week: Week
     holidays: frozenset[int]
     breaks: Mapping[int, Spans]
     overrides: Mapping[int, Spans]
+    works_as: Mapping[int, int]
+    changed_on: tuple[int, ...]
+    changed_to: tuple[Week, ...]
+    public: PublicHolidays | None
 
     def on(self, ordinal: int) -> Spans:
         """Return the intervals that start on a date."""
         special = self.overrides.get(ordinal)
         if special is not None:
             return special
-        return () if ordinal in self.holidays else self.week[(ordinal - 1) % 7]
+        weekday = self.works_as.get(ordinal)
+        if weekday is None:
+            if ordinal in self.holidays or (self.public is not None and self.public.has(ordinal)):
+                return ()
+            weekday = (ordinal - 1) % 7
+        changes = self.changes_until(ordinal)
+        return (self.changed_to[changes - 1] if changes else self.week)[weekday]
+
+    def changes_until(self, ordinal: int) -> int:
+        """Return how often the weekly hours have changed until a date, that date included."""
+        return bisect_right(self.changed_on, ordinal)
 
     def special_years(self) -> frozenset[int]:
         """Return the years that some dated entry can touch, in whatever time zone."""
-        days = (*self.holidays, *self.breaks, *self.overrides)
+        days = (*self.holidays, *self.breaks, *self.overrides, *self.works_as, *self.changed_on)
         last = date.max.toordinal()
         near = (min(max(day + step, 1), last) for day in days for step in (-3, 3))
-        return frozenset(date.fromordinal(day).year for day in near)
+        years = frozenset(date.fromordinal(day).year for day in near)
+        return years if self.public is None else years | {*PUBLIC_YEARS, *self.public.dates}
 
 
 def read_working_hours(data: object) -> WorkingHours:
@@ -73,19 +101,21 @@ def read_working_hours(data: object) -> WorkingHours:
     members = _object(data, "", faults)
     faults += [Fault(_under("", name), "Unknown member; a calendar has " + ", ".join(_MEMBERS) + ".")
                for name in members if name not in _MEMBERS]  # fmt: skip
-    hours = _object(members.get("hours", {}), "/hours", faults)
-    faults += [Fault(_under("/hours", day), "Unknown day; write " + ", ".join(WEEKDAYS) + ".")
-               for day in hours if day not in WEEKDAYS]  # fmt: skip
+    week = _week(members.get("hours", {}), "/hours", faults)
     tz = _zone(members.get("tz"), faults)
-    week = tuple(_spans(hours.get(day, []), f"/hours/{day}", faults) for day in WEEKDAYS)
-    holidays = _holidays(members.get("holidays", []), faults)
+    later = _later(members.get("hours_from", {}), faults)
+    holidays = _dates(members.get("holidays", []), "/holidays", faults)
+    public = _public(members["public_holidays"], faults) if "public_holidays" in members else None
+    works_as = _works_as(members.get("works_as", {}), faults)
     breaks = _dated(members.get("breaks", {}), "/breaks", faults)
     overrides = _dated(members.get("overrides", {}), "/overrides", faults)
-    if not faults and not any((*week, *overrides.values())):
+    if not faults and not any((*week, *(spans for other in later.values() for spans in other), *overrides.values())):
         faults.append(Fault("/hours", "The calendar never opens; give at least one day working hours."))
     if faults or tz is None:
         raise Invalid("The calendar has mistakes; each is named below.", faults=tuple(faults))
-    return WorkingHours(tz, week, holidays, breaks, overrides)
+    changed_on = tuple(sorted(later))
+    changed_to = tuple(later[day] for day in changed_on)
+    return WorkingHours(tz, week, holidays, breaks, overrides, works_as, changed_on, changed_to, public)
 
 
 def _under(pointer: str, name: object) -> str:
@@ -129,20 +159,83 @@ def _day(text: object, pointer: str, faults: list[Fault]) -> int | None:
     return None
 
 
-def _holidays(value: object, faults: list[Fault]) -> frozenset[int]:
-    listed = _list(value, "/holidays", MAX_DATES, faults)
-    days = (_day(text, f"/holidays/{place}", faults) for place, text in enumerate(listed))
+def _week(value: object, pointer: str, faults: list[Fault]) -> Week:
+    hours = _object(value, pointer, faults)
+    faults += [Fault(_under(pointer, day), "Unknown day; write " + ", ".join(WEEKDAYS) + ".")
+               for day in hours if day not in WEEKDAYS]  # fmt: skip
+    return tuple(_spans(hours.get(day, []), f"{pointer}/{day}", faults) for day in WEEKDAYS)
+
+
+def _later(value: object, faults: list[Fault]) -> Mapping[int, Week]:
+    entries = _entries(value, "/hours_from", MAX_CHANGES, faults)
+    read = [(_day(day, place, faults), _week(hours, place, faults)) for day, place, hours in entries]
+    return {day: week for day, week in read if day is not None}
+
+
+def _dates(value: object, pointer: str, faults: list[Fault]) -> frozenset[int]:
+    listed = _list(value, pointer, MAX_DATES, faults)
+    days = (_day(text, f"{pointer}/{place}", faults) for place, text in enumerate(listed))
     return frozenset(day for day in days if day is not None)
 
 
-def _dated(value: object, pointer: str, faults: list[Fault]) -> Mapping[int, Spans]:
+def _works_as(value: object, faults: list[Fault]) -> Mapping[int, int]:
+    read: dict[int, int] = {}
+    for text, place, weekday in _entries(value, "/works_as", MAX_DATES, faults):
+        day = _day(text, place, faults)
+        if weekday not in WEEKDAYS:
+            faults.append(Fault(place, "Must be the weekday whose hours count: " + ", ".join(WEEKDAYS) + "."))
+        elif day is not None:
+            read[day] = WEEKDAYS.index(str(weekday))
+    return read
+
+
+def _public(value: object, faults: list[Fault]) -> PublicHolidays | None:
+    """Read whose public holidays count; what they are is left to the tables."""
+    pointer = "/public_holidays"
+    members = _object(value, pointer, faults)
+    faults += [Fault(_under(pointer, name), "Unknown member; there are " + ", ".join(_PUBLIC_MEMBERS) + ".")
+               for name in members if name not in _PUBLIC_MEMBERS]  # fmt: skip
+    dates = _public_dates(members.get("dates", {}), f"{pointer}/dates", faults)
+    code, part = members.get("country"), members.get("subdivision")
+    known = country(code) if isinstance(code, str) else None
+    if known is None:
+        text = "Must be the code of a country whose public holidays are known, such as DE, US or IN."
+        faults.append(Fault(f"{pointer}/country", text))
+        return None
+    if part is not None and (not isinstance(part, str) or part not in {*known.parts, *known.part_names}):
+        advice = f"is one of {', '.join(known.parts)}" if known.parts else "must be left out: this country has none"
+        faults.append(Fault(f"{pointer}/subdivision", f"Unknown part of {code}; it {advice}."))
+    kinds = _list(members.get("categories", ["public"]), f"{pointer}/categories", len(known.categories), faults)
+    if not kinds or any(kind not in known.categories for kind in kinds):
+        text = f"The kinds of holidays known of {code} are {', '.join(known.categories)}; name at least one."
+        faults.append(Fault(f"{pointer}/categories", text))
+    return PublicHolidays(str(code), None if part is None else str(part), tuple(map(str, kinds)), dates)
+
+
+def _public_dates(value: object, pointer: str, faults: list[Fault]) -> Mapping[int, frozenset[int]]:
+    dates: dict[int, frozenset[int]] = {}
+    for year, place, days in _entries(value, pointer, len(PUBLIC_YEARS), faults):
+        if not isinstance(year, str) or not _YEAR.fullmatch(year):
+            faults.append(Fault(place, "Must be a year of four digits, in quotes."))
+            continue
+        dates[int(year)] = _dates(days, place, faults)
+        if any(date.fromordinal(day).year != int(year) for day in dates[int(year)]):
+            faults.append(Fault(place, f"Every date here must lie in {year}."))
+    return dates
+
+
+def _entries(value: object, pointer: str, most: int, faults: list[Fault]) -> list[tuple[object, str, object]]:
+    """Return an object's names, the pointers to what they name, and that; nothing when they are too many."""
     entries = _object(value, pointer, faults)
-    if len(entries) > MAX_DATES:
-        faults.append(Fault(pointer, f"Too many dates; at most {MAX_DATES:,} are taken."))
-        return {}
+    if len(entries) > most:
+        faults.append(Fault(pointer, f"Too many dates; at most {most:,} are taken."))
+        return []
+    return [(name, _under(pointer, name), entry) for name, entry in entries.items()]
+
+
+def _dated(value: object, pointer: str, faults: list[Fault]) -> Mapping[int, Spans]:
     dated: dict[int, Spans] = {}
-    for text, intervals in entries.items():
-        place = _under(pointer, text)
+    for text, place, intervals in _entries(value, pointer, MAX_DATES, faults):
         day = _day(text, place, faults)
         spans = _spans(intervals, place, faults)
         if day is not None:

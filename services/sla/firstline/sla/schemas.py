@@ -40,7 +40,8 @@ class CalendarBody(Body):
 
     calendar: CalendarData | None = Field(
         None,
-        description="Working hours as data: tz, hours, holidays, breaks, overrides. Default: the policy's.",
+        description="Working hours as data: tz, hours, hours_from, holidays, public_holidays, works_as, breaks, "
+        "overrides. Default: the policy's.",
         examples=[_CALENDAR_EXAMPLE],
     )
 

@@ -1,4 +1,4 @@
-"""The commands on policy files: `firstline policy check`, `test` and `diff`."""
+"""The commands on policy files: `firstline policy check`, `test`, `diff` and `import-holidays`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from firstline.common.policy.loader import Comparable, PolicyNotValid, load_poli
 from firstline.common.policy.model import Policy
 from firstline.intake.examples import Example, differences, load_examples
 from firstline.intake.scope import rulebook
+from firstline.standalone.holiday_files import HolidaysNotReadable, read_holidays
 
 app = typer.Typer(no_args_is_help=True, help="Check, test and compare policy files.")
 PolicyFile = Annotated[Path, typer.Argument(help="A policy, such as policies/bitrix24.yaml.")]
@@ -59,6 +60,26 @@ def diff_files(old: PolicyFile, new: PolicyFile) -> None:
         return
     typer.echo(f"From {before.version} to {after.version}:")
     typer.echo("\n".join(f"- {line}" for line in policy_difference(before, after)))
+
+
+@app.command("import-holidays")
+def import_holidays(
+    file: Annotated[Path, typer.Argument(help="An iCalendar file, such as holidays.ics.")],
+    first: Annotated[int | None, typer.Option("--from", help="The first year; default: that of the file.")] = None,
+    last: Annotated[int | None, typer.Option("--until", help="The last year; default: ten years in all.")] = None,
+) -> None:
+    """Print the all-day events of an iCalendar file as holidays, to be pasted into a policy's calendar."""
+    try:
+        found = read_holidays(file.read_bytes(), first, last)
+    except OSError as error:
+        _end(f"{file} can't be read: {error.strerror}.", 2)
+    except HolidaysNotReadable as error:
+        _end(f"{file}: {error}", 1)
+    for name in found.left_out:
+        typer.echo(f"Left out, because it doesn't last whole days: {name}", err=True)
+    typer.echo("  holidays:" if found.dates else "  holidays: []")
+    for day, name in found.dates:
+        typer.echo(f"    - {day}{f' # {name}' if name else ''}")
 
 
 def _loaded(file: Path) -> Policy:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from firstline.common.policy.model import Policy, ScopePart, TargetMinutes, Topic
 from firstline.common.policy.parts import Part
-from firstline.common.policy.wording import hours_in_words
+from firstline.common.policy.wording import hours_in_words, week_in_words
 
 Lines = Iterator[str]
 _VERDICTS: Final = {"in": "covered", "out": "not covered", "undetermined": "decided by a specialist"}
@@ -40,8 +40,46 @@ def _calendar(old: Policy, new: Policy) -> Lines:
     if hours_in_words(before) != hours_in_words(after):
         yield f"Hours: {hours_in_words(before)} become {hours_in_words(after)}."
     yield from _listed("Holidays", before.get("holidays", []), after.get("holidays", []))
+    yield from _hours_from(before.get("hours_from", {}), after.get("hours_from", {}))
+    yield from _public(before.get("public_holidays"), after.get("public_holidays"))
+    yield from _works_as(before.get("works_as", {}), after.get("works_as", {}))
     for name in ("breaks", "overrides"):
         yield from _dated(name, before.get(name, {}), after.get(name, {}))
+
+
+def _hours_from(before: Mapping[str, Any], after: Mapping[str, Any]) -> Lines:
+    """Tell which weekly hours come into force, and which no longer do."""
+    for day in sorted({*before, *after}):
+        if day not in after:
+            yield f"Hours from {day}: {week_in_words(before[day])} no longer."
+        elif before.get(day) != after[day]:
+            was = f", not {week_in_words(before[day])}" if day in before else ""
+            yield f"Hours from {day}: {week_in_words(after[day])}{was}."
+
+
+def _public(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Lines:
+    """Tell whose public holidays count, or else which of them are others."""
+    old, new = (_whose(one) if one else "none" for one in (before, after))
+    if old != new:
+        yield f"Public holidays: {new}, were {old}."
+    elif before and after:
+        days = [[day for year in one.get("dates", {}).values() for day in year] for one in (before, after)]
+        yield from _listed("Public holidays", *days)
+
+
+def _whose(named: Mapping[str, Any]) -> str:
+    part = f"-{named['subdivision']}" if "subdivision" in named else ""
+    kinds = f" ({', '.join(named['categories'])})" if "categories" in named else ""
+    return f"those of {named['country']}{part}{kinds}"
+
+
+def _works_as(before: Mapping[str, str], after: Mapping[str, str]) -> Lines:
+    for day in sorted({*before, *after}):
+        if day not in after:
+            yield f"Special days: {day} no longer works as {before[day].capitalize()}."
+        elif before.get(day) != after[day]:
+            was = f", not {before[day].capitalize()}" if day in before else ""
+            yield f"Special days: {day} works as {after[day].capitalize()}{was}."
 
 
 def _dated(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Lines:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from firstline.common.calendar_public import with_public_dates
 from firstline.common.errors import Fault, Invalid
 from firstline.common.policy.checks import Finding, findings
 from firstline.common.policy.model import Policy
@@ -89,7 +90,7 @@ def load_policy(source: str | Path) -> Policy:
     policy = load_as(document, Policy)
     if found := findings(policy):
         raise PolicyNotValid(document.mistakes(found))
-    return policy
+    return _settled(policy)
 
 
 def load_to_compare(source: Path, other: Path) -> Comparable:
@@ -115,7 +116,13 @@ def load_to_compare(source: Path, other: Path) -> Comparable:
     found = findings(policy)
     if wrong := [at for at in found if not at.missing]:
         raise PolicyNotValid(document.mistakes(wrong))
-    return Comparable(policy, tuple(document.mistakes([*lacking, *found])))
+    return Comparable(_settled(policy), tuple(document.mistakes([*lacking, *found])))
+
+
+def _settled(policy: Policy) -> Policy:
+    """Return the policy with its public holidays written down, so that its version says which they are."""
+    calendar = with_public_dates(policy.calendar, policy.effective_from.date())
+    return policy.model_copy(update={"calendar": calendar})
 
 
 def _fill(content: Any, given: Any, pointer: str) -> None:

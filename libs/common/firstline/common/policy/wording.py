@@ -4,6 +4,7 @@ A text is a small subset of Jinja: `{{ name }}` and `{% if name %} … {% else %
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import groupby
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
@@ -160,13 +161,21 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
         yield from _walk(child)
 
 
-def hours_in_words(calendar: Mapping[str, Any]) -> str:
-    """Say a calendar's weekly hours in one line, such as `Mon-Fri 06:00-16:00 (UTC)` (clause 2.1)."""
+def hours_in_words(calendar: Mapping[str, Any], on: date | None = None) -> str:
+    """Say weekly hours in one line, such as `Mon-Fri 06:00-16:00 (UTC)` (clause 2.1): those of a date, or the first."""
     hours = calendar.get("hours", {})
+    for day, later in sorted(calendar.get("hours_from", {}).items()):
+        if on is not None and day <= on.isoformat():
+            hours = later
+    return f"{week_in_words(hours)} ({calendar['tz']})"
+
+
+def week_in_words(hours: Mapping[str, Any]) -> str:
+    """Say weekly hours without the zone."""
     spans = [(day, ", ".join(f"{start}-{end}" for start, end in hours.get(day, []))) for day in _DAYS]
     parts = []
     for span, group in groupby(spans, key=lambda entry: entry[1]):
         days = [day.capitalize() for day, _ in group]
         if span:
             parts.append(f"{days[0]}-{days[-1]} {span}" if len(days) > 1 else f"{days[0]} {span}")
-    return f"{'; '.join(parts)} ({calendar['tz']})"
+    return "; ".join(parts) or "closed"

@@ -33,7 +33,11 @@ class Book:
     policy: Policy
     writer: Writer
     calendar: Calendar
-    hours: str
+
+    def hours(self, now: datetime) -> str:
+        """Say the weekly hours in force."""
+        zone = ZoneInfo(str(self.policy.calendar["tz"]))
+        return hours_in_words(self.policy.calendar, now.astimezone(zone).date())
 
     def next_opening(self, now: datetime) -> str | None:
         """Return when the Helpdesk opens next, in words with the zone; None while it is open or if it never does."""
@@ -70,8 +74,7 @@ class Books:
 
 
 def _book(policy: Policy) -> Book:
-    calendar = parse_calendar(policy.calendar)
-    return Book(policy, Writer(policy.wording), calendar, hours_in_words(policy.calendar))
+    return Book(policy, Writer(policy.wording), parse_calendar(policy.calendar))
 
 
 @dataclass(frozen=True, slots=True)

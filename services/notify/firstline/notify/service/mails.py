@@ -162,7 +162,7 @@ async def _mail(desk: Desk, unit: Unit, book: Book, ticket: Ticket, notice: Noti
         "desk": book.policy.title,
         "number": ticket.number,
         "link": link_to(desk, ticket.number),
-        "hours": book.hours,
+        "hours": book.hours(now),
         "next_opening": book.next_opening(now),
         "name": name,
         "subject": ticket.subject,

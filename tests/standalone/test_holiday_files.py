@@ -1,0 +1,95 @@
+"""Holidays out of iCalendar files: whole days, several days, yearly ones; what can't be read is said, not guessed."""
+
+from pathlib import Path
+
+import pytest
+from firstline.common.calendar import parse_calendar
+from firstline.common.policy.loader import read_document
+from firstline.standalone.cli import app
+from typer.testing import CliRunner
+
+
+def event(*lines: str) -> str:
+    """Return an event with its lines."""
+    return "\r\n".join(("BEGIN:VEVENT", "UID:1", *lines, "END:VEVENT"))
+
+
+def run(folder: Path, *events: str, more: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    """Import a file with these events and return the exit code, what is printed and what is said beside it."""
+    file = folder / "own.ics"
+    text = "\r\n".join(("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:own", *events, "END:VCALENDAR", ""))
+    file.write_bytes(text.encode())
+    result = CliRunner().invoke(app, ["policy", "import-holidays", str(file), *more])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def dates(printed: str) -> list[str]:
+    """Read what was printed as a policy file is read."""
+    found: list[str] = read_document(f"calendar:\n{printed}").content["calendar"]["holidays"]
+    parse_calendar({"tz": "UTC", "hours": {"mon": [["06:00", "16:00"]]}, "holidays": found})
+    return found
+
+
+def test_whole_days_become_holidays_that_can_be_pasted(tmp_path: Path) -> None:
+    """Days of one and of several dates are listed in order, each once, and a policy reads what is printed."""
+    code, said, _ = run(
+        tmp_path,
+        event("DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:20261227", "SUMMARY:Christmas: both\\, days"),
+        event("DTSTART;VALUE=DATE:20260501", "SUMMARY:First of May"),
+        event("DTSTART;VALUE=DATE:20261226", "SUMMARY:Again"),
+    )
+    assert code == 0
+    assert dates(said) == ["2026-05-01", "2026-12-25", "2026-12-26"]
+    assert "2026-12-25 # Christmas: both, days" in said
+
+
+def test_yearly_days_are_written_out(tmp_path: Path) -> None:
+    """Repetitions end with the years asked for, their own end or their number; leap days and exceptions are kept."""
+    code, said, _ = run(
+        tmp_path,
+        event("DTSTART;VALUE=DATE:20241225", "RRULE:FREQ=YEARLY", "EXDATE;VALUE=DATE:20271225"),
+        event("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=YEARLY;UNTIL=20270601;BYMONTH=1;BYMONTHDAY=1"),
+        event("DTSTART;VALUE=DATE:20250601", "RRULE:FREQ=YEARLY;INTERVAL=2;COUNT=2"),
+        event("DTSTART;VALUE=DATE:20240229", "RRULE:FREQ=YEARLY"),
+        more=("--from", "2026", "--until", "2028"),
+    )
+    assert code == 0
+    whole = ["2026-01-01", "2026-12-25", "2027-01-01", "2027-06-01", "2028-02-29", "2028-12-25"]
+    assert dates(said) == whole
+
+
+def test_what_lasts_no_whole_day_is_left_out_and_named(tmp_path: Path) -> None:
+    """A meeting in the file is no holiday, and nobody has to wonder where it went."""
+    meeting = event("DTSTART:20261223T100000Z", "SUMMARY:Party")
+    code, said, beside = run(tmp_path, event("DTSTART;VALUE=DATE:20261224"), meeting)
+    assert (code, dates(said)) == (0, ["2026-12-24"])
+    assert "event 2 (Party)" in beside
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=MONTHLY"), "is not repeated once a year"),
+        (("DTSTART;VALUE=DATE:20261126", "RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH"), "moves from year to year"),
+        (("DTSTART;VALUE=DATE:2026",), "is damaged"),
+        (("DTSTART;VALUE=DATE:20260101", "DTEND;VALUE=DATE:20251231"), "lasts -1 days"),
+        (("SUMMARY:Never",), "has no start"),
+        (("DTSTART:20261223T100000Z",), "no all-day event"),
+        (("DTSTART;VALUE=DATE:20000101", "DTEND;VALUE=DATE:20001231", "RRULE:FREQ=YEARLY"), "Name fewer years"),
+    ],
+)
+def test_what_cannot_be_worked_out_is_refused_whole(lines: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    """An event that would give wrong dates ends the command with its name and a remedy, and nothing is printed."""
+    code, printed, beside = run(tmp_path, event(*lines))
+    assert (code, printed) == (1, "")
+    assert said in beside
+
+
+def test_a_file_that_is_no_calendar_is_told(tmp_path: Path) -> None:
+    """Another file's content and a file that isn't there each have their words and their exit code."""
+    file = tmp_path / "own.ics"
+    file.write_bytes(b"\xff\xfehello")
+    result = CliRunner().invoke(app, ["policy", "import-holidays", str(file)])
+    assert (result.exit_code, "not an iCalendar file" in result.stderr) == (1, True)
+    result = CliRunner().invoke(app, ["policy", "import-holidays", str(tmp_path / "none.ics")])
+    assert (result.exit_code, "can't be read" in result.stderr) == (2, True)
