@@ -256,7 +256,7 @@ def test_mistake_without_a_line_is_named_where_it_belongs(case: str) -> None:
 
 def test_a_text_that_is_missing_is_named() -> None:
     """The default language must have every text."""
-    block = DEFAULT[DEFAULT.index("      reopened:\n") : DEFAULT.index("      attachment_refused:\n")]
+    block = DEFAULT[DEFAULT.index("      reopened:\n") : DEFAULT.index("      access_requested:\n")]
     (mistake,) = mistakes_of(DEFAULT.replace(block, ""))
     assert mistake.pointer == "/wording/languages/en"
     assert mistake.problem == "the text 'reopened' is missing"
