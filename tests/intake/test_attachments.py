@@ -1,6 +1,7 @@
 """Uploads: kept and judged before they are referenced, and nothing left of those that are refused or fail."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,56 @@ async def test_a_file_is_kept_once_a_key(world: World) -> None:
     assert len(world.files()) == 1
     assert [(await again("b.png")).status_code, (await again(key=" ")).status_code] == [422, 422]
     assert (len(world.files()), world.rows("SELECT count(*) FROM attachment")) == (1, [(1,)])
+
+
+async def test_a_form_is_read_as_it_comes(world: World) -> None:
+    """Whatever the pieces in which a form arrives, and whatever fields stand beside the file, the file is the same."""
+    boundary, text = "x" * 30, b"line\r\n--" * 2_000
+    form = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.log"\r\n'
+        "Content-Type: text/plain\r\n\r\n"
+    ).encode()
+    whole = form + text + f"\r\n--{boundary}--\r\n".encode()
+    headers = world.headers("client:clara") | {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    for size in (7, 1_000, len(whole)):
+
+        async def pieces(size: int = size) -> AsyncIterator[bytes]:
+            for start in range(0, len(whole), size):
+                yield whole[start : start + size]
+
+        answer = await world.client.post("/v1/attachments", content=pieces(), headers=headers)
+        assert (answer.status_code, answer.json()["size"]) == (201, len(text))
+    before = world.stored()
+    for broken in (whole[:-40], whole[: len(form) + 5], b"nonsense", form[:60]):
+        answer = await world.client.post("/v1/attachments", content=broken, headers=headers)
+        assert answer.status_code == 422
+    assert world.stored() == before
+
+
+async def test_one_upload_takes_one_file(world: World) -> None:
+    """A second file in the form is said to be one too many, and nothing is kept."""
+    files = [("file", ("a.png", picture())), ("file", ("b.png", picture()))]
+    answer = await world.client.post("/v1/attachments", files=files, headers=world.headers("client:clara"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/file")
+    assert world.files() == []
+
+
+async def test_a_download_runs_nowhere(world: World) -> None:
+    """A page kept as text is handed out for saving, as text, with nothing allowed to it."""
+    upload = await world.upload(name='ä "b".txt', content=b"<script>alert(1)</script>")
+    headers = (await world.get(f"/v1/attachments/{upload}", "client:clara")).headers
+    assert headers["Content-Type"].partition(";")[0] == "text/plain"
+    assert headers["Content-Disposition"].startswith("attachment; filename=\"a_ b .txt\"; filename*=UTF-8''")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+async def test_somebody_elses_upload_can_not_be_sent(world: World) -> None:
+    """An upload is referred to by its uploader only; for all others it is as unknown as any other ID."""
+    upload = await world.upload()
+    for who, wanted in (("client:mallory", upload), ("agent:anna", upload), ("client:clara", "0" * 36)):
+        body = {"subject": "a", "body": "b", "attachment_ids": [wanted]}
+        answer = await world.post("/v1/tickets", body, who)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/attachment_ids/0"), who
+        assert (await world.get(f"/v1/attachments/{upload}", "client:mallory")).status_code == 404

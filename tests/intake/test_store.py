@@ -67,6 +67,7 @@ FEW = (
     "ix_incident_banner",
     "ix_incident_reply_pending",
     "ix_article_use_uncounted",
+    "ix_attachment_held",
 )
 """Indexes of what is to be done, read from their beginning."""
 READS = sorted(name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT"))

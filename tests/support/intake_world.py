@@ -31,6 +31,7 @@ from firstline.intake.app import create_app
 from firstline.intake.inbound import MailRules
 from firstline.intake.judge import InProcessJudge
 from firstline.intake.parser import InProcessParser, Parser
+from firstline.intake.scanner import Scanner
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from PIL import Image
@@ -264,6 +265,7 @@ async def open_world(
     *,
     parser: Parser | None = None,
     server: str | None = None,
+    scanner: Scanner | None = None,
     open_store: Callable[[Path, Ports], Store] = SqliteStore,
     vault: Vault | None = None,
 ) -> AsyncIterator[World]:
@@ -291,6 +293,7 @@ async def open_world(
         claim_key=CLAIM_KEY,
         cursor_key=CURSOR_KEY,
         vault=vault or KeyedVault([VAULT_KEY], ports.random),
+        scanner=scanner,
     )
     transport = httpx.ASGITransport(app)
     async with (

@@ -50,6 +50,14 @@ class Files(Protocol):
     async def delete(self, key: str) -> None:
         """Remove the file; one that is gone already is fine."""
 
+    def listed(self) -> AsyncIterator[list[str]]:
+        """Return the keys of all files, in portions; what is on its way in is not among them.
+
+        Raises:
+            Unavailable: they can't be listed now.
+
+        """
+
 
 class LocalFiles:
     """Files in a folder of this machine.
@@ -105,6 +113,11 @@ class LocalFiles:
     async def delete(self, key: str) -> None:
         """Remove the file; one that is gone already is fine."""
         await self._offload(partial(self._path(key).unlink, missing_ok=True))
+
+    async def listed(self) -> AsyncIterator[list[str]]:
+        """Return the keys of all files, folder by folder; see `Files.listed`."""
+        for number in range(256):
+            yield await self._offload(partial(_names, self._root / f"{number:02x}"))
 
     def _path(self, key: str) -> Path:
         """Return where the file lies: two levels, spread by the random end of the UUID."""
@@ -175,6 +188,16 @@ class _Incoming:
             if self._file is not None:
                 self._file.close()
                 self._path.unlink(missing_ok=True)
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the names of the files in a folder, which need not be there."""
+    try:
+        return sorted(entry.name for entry in os.scandir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Unavailable("The files can't be listed. Try again later.", retry_after=RETRY_SECONDS) from error
 
 
 def _sync_folder(folder: Path) -> None:

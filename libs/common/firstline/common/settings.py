@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     mail_smtp_user: str = Field("", description="user name for mail_smtp; empty: no sign-in")
     mail_smtp_password: SecretStr = Field(SecretStr(""), description="password for mail_smtp")
     mail_auth_server: str = Field("", description="authserv-id whose Authentication-Results are believed")
+    clamd: str = Field("", description="host:port of ClamAV's daemon that looks at files; empty: nobody does")
+    bucket: str = Field(
+        "", pattern=r"^(s3://[a-z0-9.-]{3,63}(/[\w./-]*)?)?$", description="bucket of files; empty: data/files"
+    )
+    bucket_endpoint: str = Field("", description="address of the bucket's server; empty: Amazon's")
+    bucket_region: str = Field("us-east-1", description="region of the bucket")
+    bucket_key_id: str = Field("", description="access key of the bucket")
+    bucket_secret: SecretStr = Field(SecretStr(""), description="secret of that access key")
     outbound_allow: str = Field("", description="networks that webhooks may reach although private, comma between")
     partners: Path | None = Field(None, description="file of the partners' systems that may send webhooks; empty: none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level of log lines")
@@ -88,7 +96,7 @@ class Settings(BaseSettings):
             raise ValueError("leave failpoint empty in production: it ends the process")
         return self
 
-    @field_validator("mail_smtp")
+    @field_validator("mail_smtp", "clamd")
     @classmethod
     def _names_a_port(cls, value: str) -> str:
         host, _, port = value.rpartition(":")

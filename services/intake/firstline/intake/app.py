@@ -1,5 +1,8 @@
 """Intake's application: wiring, start and stop."""
 
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+
 import structlog
 from fastapi import FastAPI
 
@@ -33,6 +36,7 @@ from firstline.intake.api import (
 )
 from firstline.intake.judge import Judge
 from firstline.intake.parser import Parser
+from firstline.intake.scanner import NoScanner, Scanner
 from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.erasing import Erasure
 from firstline.intake.service.held import MailRoom
@@ -42,12 +46,14 @@ from firstline.intake.service.vault import missing_keys
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import (
     access_worker,
+    file_worker,
     held_text_worker,
     incident_worker,
     mail_worker,
     policy_worker,
     release_worker,
     silence_worker,
+    sweep_worker,
     vault_worker,
 )
 
@@ -88,6 +94,7 @@ def create_app(
     vault: Vault,
     listen: tuple[str, int] | None = None,
     partners: Partners | None = None,
+    scanner: Scanner | None = None,
 ) -> FastAPI:
     """Return the service of requests and correspondence.
 
@@ -103,10 +110,11 @@ def create_app(
         vault: seals what clients entrust to the desk.
         listen: host and port for mail by SMTP, None where this process takes none.
         partners: the systems that may send webhooks, None where none may.
+        scanner: looks for malware, None where nobody does.
 
     """
-    keys = (claim_key, Cursors(cursor_key), vault)
-    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), *keys, judge)
+    rest = (claim_key, Cursors(cursor_key), vault, judge, scanner or NoScanner())
+    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), *rest)
     runtime.consume(handlers.table(desk))
     smtp = _smtp(desk, mail, *listen) if listen else None
 
@@ -116,14 +124,17 @@ def create_app(
         if smtp is not None:
             await smtp.start()
 
-    async def stop() -> None:
-        for end in (*([smtp.stop] if smtp else []), runtime.stop, parser.stop, judge.stop):
-            await end()
-
+    stop = partial(_stop, (*([smtp.stop] if smtp else []), runtime.stop, parser.stop, judge.stop))
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)
     app.state.mail_room, app.state.smtp = MailRoom(desk, parser, mail), smtp
     return app
+
+
+async def _stop(ends: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    """Stop one part after the other."""
+    for end in ends:
+        await end()
 
 
 async def _prepare(desk: Desk) -> None:
@@ -142,6 +153,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
     """Return the timed work of this service."""
     return [
         mail_worker(desk, parser, mail, runtime.lease("mails")),
+        file_worker(desk),
         policy_worker(desk),
         release_worker(desk),
         held_text_worker(desk),
@@ -150,6 +162,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
         access_worker(desk, runtime.lease("access")),
         vault_worker(desk, runtime.lease("vault")),
         Erasing("intake", desk.store, desk.log, desk.ports, Erasure(desk).stages()).worker(),
+        sweep_worker(desk, runtime.lease("sweep")),
     ]
 
 

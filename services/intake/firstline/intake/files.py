@@ -22,6 +22,7 @@ Advice = Literal[
     "unreadable",
     "costly",
     "infected",
+    "checking",
 ]
 """Which of the policy's texts tells the sender what to do."""
 
@@ -106,7 +107,7 @@ class FileVerdict:
     `text` is what a small text file says, for those who look for secrets in it; None of all others.
     """
 
-    status: Literal["ok", "rejected"]
+    status: Literal["ok", "rejected", "held"]
     sniffed_type: str
     name: str
     reason: Reason | None = None

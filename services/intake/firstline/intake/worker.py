@@ -28,7 +28,9 @@ from firstline.intake.service.inbound import (
 )
 from firstline.intake.service.incidents import INCIDENT_CHANNEL, give_or_refuse
 from firstline.intake.service.releases import RELEASE_CHANNEL, bring_back
+from firstline.intake.service.scanning import scan_held
 from firstline.intake.service.silence import act_on_silence
+from firstline.intake.service.sweeping import SWEEP_SECONDS, Sweeper
 from firstline.intake.service.vault import rewrap_some
 from firstline.intake.silence import Act
 from firstline.intake.store.access import ACCESS_DUE, NEXT_ACCESS_DUE, PUT_OFF_ACCESS, DueAccess
@@ -58,6 +60,21 @@ def mail_worker(desk: Desk, parser: Parser, mail: MailSettings, lease: Lease) ->
         poll_seconds=POLL_SECONDS,
         lease=lease,
     )
+
+
+def file_worker(desk: Desk) -> Worker:
+    """Return the worker that has files scanned which waited for the virus scanner; twice does no harm."""
+
+    async def step() -> int:
+        await scan_held(desk)
+        return 0
+
+    return Worker("intake: files", step, desk.ports, poll_seconds=POLL_SECONDS)
+
+
+def sweep_worker(desk: Desk, lease: Lease) -> Worker:
+    """Return the worker that removes files which nobody needs."""
+    return Worker("intake: sweep", Sweeper(desk).step, desk.ports, poll_seconds=SWEEP_SECONDS, lease=lease)
 
 
 def policy_worker(desk: Desk) -> Worker:

@@ -6,12 +6,13 @@ A service's modules are imported when it is made: a process of one service has n
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import FastAPI
 
 from firstline.common.addresses import normal_address
-from firstline.common.files import LocalFiles
+from firstline.common.files import Files
 from firstline.common.mail_out import CapturedMail, MailPort, SmtpMail
 from firstline.common.outbound import GuardedHttp, Resolver
 from firstline.common.outbound_rules import OutboundRules
@@ -20,7 +21,11 @@ from firstline.common.ports import Clock, Ports
 from firstline.common.runtime import Runtime
 from firstline.common.secrets import derive
 from firstline.common.settings import Settings
+from firstline.standalone.kept import bucket_files, local_files
 from firstline.standalone.keys import Keys, vault_of
+
+if TYPE_CHECKING:
+    from firstline.intake.scanner import Scanner
 
 MAIL_SECONDS = 20.0
 """How long a conversation with the relay may take: a stop waits for it, and has to be over in half a minute."""
@@ -85,13 +90,11 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
     from firstline.standalone.partners import load_partners
 
     settings, ports = parts.settings, parts.ports
-    kept = LocalFiles(settings.data / "files", ports.offload, ports.ids)
-    kept.remove_left_overs(parts.wall.now() - LEFT_OVER if parts.shared else None)
     rules = MailRules(frozenset({normal_address(settings.mail_from)}), settings.mail_auth_server or None)
     return create_app(
         runtime,
         current=parts.policy,
-        files=kept,
+        files=_files(parts),
         parser=MailParser(ports.clock, ports.spawn),
         judge=FileJudge(ports.clock, ports.spawn),
         mail=MailSettings(rules, parts.key("mail")),
@@ -100,7 +103,24 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
         vault=vault_of(settings, ports.random),
         listen=(settings.host, settings.smtp_port),
         partners=load_partners(settings.partners, parts.wall),
+        scanner=_scanner(settings.clamd),
     )
+
+
+def _files(parts: Parts) -> Files:
+    """Return the bucket that the settings name, else the desk's folder, tidied up after a kill."""
+    if parts.settings.bucket:
+        return bucket_files(parts.settings, parts.ports)
+    kept = local_files(parts.settings, parts.ports)
+    kept.remove_left_overs(parts.wall.now() - LEFT_OVER if parts.shared else None)
+    return kept
+
+
+def _scanner(address: str) -> "Scanner | None":
+    from firstline.intake.scanner import Clamd
+
+    host, _, port = address.rpartition(":")
+    return Clamd(host.strip("[]"), int(port)) if address else None
 
 
 def _notify(parts: Parts, runtime: Runtime) -> FastAPI:

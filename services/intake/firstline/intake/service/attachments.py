@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from firstline.common.answers import Answer, Made, answer_once, retry_of
-from firstline.common.errors import Conflict, Fault, Invalid, NotFound
+from firstline.common.errors import Conflict, Fault, Invalid, NotFound, Unavailable
 from firstline.common.files import Stored
 from firstline.common.permissions import Access
 from firstline.common.policy.model import Attachments, InsideArchives, Policy
 from firstline.common.store.port import Unit, Value
 from firstline.intake.archives import ArchiveLimits
 from firstline.intake.detector import find, is_key_file
-from firstline.intake.files import FileRules, FileVerdict
+from firstline.intake.files import FileRules, FileVerdict, refusal
 from firstline.intake.judge import Unjudged
 from firstline.intake.service.change import find_for
 from firstline.intake.service.desk import Desk
@@ -39,6 +39,12 @@ class AttachmentUsed(Conflict):
     """The attachment came with another message; upload the file again."""
 
     title = "The attachment belongs to another message"
+
+
+class FileHeld(Conflict):
+    """Nobody gets the file before the virus scanner has looked at it; try again later."""
+
+    title = "The file waits for the virus scanner"
 
 
 OPERATION = "POST /v1/attachments"
@@ -101,19 +107,20 @@ async def upload(
     stored = await desk.files.put(chunks, policy.attachments.max_bytes)
     unjudged = Unjudged(file.name, file.declared_type, stored.size, lambda: desk.files.open(stored.key))
     try:
-        verdict = await desk.judge.judge(unjudged, rules_of(policy))
+        verdict = await _look_at(desk, unjudged)
     except BaseException:
         await desk.files.delete(stored.key)
         raise
-    if verdict.status == "ok" and await _seems_secret(desk, file.name, stored):
+    if verdict.status != "rejected" and await _seems_secret(desk, file.name, stored):
         await desk.files.delete(stored.key)
         advice = policy.pasted_secrets.file_advice
         raise FileRefused(advice, faults=(Fault("/file", advice),), clause="4.3", extra={"reason": "secret"})
-    if verdict.status != "ok":
+    if verdict.status == "rejected":
         await desk.files.delete(stored.key)
         fault = Fault("/file", advice_of(policy, verdict))
         raise FileRefused(advice_of(policy, verdict), faults=(fault,), clause="4.6", extra={"reason": verdict.reason})
-    attachment = _attachment(desk, uploader, file, verdict, stored.key, stored.size, stored.sha256, None)
+    reason = policy.attachments.advice.checking if verdict.status == "held" else None
+    attachment = _attachment(desk, uploader, file, verdict, stored.key, stored.size, stored.sha256, reason)
     fresh = show(attachment)
     retry = retry_of(uploader, OPERATION, key, json.dumps([file.name, file.declared_type, stored.sha256]).encode())
 
@@ -140,15 +147,30 @@ async def keep_mailed(
     """
     policy = desk.policies.current
     unjudged = Unjudged(file.name, file.declared_type, len(content), lambda: _opened(content))
-    verdict = await desk.judge.judge(unjudged, rules_of(policy))
+    verdict = await _look_at(desk, unjudged)
     key, reason = None, advice_of(policy, verdict) if verdict.status != "ok" else None
-    if verdict.status == "ok" and not room:
+    if verdict.status != "rejected" and not room:
         verdict, reason = replace(verdict, status="rejected"), policy.attachments.advice.count
-    elif verdict.status == "ok" and await desk.ports.offload(lambda: holds_secret(desk, file.name, content)):
+    elif verdict.status != "rejected" and await desk.ports.offload(lambda: holds_secret(desk, file.name, content)):
         verdict, reason = replace(verdict, status="rejected"), policy.pasted_secrets.file_advice
-    elif verdict.status == "ok":
+    elif verdict.status != "rejected":
         key = (await desk.files.put(_once(content), len(content))).key
     return _attachment(desk, uploader, file, verdict, key, len(content), sha256, reason)
+
+
+async def _look_at(desk: Desk, file: Unjudged) -> FileVerdict:
+    """Judge a file, then have it scanned; what a small text file says stands in the verdict's `text`.
+
+    While the scanner can't be reached a file that can be taken is `held`: kept, and given to nobody.
+    """
+    verdict = await desk.judge.judge(file, rules_of(desk.policies.current))
+    if verdict.status == "rejected":
+        return verdict
+    try:
+        found = await desk.scanner.scan(file.open)
+    except Unavailable:
+        return replace(verdict, status="held", advice="checking")
+    return verdict if found is None else refusal("infected", verdict.name, verdict.sniffed_type)
 
 
 async def _seems_secret(desk: Desk, name: str, stored: Stored) -> bool:
@@ -253,6 +275,7 @@ async def readable_attachment(unit: Unit, access: Access, attachment_id: str) ->
 
     Raises:
         NotFound: there is none for the caller, or its bytes were not kept.
+        FileHeld: the virus scanner has not looked at it so far.
 
     """
     attachment = await unit.one(ATTACHMENT, id=attachment_id)
@@ -265,6 +288,8 @@ async def readable_attachment(unit: Unit, access: Access, attachment_id: str) ->
         await find_for(unit, access, place.ticket_id)
         if place.audience == "internal" and not access.principal.is_staff:
             raise _nothing_here()
+    if attachment.status == "held":
+        raise FileHeld(attachment.reason or "The file waits for the virus scanner.")
     return attachment
 
 

@@ -1,6 +1,6 @@
 """What the verbs of intake work with: store, log, ports, files, keys, vault, and the policies in force."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from firstline.common.errors import Unavailable
@@ -14,6 +14,7 @@ from firstline.common.store.port import Store, Unit
 from firstline.common.vault import Vault
 from firstline.intake.detector import Detector, detector_of
 from firstline.intake.judge import Judge
+from firstline.intake.scanner import NoScanner, Scanner
 from firstline.intake.scope import Rulebook, rulebook
 from firstline.intake.store.directory import FURTHER_POLICIES, HOLD_POLICIES, POLICIES, SAVE_POLICY
 
@@ -89,6 +90,7 @@ class Desk:
     cursors: Cursors
     vault: Vault
     judge: Judge
+    scanner: Scanner = field(default_factory=NoScanner)
 
     def now(self) -> datetime:
         """Return the instant of product time."""

@@ -66,6 +66,14 @@ class AttachmentPlace:
     audience: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """An attachment, and whether it came with a message."""
+
+    id: str
+    used: bool
+
+
 INSERT_MESSAGE: Sql[None] = Sql(
     "INSERT INTO message (id, ticket_id, audience, side, author_id, author_name, author_role, body, channel, automatic,"
     " verified, mail_id, received_at, created_at) VALUES (:id, :ticket_id, :audience, :side, :author_id, :author_name,"
@@ -115,3 +123,28 @@ ATTACHMENT_PLACE = Sql(
     AttachmentPlace,
 )
 ALREADY_ATTACHED = Sql("SELECT attachment_id FROM message_attachment WHERE attachment_id = ANY(:ids)", str)
+HELD_FILES = Sql(f"{_ATTACHMENT} WHERE status = 'held' AND file_key IS NOT NULL AND id > :after ORDER BY id LIMIT :limit", Attachment)
+RELEASE_FILE: Sql[None] = Sql(
+    "UPDATE attachment SET status = 'ok', reason = NULL WHERE status = 'held' AND file_key = :file_key", type(None)
+)
+REFUSE_FILE: Sql[None] = Sql(
+    "UPDATE attachment SET status = 'rejected', reason = :reason, file_key = NULL"
+    " WHERE status = 'held' AND file_key = :file_key",
+    type(None),
+)
+UNUSED_UPLOADS = Sql(
+    "SELECT a.id, EXISTS (SELECT 1 FROM message_attachment m WHERE m.attachment_id = a.id) AS used FROM attachment a"
+    " WHERE a.id > :after AND a.created_at < :before ORDER BY a.id LIMIT :limit",
+    Unused,
+)
+"""Attachments that are older; an ID grows with time, so that a round ends where the next one begins."""
+DROP_UNUSED: Sql[None] = Sql(
+    "DELETE FROM attachment WHERE id = :id AND NOT EXISTS"
+    " (SELECT 1 FROM message_attachment m WHERE m.attachment_id = attachment.id)",
+    type(None),
+)
+NAMED_FILES = Sql(
+    "SELECT file_key FROM attachment WHERE file_key = ANY(:keys)"
+    " UNION SELECT file_key FROM mail WHERE file_key = ANY(:keys) ORDER BY file_key",
+    str,
+)

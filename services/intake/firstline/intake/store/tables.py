@@ -235,6 +235,10 @@ class AttachmentTable(IntakeTable, table=True):
     """A file and the verdict on it; a split copies the row, so bytes go only with the last row that names them."""
 
     __tablename__ = "attachment"
+    __table_args__ = (
+        sa.Index("ix_attachment_held", "id", **partial("status = 'held'")),
+        sa.Index("ix_attachment_file", "file_key"),
+    )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     uploader: str = Field(sa_type=sa.Text)
     name: str = Field(sa_type=sa.Text)
@@ -264,6 +268,7 @@ class MailTable(IntakeTable, table=True):
     __tablename__ = "mail"
     __table_args__ = (
         sa.Index("ix_mail_pending", "id", **partial("outcome IS NULL")),
+        sa.Index("ix_mail_file", "file_key"),
         sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
         sa.Index("ix_mail_ticket", "ticket_id", "id"),

@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from firstline.common.errors import NotFound
-from firstline.common.files import LocalFiles
 from firstline.common.ports import Ports
 from firstline.common.settings import Settings
 from firstline.common.store.port import Store
 from firstline.common.store.sqlite import SqliteStore
 from firstline.standalone.check.books import Books
+from firstline.standalone.kept import bucket_files, local_files
 from firstline.standalone.keys import vault_of
 from firstline.standalone.role import postgres_store
 from firstline.standalone.time import kept_time
@@ -33,9 +33,9 @@ async def opened_books(settings: Settings, ports: Ports, settle: timedelta) -> A
 
     """
     folder = settings.data / "files"
-    if not folder.is_dir():
+    if not settings.bucket and not folder.is_dir():
         raise NoDesk(f"There is no desk in {settings.data}: {folder} is missing. Name its folder with --data.")
-    files = LocalFiles(folder, ports.offload, ports.ids)
+    files = bucket_files(settings, ports) if settings.bucket else local_files(settings, ports)
     vault = vault_of(settings, ports.random)
     async with opened_stores(settings, ports) as stores:
         yield lambda: Books(stores, files, vault, _now(settings, ports), settle)
