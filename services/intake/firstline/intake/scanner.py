@@ -31,6 +31,7 @@ class NoScanner:
     async def scan(self, opened: Opened) -> str | None:
         """Find nothing."""
         del opened
+        return None
 
 
 class Clamd:

@@ -123,7 +123,9 @@ ATTACHMENT_PLACE = Sql(
     AttachmentPlace,
 )
 ALREADY_ATTACHED = Sql("SELECT attachment_id FROM message_attachment WHERE attachment_id = ANY(:ids)", str)
-HELD_FILES = Sql(f"{_ATTACHMENT} WHERE status = 'held' AND file_key IS NOT NULL AND id > :after ORDER BY id LIMIT :limit", Attachment)
+HELD_FILES = Sql(
+    f"{_ATTACHMENT} WHERE status = 'held' AND file_key IS NOT NULL AND id > :after ORDER BY id LIMIT :limit", Attachment
+)
 RELEASE_FILE: Sql[None] = Sql(
     "UPDATE attachment SET status = 'ok', reason = NULL WHERE status = 'held' AND file_key = :file_key", type(None)
 )
