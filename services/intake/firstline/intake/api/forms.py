@@ -143,7 +143,7 @@ class FormFile:
             self._again, self._part.name = True, b""
         else:
             declared = self._part.headers.get(b"content-type", b"").decode("latin-1")
-            self._upload = Upload(options[b"filename"].decode("utf-8", "replace"), declared)
+            self._upload = Upload(_unescaped(options[b"filename"]), declared)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._part.name == FILE:
@@ -151,6 +151,12 @@ class FormFile:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def _unescaped(name: bytes) -> str:
+    """Return a file's name with what browsers escape in it as it was (the HTML standard, multipart/form-data)."""
+    plain = name.replace(b"%22", b'"').replace(b"%0D", b"\r").replace(b"%0A", b"\n")
+    return plain.decode("utf-8", "replace")
 
 
 def _missing() -> Invalid:
