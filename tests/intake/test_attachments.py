@@ -161,7 +161,7 @@ async def test_a_download_runs_nowhere(world: World) -> None:
     upload = await world.upload(name='ä "b".txt', content=b"<script>alert(1)</script>")
     headers = (await world.get(f"/v1/attachments/{upload}", "client:clara")).headers
     assert headers["Content-Type"].partition(";")[0] == "text/plain"
-    assert headers["Content-Disposition"].startswith("attachment; filename=\"a_ b .txt\"; filename*=UTF-8''")
+    assert headers["Content-Disposition"].startswith("attachment; filename=\"a_ b.txt\"; filename*=UTF-8''")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
