@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from firstline.intake.suggestions import Candidate, best, searched, stem, stems_of
+from httpx import Response
 from intake_world import World
 
 CLARA = "client:clara"
@@ -184,6 +185,39 @@ async def test_canned_answers_are_kept_by_code(world: World) -> None:
     gone = [await world.client.delete("/v1/canned-answers/restore", headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in gone] == [204, 404]
     assert (await world.get("/v1/canned-answers/restore")).status_code == 404
+
+
+async def test_a_canned_answer_is_renamed_at_once_and_by_who_knows_it(world: World) -> None:
+    """One call renames it with its links; a taken code, an older version or one that is there already is refused."""
+    (restore,) = await keep(world, RESTORE)
+    body = {"title": "Restore", "text": "Please restore the backup.", "article_ids": [restore]}
+
+    async def put(code: str, more: dict[str, Any] | None = None, **headers: str) -> Response:
+        given = world.headers("agent:anna") | {name.replace("_", "-"): value for name, value in headers.items()}
+        return await world.client.put(f"/v1/canned-answers/{code}", json=body | (more or {}), headers=given)
+
+    for code in ("restore", "other"):
+        assert (await put(code, If_None_Match="*")).headers["etag"] == '"1"'
+    assert (await put("restore", If_None_Match="*")).status_code == 412
+    assert (await put("restore", If_Match='"1"')).headers["etag"] == '"2"'
+    before = world.stored()
+    stale = await put("restore", {"code": "bring-back"}, If_Match='"1"')
+    assert (stale.status_code, stale.json()["etag"]) == (412, '"2"')
+    taken = await put("restore", {"code": "other"})
+    assert (taken.status_code, taken.json()["errors"][0]["pointer"]) == (409, "/code")
+    assert world.stored() == before
+    renamed = await put("restore", {"code": "bring-back"}, If_Match='"2"')
+    assert (renamed.status_code, renamed.json()["code"], renamed.headers["etag"]) == (200, "bring-back", '"3"')
+    assert [one["code"] for one in (await world.get("/v1/canned-answers")).json()["items"]] == ["bring-back", "other"]
+    assert (await put("restore", If_Match='"3"')).status_code == 412
+    headers = world.headers("agent:anna")
+    refused = await world.client.delete(f"/v1/articles/{restore}", headers=world.headers("admin:ada"))
+    assert refused.json()["canned_answers"] == ["bring-back", "other"]
+    gone = [
+        await world.client.delete("/v1/canned-answers/bring-back", headers=headers | {"If-Match": etag})
+        for etag in ('"2"', '"3"')
+    ]
+    assert [answer.status_code for answer in gone] == [412, 204]
 
 
 async def test_who_may_do_what(world: World) -> None:

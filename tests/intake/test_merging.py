@@ -51,6 +51,27 @@ async def test_a_duplicate_is_closed_and_goes_on_elsewhere(world: World) -> None
     assert await related(world, into, CLARA) == {"merged_from": duplicate["number"]}
 
 
+async def test_relations_come_in_pages(world: World) -> None:
+    """However many requests one belongs to, each is listed once, page by page; a cursor is of use for its list only."""
+    ticket = await world.submit()
+    others = [await world.submit() for _ in range(5)]
+    for other in others[:3]:
+        await world.must(ticket, "link", {"to": other["id"]})
+    for other in others[3:]:
+        await world.must(other, "merge", {"into": ticket["id"]})
+    path = f"/v1/tickets/{ticket['id']}/relations"
+    for who in (ANNA, CLARA):
+        found, page = [], (await world.get(path, who, limit=2)).json()
+        found += page["items"]
+        while page["next"]:
+            page = (await world.get(path, who, limit=2, cursor=page["next"])).json()
+            found += page["items"]
+        assert [one["kind"] for one in found] == ["linked"] * 3 + ["merged_from"] * 2
+        assert {one["ticket_id"] for one in found} == {other["id"] for other in others}
+    cursor = (await world.get(path, limit=2)).json()["next"]
+    assert (await world.get(f"/v1/tickets/{others[0]['id']}/relations", cursor=cursor)).status_code == 422
+
+
 async def test_what_is_written_to_a_duplicate_goes_on_with_it(world: World) -> None:
     """A reply by API or mail, with its files, lands in the other request and has its effect there, however late."""
     duplicate, into = await merged(world)

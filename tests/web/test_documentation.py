@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from firstline.intake.service.articles import NewArticle, save_article
-from firstline.intake.store.articles import SAVE_CANNED
+from firstline.intake.service.canned import NewCanned, save_canned
 from firstline.standalone.desk import StandaloneDesk
 
 Visit = Callable[[str], Awaitable[Any]]
@@ -61,10 +61,9 @@ async def test_answers_link_pages(desk: StandaloneDesk, visitor: Visit) -> None:
     await client.send("/requests", subject="White page after an update", body="It failed.")
     number = client.path.split("/")[2]
     specialist = await visitor("specialist")
-    canned = {"title": "Restore it", "text": "Please restore the backup.", "article_ids": [article_id]}
+    canned = NewCanned("Restore it", "Please restore the backup.", None, [article_id])
     intake = desk.services["intake"].state.intake
-    row = {"id": "c1", "code": "restore", "topic": None, "updated_at": intake.now(), **canned}
-    await intake.store.write(lambda unit: unit.run(SAVE_CANNED, **row))
+    await intake.store.write(lambda unit: save_canned(intake, unit, "restore", canned))
     await specialist.open(f"/console/{number}")
     path = f"/console/{number}/reply"
     page = await specialist.send(path, body="Hello Clara,", canned="restore", then="insert")
@@ -116,6 +115,29 @@ async def test_ready_made_answers_are_kept(desk: StandaloneDesk, visitor: Visit)
     page = await specialist.send(f"{path}/delete")
     assert "The ready-made answer is deleted." in page.text
     assert "There is no ready-made answer yet." in page.text
+
+
+async def test_of_two_who_change_an_answer_the_second_learns_of_the_first(visitor: Visit) -> None:
+    """Neither a change nor a deletion undoes what somebody else kept meanwhile, and nothing typed is lost."""
+    path, typed = "/console/canned-answers", {"title": "Restore", "code": "restore", "text": "Restore it."}
+    one, two = await visitor("specialist"), await visitor("supervisor")
+    await one.open(path)
+    await one.send(path, **typed)
+    await one.send(path, **typed | {"code": "other"})
+    await two.open(f"{path}?code=restore")
+    await one.open(f"{path}?code=restore")
+    await one.send(path, text="Restore the backup.")
+    page = await two.send(path, text="Throw it away.")
+    assert (two.answer.status_code, "Throw it away." in page.text) == (412, True)
+    assert "Somebody has changed it meanwhile" in page.text
+    page = await two.send(f"{path}/delete")
+    assert (two.answer.status_code, "It was not deleted" in page.text) == (412, True)
+    await two.open(f"{path}?code=restore")
+    page = await two.send(path, code="other", text="Restore it.")
+    assert (two.answer.status_code, "There is one with this code already" in page.text) == (422, True)
+    assert "Restore the backup." in (await one.open(f"{path}?code=restore")).text
+    await one.open(f"{path}?code=nothing")
+    assert one.answer.status_code == 404
 
 
 async def test_ready_made_answers_are_for_staff(visitor: Visit) -> None:

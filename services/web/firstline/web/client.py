@@ -111,17 +111,22 @@ class Desk:
         return await self._json("POST", "/v1/tickets/check", json=body)
 
     async def canned_answers(self) -> list[Json]:
-        """Return the ready-made answers, by their codes."""
-        items: list[Json] = (await self._json("GET", "/v1/canned-answers"))["items"]
-        return items
+        """Return all ready-made answers, by their codes."""
+        return await self._whole("/v1/canned-answers")
 
-    async def keep_canned_answer(self, code: str, body: Json) -> None:
-        """Keep a ready-made answer under its code, in the place of what was there."""
-        await self._send("PUT", f"/v1/canned-answers/{quote(code, safe='')}", json=body)
+    async def canned_answer(self, code: str) -> tuple[Json, str]:
+        """Return a ready-made answer, and what names this version of it."""
+        answer = await self._send("GET", f"/v1/canned-answers/{quote(code, safe='')}")
+        return answer.json(), answer.headers["ETag"]
 
-    async def forget_canned_answer(self, code: str) -> None:
-        """Forget a ready-made answer."""
-        await self._send("DELETE", f"/v1/canned-answers/{quote(code, safe='')}")
+    async def keep_canned_answer(self, code: str, body: Json, etag: str | None) -> None:
+        """Keep a ready-made answer under its code: a new one, or in the place of the version that `etag` names."""
+        headers = {"If-Match": etag} if etag else {"If-None-Match": "*"}
+        await self._send("PUT", f"/v1/canned-answers/{quote(code, safe='')}", json=body, headers=headers)
+
+    async def forget_canned_answer(self, code: str, etag: str) -> None:
+        """Forget the version of a ready-made answer that `etag` names."""
+        await self._send("DELETE", f"/v1/canned-answers/{quote(code, safe='')}", headers={"If-Match": etag})
 
     async def find_articles(self, words: str, topic: str | None, limit: int = PAGES_SUGGESTED) -> list[Json]:
         """Return the pages of the documentation that words find, the likeliest first."""
@@ -135,14 +140,7 @@ class Desk:
 
     async def article_uses(self) -> list[Json]:
         """Return every page of the documentation with how many requests were sent in spite of it."""
-        found: list[Json] = []
-        params: dict[str, str] = {}
-        while True:
-            page = await self._json("GET", "/v1/articles/uses", params=params)
-            found += page["items"]
-            if page["next"] is None:
-                return found
-            params["cursor"] = page["next"]
+        return await self._whole("/v1/articles/uses")
 
     async def submit(self, body: Json, key: str) -> Json:
         """Send a request; the same key again gives the same request."""
@@ -189,9 +187,8 @@ class Desk:
             params["cursor"] = page["next"]
 
     async def relations(self, reference: str) -> list[Json]:
-        """Return the requests that one belongs to: split, merged, following, linked."""
-        found: list[Json] = (await self._json("GET", f"/v1/tickets/{reference}/relations"))["items"]
-        return found
+        """Return all requests that one belongs to: split, merged, following, linked."""
+        return await self._whole(f"/v1/tickets/{reference}/relations")
 
     async def act(
         self, reference: str, verb: str, body: Json, *, key: str | None = None, claim: str | None = None

@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from firstline.common.answers import Made
 from firstline.common.application import permit
-from firstline.common.paging import MAX_LIMIT, etag_of
+from firstline.common.paging import MAX_LIMIT, Page, etag_of
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.intake.api.context import Call, DeskHere, Reference, call
 from firstline.intake.schemas.given import LinkIn, MergeIn, SplitIn, UnmergeIn
-from firstline.intake.schemas.shown import RelatedOut, RelationsOut, TicketOut
+from firstline.intake.schemas.shown import RelatedOut, TicketOut
 from firstline.intake.service import merging, splitting
 from firstline.intake.service.change import Change, find_for
 from firstline.intake.service.splitting import Part
@@ -77,18 +77,25 @@ async def unlink_request(body: LinkIn, here: Annotated[Call, Depends(call("ticke
 
 @router.get("/relations")
 async def read_relations(
-    reference: Reference, desk: DeskHere, access: Annotated[Access, Depends(permit("tickets.read"))]
-) -> RelationsOut:
+    reference: Reference,
+    desk: DeskHere,
+    access: Annotated[Access, Depends(permit("tickets.read"))],
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = MAX_LIMIT,
+) -> Page[RelatedOut]:
     """Read which requests within your reach this one belongs to: split, merged, following, linked."""
 
-    async def work(unit: Unit) -> RelationsOut:
+    async def work(unit: Unit) -> Page[RelatedOut]:
         ticket, _ = await find_for(unit, access, reference)
-        found = await related(unit, access, ticket.id, MAX_LIMIT)
-        return RelationsOut(
-            items=[
-                RelatedOut(kind=r.kind, ticket_id=r.ticket_id, number=r.number, subject=r.subject, status=r.status)
-                for r in found
-            ]
-        )
+        name = f"relations of {ticket.id}"
+        kind, after = desk.cursors.read(name, cursor) or ("", "")
+        found = await related(unit, access, ticket.id, (str(kind), str(after)), limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        more = desk.cursors.write(name, [last.kind, last.ticket_id]) if last else None
+        items = [
+            RelatedOut(kind=r.kind, ticket_id=r.ticket_id, number=r.number, subject=r.subject, status=r.status)
+            for r in found[:limit]
+        ]
+        return Page[RelatedOut](items=items, next=more)
 
     return await desk.store.read(work)

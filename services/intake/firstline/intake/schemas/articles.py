@@ -61,6 +61,9 @@ class CannedIn(Body):
     text: Annotated[str, StringConstraints(min_length=1, max_length=20_000), NoNul]
     topic: Short | None = None
     article_ids: ArticleIds = Field([])
+    code: Code | None = Field(
+        None, description="Another code for it from now on; null: it keeps the one of the address."
+    )
 
 
 class CannedOut(BaseModel):

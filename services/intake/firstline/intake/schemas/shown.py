@@ -240,12 +240,6 @@ class RelatedOut(BaseModel):
     status: Literal["new", "open", "waiting", "resolved", "closed"]
 
 
-class RelationsOut(BaseModel):
-    """The requests that one belongs to, as far as you may read them; at most 100."""
-
-    items: list[RelatedOut]
-
-
 class AttachmentOut(BaseModel):
     """An uploaded file; pass its `id` in `attachment_ids` of a request or message."""
 

@@ -78,3 +78,4 @@ class CannedAnswerTable(IntakeTable, table=True):
     topic: str | None = Field(sa_type=sa.Text)
     article_ids: str = Field(sa_type=JsonText)
     updated_at: datetime = Field(sa_type=UtcTime)
+    version: int = Field(sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "1"})

@@ -56,6 +56,7 @@ class CannedAnswer:
     topic: str | None
     article_ids: list[Any]
     updated_at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +142,18 @@ ARTICLE_USES = Sql(
     ArticleUse,
 )
 
-_CANNED = "SELECT id, code, title, text, topic, article_ids, updated_at FROM canned_answer"
+_CANNED = "SELECT id, code, title, text, topic, article_ids, updated_at, version FROM canned_answer"
 CANNED = Sql(f"{_CANNED} WHERE code = :code", CannedAnswer)
+CANNED_TO_CHANGE = Sql(f"{_CANNED} WHERE code = :code FOR UPDATE", CannedAnswer)
 CANNED_LIST = Sql(f"{_CANNED} WHERE code > :after ORDER BY code LIMIT :limit", CannedAnswer)
-SAVE_CANNED: Sql[None] = Sql(
-    "INSERT INTO canned_answer (id, code, title, text, topic, article_ids, updated_at)"
-    " VALUES (:id, :code, :title, :text, :topic, :article_ids, :updated_at)"
-    " ON CONFLICT (code) DO UPDATE SET title = excluded.title, text = excluded.text, topic = excluded.topic,"
-    " article_ids = excluded.article_ids, updated_at = excluded.updated_at",
+INSERT_CANNED: Sql[None] = Sql(
+    "INSERT INTO canned_answer (id, code, title, text, topic, article_ids, updated_at, version)"
+    " VALUES (:id, :code, :title, :text, :topic, :article_ids, :updated_at, 1)",
+    type(None),
+)
+CHANGE_CANNED: Sql[None] = Sql(
+    "UPDATE canned_answer SET code = :code, title = :title, text = :text, topic = :topic, article_ids = :article_ids,"
+    " updated_at = :updated_at, version = version + 1 WHERE id = :id",
     type(None),
 )
 CANNED_THAT_LINK = Sql(

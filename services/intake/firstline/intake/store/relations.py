@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from firstline.common.permissions import Access, Relation
-from firstline.common.store.port import Sql, Unit
+from firstline.common.store.port import Sql, Unit, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,12 @@ _IN_REACH = (
     " AND (EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.address = :address)"
     " OR t.organization_id = :organization_id)"
 )
-RELATED = Sql(" UNION ALL ".join(_RELATED) + " LIMIT :limit", Related)
-RELATED_IN_REACH = Sql(" UNION ALL ".join(f"{way}{_IN_REACH}" for way in _RELATED) + " LIMIT :limit", Related)
+_PAGE = (
+    "SELECT kind, ticket_id, number, subject, status FROM ({ways}) AS r WHERE (kind, ticket_id) > (:kind, :after)"
+    " ORDER BY kind, ticket_id LIMIT :limit"
+)
+RELATED = Sql(_PAGE.format(ways=" UNION ALL ".join(_RELATED)), Related)
+RELATED_IN_REACH = Sql(_PAGE.format(ways=" UNION ALL ".join(f"{way}{_IN_REACH}" for way in _RELATED)), Related)
 """The same for who sees only what they take part in and, where `organization_id` is given, their organisation's."""
 LINKED = Sql("SELECT other_id FROM ticket_link WHERE ticket_id = :ticket_id AND other_id = :other_id", str)
 LINK: Sql[None] = Sql(
@@ -69,10 +73,11 @@ OWN_PARTICIPANT: Sql[None] = Sql(
 )
 
 
-async def related(unit: Unit, access: Access, ticket_id: str, limit: int) -> list[Related]:
-    """Return the requests within the caller's reach that one belongs to."""
+async def related(unit: Unit, access: Access, ticket_id: str, after: tuple[str, str], limit: int) -> list[Related]:
+    """Return the requests within the caller's reach that one belongs to, after a kind and the ID of a request."""
+    place: dict[str, Value] = {"ticket_id": ticket_id, "kind": after[0], "after": after[1], "limit": limit}
     if access.relation is Relation.ANY:
-        return await unit.all(RELATED, ticket_id=ticket_id, limit=limit)
+        return await unit.all(RELATED, **place)
     shared = access.principal.organization_id if access.relation is Relation.ORGANIZATION else None
     given = {"address": access.principal.email, "organization_id": shared}
-    return await unit.all(RELATED_IN_REACH, ticket_id=ticket_id, **given, limit=limit)
+    return await unit.all(RELATED_IN_REACH, **place, **given)

@@ -1,6 +1,5 @@
 """Ready-made answers: read, written, changed and forgotten by staff (clause 4.7)."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter, Response
@@ -19,18 +18,22 @@ REQUIRED: Final = {
     "text": "Write the answer.",
 }
 TAKEN: Final = "There is one with this code already. Open that one, or use another code."
+CHANGED: Final = "Somebody has changed it meanwhile"
+CHANGED_ADVICE: Final = (
+    "What you wrote is still here, and nothing was kept. Copy what you need, then open it anew in the list."
+)
+CHANGED_NOT_GONE: Final = "It was not deleted. Open it in the list, look at it as it is now, and decide anew."
 FIELDS: Final = {"article_ids": "find"}
 
 
 @router.get("")
 async def list_answers(visit: Visiting, code: str = "", done: str = "") -> Response:
     """Show the ready-made answers, and the form for a new one or for the one that is to be changed."""
-    known = await visit.desk.canned_answers()
-    one = next((answer for answer in known if answer["code"] == code), None)
-    if one is None:
+    if not code:
         return await _page(visit, Draft(visit.new_key()), notice=NOTICES.get(done))
+    one, etag = await visit.desk.canned_answer(code)
     typed = {"was": one["code"], "code": one["code"], "title": one["title"], "text": one["text"]}
-    typed["topic"] = one["topic"] or ""
+    typed |= {"etag": etag, "topic": one["topic"] or ""}
     return await _page(visit, Draft(visit.new_key(), typed), await _links(visit, one["article_ids"]))
 
 
@@ -69,30 +72,39 @@ async def keep(posted: Posting) -> Response:
         found = documents.linked(await visit.desk.find_articles(posted.text("find"), None, limit=10))
         return await _page(visit, Draft(forms.key_of(posted), forms.typed(posted)), links, found)
     wrong = forms.empty(posted, REQUIRED)
-    code, was = posted.text("code"), posted.text("was")
-    if not wrong and code != was and any(one["code"] == code for one in await visit.desk.canned_answers()):
-        wrong = {"code": TAKEN}
     if wrong:
         return await _page(visit, forms.refused(posted, forms.lacking(wrong)), links, status=422)
+    code, was = posted.text("code"), posted.text("was")
     body = {"title": posted.text("title"), "text": posted.text("text"), "topic": posted.text("topic") or None}
+    document = {**body, "code": code, "article_ids": ids}
     try:
-        await visit.desk.keep_canned_answer(code, {**body, "article_ids": ids})
+        await visit.desk.keep_canned_answer(was or code, document, posted.text("etag") if was else None)
     except Refusal as refusal:
-        return await _page(visit, _refused(posted, refusal, FIELDS), links, status=refusal.status)
-    if was and was != code:
-        await visit.desk.forget_canned_answer(was)
+        told = _told(posted, refusal)
+        return await _page(visit, forms.refused(posted, told, fields=FIELDS), links, status=told.status)
     return visit.go("/console/canned-answers?done=kept")
 
 
-def _refused(posted: Posted, refusal: Refusal, fields: Mapping[str, str]) -> Draft:
-    """Return the form with what is wrong; a code of the wrong form is told at the code."""
-    if any(pointer.endswith("code") for pointer, _ in refusal.faults):
+def _told(posted: Posted, refusal: Refusal) -> Refusal:
+    """Return a refusal as the form tells it; a code that is taken or of the wrong form is told at the code."""
+    if refusal.slug == "code-taken" or (refusal.slug == "precondition-failed" and not posted.text("was")):
+        refusal = forms.lacking({"code": TAKEN})
+    elif refusal.slug == "precondition-failed":
+        refusal = Refusal(refusal.status, refusal.slug, CHANGED, CHANGED_ADVICE)
+    elif any(pointer.endswith("code") for pointer, _ in refusal.faults):
         refusal = forms.lacking({"code": "Use small letters, digits, - and _, such as clear-cache."})
-    return forms.refused(posted, refusal, fields=fields)
+    return refusal
 
 
 @router.post("/delete")
 async def forget(posted: Posting) -> Response:
-    """Forget a ready-made answer."""
-    await posted.visit.desk.forget_canned_answer(posted.text("code"))
-    return posted.visit.go("/console/canned-answers?done=gone")
+    """Forget a ready-made answer, unless it is another than was looked at; then it is shown anew."""
+    visit, code = posted.visit, posted.text("code")
+    try:
+        await visit.desk.forget_canned_answer(code, posted.text("etag"))
+    except Refusal as refusal:
+        if refusal.slug != "precondition-failed":
+            raise
+        draft = Draft(visit.new_key(), wrong={"": CHANGED_NOT_GONE}, title=CHANGED)
+        return await _page(visit, draft, status=refusal.status)
+    return visit.go("/console/canned-answers?done=gone")
