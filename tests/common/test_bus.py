@@ -21,6 +21,7 @@ NAMES = Sql("SELECT name FROM fact ORDER BY name", str)
 PRODUCERS = {
     "ticket": "intake",
     "policy": "intake",
+    "incident": "intake",
     "queue": "queue",
     "clock": "sla",
     "delivery": "notify",

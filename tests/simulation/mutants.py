@@ -677,7 +677,7 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("the ID in a subject is not read", "P13", numbers_are_not_read, 0),
     Mutant("answers to robots are not counted", "P14", answers_to_robots_are_not_counted, 12),
     Mutant("no fence", "P15", no_fence, 0),
-    Mutant("a claim handed to two", "P15", claim_for_two, 0),
+    Mutant("a claim handed to two", "P15", claim_for_two, 1),
     Mutant("the fence stands still", "P15", fence_stands_still, 0),
     Mutant("last come, first served", "P16", last_come_first_served, 0),
     Mutant("inversions are not recorded", "P16", inversions_are_not_recorded, 3),
