@@ -14,6 +14,8 @@ from secret_corpus import (
     positives,
     second_negatives,
     second_positives,
+    unseen_negatives,
+    unseen_positives,
 )
 
 HOSTILE = 15_000
@@ -90,3 +92,14 @@ def test_hostile_texts_end(detector: Detector) -> None:
     )
     for piece in pieces:
         find(detector, (piece * HOSTILE)[:HOSTILE])
+
+
+def test_unseen_texts(detector: Detector) -> None:
+    """The fourth round, by which nothing may be mended, is large enough, and what SECURITY.md says of it is printed."""
+    good, bad = unseen_positives(), unseen_negatives()
+    missed = _missed(detector, good)
+    held = [text for text in bad if find(detector, text)]
+    print(f"unseen: {len(good)} positives, {len(missed)} missed, recall {1 - len(missed) / len(good):.1%}")
+    print(f"unseen: {len(bad)} negatives, {len(held)} held, {len(held) / len(bad):.2%}")
+    assert len(good) >= 60
+    assert len(bad) >= 120

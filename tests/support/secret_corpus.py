@@ -1,8 +1,9 @@
 """The corpus of the secret detector: hand-written texts, filled with secrets and facts of our own making.
 
-In a positive the secret stands between ⟦ and ⟧; a single capital letter there is filled with secrets of a kind. The
-texts of the second round were held out first: the detector, run on them unseen, found 84.6 % and held 3 %; it was then
-mended by them. The texts that are held out now were written after that, and nothing was mended by them.
+In a positive the secret stands between ⟦ and ⟧; a single capital letter there is filled with secrets of a kind. Each
+later round was run unseen once: of the second the detector found 84.6 % and held 4.0 % for nothing, of the third
+(`held_out_*`) 84.5 % and 2.9 %. It was mended by both afterwards, so neither says anything of unseen texts now. The
+fourth (`unseen_*`) was written without a look at the detector or its words, and the detector must not be mended by it.
 """
 
 from dataclasses import dataclass
@@ -90,8 +91,13 @@ def second_positives() -> list[Positive]:
 
 
 def held_out_positives() -> list[Positive]:
-    """Return the positives that nothing was tuned for."""
+    """Return the positives of the third round, by which the detector was mended too."""
     return _marked("held_out_positives.txt")
+
+
+def unseen_positives() -> list[Positive]:
+    """Return the positives of the fourth round, by which nothing may be mended."""
+    return _marked("unseen_positives.txt")
 
 
 def _marked(name: str) -> list[Positive]:
@@ -126,8 +132,13 @@ def second_negatives() -> list[str]:
 
 
 def held_out_negatives() -> list[str]:
-    """Return the negatives that nothing was tuned for."""
+    """Return the negatives of the third round, by which the detector was mended too."""
     return _lines("held_out_negatives.txt")
+
+
+def unseen_negatives() -> list[str]:
+    """Return the negatives of the fourth round, by which nothing may be mended."""
+    return _lines("unseen_negatives.txt")
 
 
 def _filled(frame: str, line: str, random: Random) -> str:
