@@ -34,6 +34,7 @@ from firstline.intake.api import (
     tickets,
     verbs,
 )
+from firstline.intake.figures import VaultFigures
 from firstline.intake.judge import Judge
 from firstline.intake.parser import Parser
 from firstline.intake.scanner import NoScanner, Scanner
@@ -127,6 +128,7 @@ def create_app(
     stop = partial(_stop, (*([smtp.stop] if smtp else []), runtime.stop, parser.stop, judge.stop))
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)
+    app.state.registry.register(VaultFigures(desk))
     app.state.mail_room, app.state.smtp = MailRoom(desk, parser, mail), smtp
     return app
 

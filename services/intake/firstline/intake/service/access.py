@@ -16,7 +16,8 @@ from firstline.common.events import (
 )
 from firstline.common.permissions import Principal
 from firstline.common.policy.access import AccessData, AccessKind
-from firstline.intake.access import AccessRequest, scheduled, to_change
+from firstline.common.vault import SealBroken, VaultLocked
+from firstline.intake.access import AccessRequest, next_due, scheduled, to_change
 from firstline.intake.service import vault
 from firstline.intake.service.access_ending import ACCESS_CHANNEL, purge, rules_of, store, withdraw
 from firstline.intake.service.change import Change, side_of
@@ -108,7 +109,7 @@ async def provide(
         VaultLocked: the vault has no key; nothing is kept.
 
     """
-    request = await _find(change, request_id)
+    request = _by_now(change, await _find(change, request_id))
     if request.status not in ("asked", "provided"):
         raise _not_open(request)
     change.demand("messages", "client")
@@ -182,7 +183,7 @@ async def reveal(
 
     """
     fence = await demand_claim(change, reader, token)
-    request = await _find(change, request_id)
+    request = _by_now(change, await _find(change, request_id))
     if request.status != "provided":
         raise _not_open(request)
     for at, code in enumerate(kinds):
@@ -245,6 +246,13 @@ async def _find(change: Change, request_id: str) -> AccessRequest:
     return request
 
 
+def _by_now(change: Change, request: AccessRequest) -> AccessRequest:
+    """Return it as it has to be by now, also where the worker that ends it is late."""
+    due_at = next_due(request, rules_of(change))
+    ended = {"asked": "expired", "provided": "purged"}.get(request.status)
+    return replace(request, status=ended) if ended and due_at and due_at <= change.now else request
+
+
 def _not_open(request: AccessRequest) -> AccessNotOpen:
     said = {
         "asked": "The client has not answered it yet.",
@@ -255,7 +263,10 @@ def _not_open(request: AccessRequest) -> AccessNotOpen:
 
 async def _is_kept(change: Change, request: AccessRequest, given: Mapping[str, Mapping[str, SecretStr]]) -> bool:
     """Tell whether these very values are kept already: a retry changes nothing."""
-    kept = await vault.read(change.desk, change.unit, change.ticket, request.id, frozenset(request.given))
+    try:
+        kept = await vault.read(change.desk, change.unit, change.ticket, request.id, frozenset(request.given))
+    except (SealBroken, VaultLocked):  # what is given now takes its place, unless the vault can't seal either
+        return False
     return kept == given
 
 

@@ -14,14 +14,16 @@ from firstline.common.events import (
     TicketAccessPurged,
     TicketAccessWithdrawn,
 )
+from firstline.common.redaction import ERASED
 from firstline.intake.access import AccessRequest, End, scheduled, to_change
 from firstline.intake.service.vault import shred
-from firstline.intake.store.access import ACCESS_OF_TICKET, UPDATE_ACCESS
+from firstline.intake.store.access import ACCESS_OF_TICKET, CHANGE_ACCESS_WORDS, UPDATE_ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from firstline.common.policy.access import AccessData
+    from firstline.common.redaction import Erased
     from firstline.common.store.port import Unit
     from firstline.intake.service.change import Change
 
@@ -117,3 +119,41 @@ async def act_on_due(change: Change) -> bool:
     if due:
         await change.save()
     return bool(due)
+
+
+async def forget(change: Change, who: Erased) -> int:
+    """Take an erased person out of a request's access requests; what was given is shredded.
+
+    Returns:
+        How many access requests named them.
+
+    """
+    count = 0
+    for request in await change.unit.all(ACCESS_OF_TICKET, ticket_id=change.ticket.id):
+        theirs = change.ticket.requester_email == who.address or _is(who, request.provided_by)
+        ended = request.status == "provided" and theirs
+        left = _without(who, await purge(change, request, "revoked") if ended else request)
+        if left != request:
+            words = {name: getattr(left, name) for name in ("host", "reason", "provided_by", "changed_by", "reveals")}
+            count += await change.unit.run(CHANGE_ACCESS_WORDS, id=request.id, **words)
+    return count
+
+
+def _without(who: Erased, request: AccessRequest) -> AccessRequest:
+    """Return what is left of an access request; the names of its readers are those of staff, and stay."""
+
+    def named(name: str | None) -> str | None:
+        return ERASED if _is(who, name) else name and who.cleaned(name, near=True)
+
+    return replace(
+        request,
+        host=request.host and who.cleaned(request.host, near=True),
+        reason=who.cleaned(request.reason, near=True),
+        provided_by=named(request.provided_by),
+        changed_by=named(request.changed_by),
+        reveals=[note | {"reason": who.cleaned(note["reason"], near=True)} for note in request.reveals],
+    )
+
+
+def _is(who: Erased, name: str | None) -> bool:
+    return name is not None and name.lower() in (who.address, *map(str.lower, who.names))

@@ -12,6 +12,7 @@ from firstline.common.events import TicketRedacted
 from firstline.common.raw_mail import read_raw_mail
 from firstline.common.redaction import ERASED, Erased
 from firstline.common.store.port import Sql, Unit
+from firstline.intake.service.access_ending import forget
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM, Desk
 from firstline.intake.service.words import rewrite_words
@@ -98,8 +99,10 @@ class Erasure:
         messages = await self._words(unit, who, MESSAGES, CHANGE_MESSAGE, ticket.id)
         asked = await self._words(unit, who, ASKED, CHANGE_ASKED, ticket.id)
         change = Change(self._desk, unit, ticket, participants, SYSTEM)
+        access = await forget(change, who)
         await self._tell(change, who, ticket)
         counts = {"requests": 1, "messages": messages, "questions to supervisors": asked, "files": len(files)}
+        counts |= {"access requests": access} if access else {}
         return Portion(str(int(who.place or 0) + 1), counts)
 
     async def _words(self, unit: Unit, who: Erased, read: Sql[Words], write: Sql[None], ticket_id: str) -> int:

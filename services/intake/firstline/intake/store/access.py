@@ -70,6 +70,11 @@ UPDATE_ACCESS: Sql[None] = Sql(
     " WHERE id = :id",
     type(None),
 )
+CHANGE_ACCESS_WORDS: Sql[None] = Sql(
+    "UPDATE access_request SET host = :host, reason = :reason, provided_by = :provided_by, changed_by = :changed_by,"
+    " reveals = :reveals WHERE id = :id",
+    type(None),
+)
 PUT_OFF_ACCESS: Sql[None] = Sql("UPDATE access_request SET due_at = :due_at WHERE id = :id", type(None))
 ACCESS_REQUEST = Sql(f"SELECT {_COLUMNS} FROM access_request WHERE id = :id", AccessRequest)  # noqa: S608
 ACCESS_REQUESTS = Sql(

@@ -63,7 +63,7 @@ async def provide(posted: Posting, reference: Reference, request_id: Reference) 
     for name, given in posted.form.multi_items():
         kind, dot, code = name.partition(".")
         if dot and isinstance(given, str) and given.strip():
-            values.setdefault(kind, {})[code] = given.strip("\r\n")
+            values.setdefault(kind, {})[code] = given.strip("\r\n").replace("\r\n", "\n")
     return await _act(posted, reference, request_id, "provide", {"values": values}, "given")
 
 
