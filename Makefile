@@ -35,7 +35,13 @@ prove: dev-tools ## Load a desk, kill it again and again, and count what is left
 
 .PHONY: test
 test: dev-tools ## Run every test (ARGS="tests/queue -x" for some)
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@# Those that start and kill real processes have the machine to themselves.
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not process"
+	@$(BIN)/python -m pytest -m process
+endif
 
 .PHONY: check
 check: dev-tools ## Check format, style, types, layers, dependencies, spelling, locks

@@ -64,6 +64,13 @@ def test_marks_say_kind_and_place(detector: Detector) -> None:
     assert result.secrets == ("Qwe123!@", "NFR-T4-M7X2K9Q5W8Z1P3L6")
 
 
+def test_a_value_is_masked_to_its_end(detector: Detector) -> None:
+    """Signs that separate members elsewhere are part of a password where no member follows."""
+    for value in ("Tr0ub4dor&3xyz", "Qw9;rt7Zz", "a1B2&c3D4;e5", "Zx8&yes!9Pq"):
+        assert masked(detector, f"Login: anna, password: {value}").text == "Login: anna, password: [removed: password]"
+    assert masked(detector, "x?user=anna&password=Qwe123!@&page=2").text.endswith("[removed: password]&page=2")
+
+
 def test_a_policy_that_says_nothing_of_it(detector: Detector) -> None:
     """A policy without the part still has secrets held by English cues and by their shapes."""
     plain = detector_of(PastedSecrets())

@@ -49,6 +49,7 @@ _NUMBER: Final = re.compile(
     r"v?\d+(?:[.:/-]\d+)+[a-z]?\d*|0x[0-9a-f]+|\d+(?:px|ms|s|mb|kb|gb|%|h|min|x)", re.IGNORECASE
 )
 _HASH: Final = re.compile(r"\$(?:2[aby]?|1|5|6|y|argon2\w*|P|H)\$.*|\{\w+\}.*|pbkdf2_\w+\$.*|sha\d+[:$].*")
+_NEXT_MEMBER: Final = re.compile(r"[&;][\w.-]{1,60}=")
 _MEMBER: Final = re.compile(r"[\w-]+=[\"'].*", re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX: Final = re.compile(r"[0-9a-f]+", re.IGNORECASE)
@@ -175,11 +176,17 @@ def value_at(text: str, start: int) -> Value | None:
 
 
 def _token_end(text: str, start: int, end: int) -> int:
-    """Return where a value without quotation marks ends: before the next member of a query, tag or cell."""
-    for sign in ("&", "</", "<br", "|", '",', "',", ";"):
+    """Return where a value without quotation marks ends: before the next member of a query, tag or cell.
+
+    A sign with no member behind it is part of the value: half a password in the open is no secret kept.
+    """
+    for sign in ("</", "<br", "|", '",', "',"):
         place = text.find(sign, start + 1, end)
-        if place > start and not (sign in "&|;" and place + 1 == end):
+        if place > start and not (sign == "|" and place + 1 == end):
             end = place
+    member = _NEXT_MEMBER.search(text, start + 1, end)
+    if member:
+        end = member.start()
     while end > start + 1 and text[end - 1] in _CLOSING:
         end -= 1
     return end
