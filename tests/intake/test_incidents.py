@@ -48,7 +48,7 @@ async def test_requests_are_linked_and_unlinked(world: World) -> None:
     assert kinds == ["ticket.incident_linked"]
     assert (await act(world, incident, "unlink", ticket_ids=[second["id"]]))["tickets"] == 1
     assert [kind for kind, _ in await world.events(second["id"], after=2)] == ["ticket.incident_unlinked"]
-    wrong = await world.post(f"/v1/incidents/{incident['id']}/link", {"ticket_ids": ["nobody"]})
+    wrong = await world.post(f"/v1/incidents/{incident['id']}/link", {"ticket_ids": ["nobody", first["id"]]})
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/ticket_ids/0")
 
 

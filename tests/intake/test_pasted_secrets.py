@@ -113,6 +113,8 @@ async def test_what_is_no_secret_is_restored(world: World) -> None:
     answer = await world.post(path, Claim_Token=token)
     assert answer.status_code == 200, answer.text
     assert (await world.messages(ticket))[0]["body"] == PASTED
+    found = (await world.get("/v1/tickets", q="kanarie")).json()["items"]
+    assert [item["id"] for item in found] == [ticket["id"]]
     assert (await world.events(ticket["id"]))[-1][1]["restored"] == one["id"]
     assert (await world.post(path, Claim_Token=token)).status_code == 409
     assert (await held(world, ticket))[0]["status"] == "released"

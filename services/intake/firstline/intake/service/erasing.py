@@ -15,12 +15,14 @@ from firstline.common.store.port import Sql, Unit
 from firstline.intake.service.access_ending import forget
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.service.held_texts import purge_of_ticket
 from firstline.intake.service.words import rewrite_words
 from firstline.intake.store.erasure import (
     ASKED,
     ATTACHED_BY,
     CHANGE_ASKED,
     CHANGE_MESSAGE,
+    CLEAN_SUBJECT,
     DROP_PARTICIPANT,
     ERASE_ATTACHMENT,
     ERASE_MAIL,
@@ -103,6 +105,8 @@ class Erasure:
         await self._tell(change, who, ticket)
         counts = {"requests": 1, "messages": messages, "questions to supervisors": asked, "files": len(files)}
         counts |= {"access requests": access} if access else {}
+        held = await purge_of_ticket(unit, ticket.id, self._desk.now())
+        counts |= {"held texts": held} if held else {}
         return Portion(str(int(who.place or 0) + 1), counts)
 
     async def _words(self, unit: Unit, who: Erased, read: Sql[Words], write: Sql[None], ticket_id: str) -> int:
@@ -128,6 +132,8 @@ class Erasure:
         await change.save()
         if requester:
             await change.unit.run(ERASE_TICKET, id=ticket.id, subject=subject)
+        elif subject != ticket.subject:
+            await change.unit.run(CLEAN_SUBJECT, id=ticket.id, subject=subject)
         await rewrite_words(change.unit, ticket.id)
 
     async def _page_of_mails(self, unit: Unit, who: Erased) -> list[RawMail]:

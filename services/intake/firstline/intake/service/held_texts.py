@@ -1,5 +1,8 @@
 """What becomes of texts that were held back (clause 4.3): restored by a specialist, or deleted after their days."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from firstline.common.errors import Conflict, NotFound
 from firstline.common.events import TicketNoted
 from firstline.common.permissions import Principal
@@ -8,11 +11,14 @@ from firstline.intake.service.change import Change
 from firstline.intake.service.claims import demand_claim
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.holding import place_of
+from firstline.intake.service.words import rewrite_words
 from firstline.intake.store.held_texts import (
     EDIT_BODY,
     END_HELD_TEXT,
     HELD_TEXT,
     HELD_TEXTS_DUE,
+    HELD_TEXTS_OF_TICKET,
+    DueText,
     HeldText,
 )
 
@@ -59,13 +65,22 @@ async def restore(change: Change, principal: Principal, token: str | None, held_
     )
     change.say(TicketNoted, message_id=held.message_id or held.id, restored=held.id)
     await change.save()
+    await rewrite_words(change.unit, change.ticket.id)
     return held
 
 
 async def purge_held_texts(desk: Desk, unit: Unit) -> int:
     """Delete sealed texts whose days are over; return how many: each is overwritten, its own key first of all."""
-    due = await unit.all(HELD_TEXTS_DUE, now=desk.now(), limit=TEXTS_A_STEP)
-    for one in due:
+    return await _purge(unit, await unit.all(HELD_TEXTS_DUE, now=desk.now(), limit=TEXTS_A_STEP), desk.now())
+
+
+async def purge_of_ticket(unit: Unit, ticket_id: str, now: datetime) -> int:
+    """Delete what is kept sealed of a request now, for somebody is erased whose words may be in it; return how many."""
+    return await _purge(unit, await unit.all(HELD_TEXTS_OF_TICKET, ticket_id=ticket_id), now)
+
+
+async def _purge(unit: Unit, texts: Sequence[DueText], now: datetime) -> int:
+    for one in texts:
         await unit.run(
             END_HELD_TEXT,
             id=one.id,
@@ -73,6 +88,6 @@ async def purge_held_texts(desk: Desk, unit: Unit) -> int:
             data_key=bytes(one.data_key),
             content=bytes(one.content),
             decided_by=None,
-            decided_at=desk.now(),
+            decided_at=now,
         )
-    return len(due)
+    return len(texts)

@@ -129,12 +129,14 @@ async def link(desk: Desk, unit: Unit, access: Access, incident_id: str, referen
 
 async def _link(desk: Desk, unit: Unit, access: Access, incident: Incident, references: Sequence[str]) -> list[str]:
     """Link requests; return the IDs of those that were not linked before."""
+    changes, by = await _changes(desk, unit, access, references), access.principal.id
+    ids = [change.ticket.id for change in changes]
+    known = set(await unit.all(ALREADY_LINKED, incident_id=incident.id, ticket_ids=ids))
     linked = []
-    for change in await _changes(desk, unit, access, references):
+    for change in changes:
         ticket_id = change.ticket.id
-        if await unit.all(ALREADY_LINKED, incident_id=incident.id, ticket_ids=[ticket_id]):
+        if ticket_id in known:
             continue
-        by = access.principal.id
         await unit.run(LINK_TICKET, incident_id=incident.id, ticket_id=ticket_id, linked_by=by, linked_at=change.now)
         change.say(TicketIncidentLinked, incident_id=incident.id, title=incident.title)
         await change.save()
@@ -167,7 +169,7 @@ async def unlink(desk: Desk, unit: Unit, access: Access, incident_id: str, refer
 async def _changes(desk: Desk, unit: Unit, access: Access, references: Sequence[str]) -> list[Change]:
     """Return the requests that are named, in the order of their IDs, so that two calls don't lock each other out."""
     changes = {}
-    for at, reference in enumerate(sorted(references)):
+    for at, reference in sorted(enumerate(references), key=lambda pair: pair[1]):
         try:
             change = await begin(desk, unit, access, reference)
         except NotFound as error:

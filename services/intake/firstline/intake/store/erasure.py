@@ -56,6 +56,7 @@ ERASE_TICKET: Sql[None] = Sql(
     " fields = '{}', doc_refs = '[]', external_ref = NULL, metadata = '{}' WHERE id = :id",
     type(None),
 )
+CLEAN_SUBJECT: Sql[None] = Sql("UPDATE ticket SET subject = :subject WHERE id = :id", type(None))
 _MESSAGES = "SELECT id, side, author_id, author_name, body, NULL, ticket_id FROM message"
 MESSAGES = Sql(
     f"{_MESSAGES} WHERE ticket_id = :ticket_id ORDER BY id",
@@ -101,7 +102,8 @@ ERASE_MAIL: Sql[None] = Sql(
     " from_address = NULL, subject = NULL, text = NULL, attachments = NULL, remark = NULL WHERE id = :id",
     type(None),
 )
-# What was deleted from the full-text index of SQLite stays in its segments until they are merged.
+# What was deleted from the full-text index of SQLite stays in its segments until they are merged. PostgreSQL keeps
+# no such copy: there the statement finds no row.
 MERGE_WORDS: Sql[None] = Sql(
     "UPDATE ticket_words SET words = words WHERE seq < 0",
     type(None),

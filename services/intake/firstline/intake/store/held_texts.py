@@ -36,7 +36,7 @@ class HeldText:
 
 @dataclass(frozen=True, slots=True)
 class DueText:
-    """A sealed text whose days are over, and its size in the row."""
+    """A sealed text that is to be deleted, and its size in the row."""
 
     id: str
     data_key: int
@@ -61,9 +61,10 @@ END_HELD_TEXT: Sql[None] = Sql(
     " decided_at = :decided_at WHERE id = :id",
     type(None),
 )
+_SIZES = "SELECT id, length(data_key) AS data_key, length(content) AS content FROM held_text"
+HELD_TEXTS_OF_TICKET = Sql(f"{_SIZES} WHERE ticket_id = :ticket_id AND status = 'held'", DueText)
 HELD_TEXTS_DUE = Sql(
-    "SELECT id, length(data_key) AS data_key, length(content) AS content FROM held_text"
-    " WHERE status = 'held' AND purge_at <= :now ORDER BY purge_at LIMIT :limit",
+    f"{_SIZES} WHERE status = 'held' AND purge_at <= :now ORDER BY purge_at LIMIT :limit",
     DueText,
 )
 NEXT_HELD_TEXT = Sql("SELECT purge_at FROM held_text WHERE status = 'held' ORDER BY purge_at LIMIT 1", datetime)
