@@ -16,7 +16,7 @@ from servers import why_no_postgres, why_no_rabbit
 from split_desk import run_command
 from split_stage import Stage, check, split_stage
 
-ROUNDS = int(os.environ.get("FIRSTLINE_SPLIT_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("FIRSTLINE_SPLIT_ROUNDS", "10"))
 SEED = int(os.environ.get("FIRSTLINE_SPLIT_SEED", "0")) or random.randrange(1, 2**32)
 CLIENTS, MAILERS, PAUSE_SECONDS = 4, 2, 0.3
 BOTH = 0.3
