@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 DEFAULT = load_policy(ROOT / "policies" / "bitrix24.yaml")
 INVENTED = load_policy(ROOT / "tests" / "policy" / "nightwatch.yaml")
 ALWAYS = ("number", "subject", "desk", "link", "hours", "body", "reason", "scope_reason", "closes_at", "kinds")
+NECESSARY = {"missing_information": ["questions"], "attachment_refused": ["refused_files"]}
 
 
 def printed(kind: TextKind, values: dict[str, str]) -> str:
@@ -22,7 +23,7 @@ def printed(kind: TextKind, values: dict[str, str]) -> str:
 @pytest.mark.parametrize("full", [True, False], ids=["everything", "only the necessary"])
 def test_texts_print_cleanly(kind: TextKind, full: bool) -> None:
     """Every text prints with all its values and with the necessary ones, without holes between its paragraphs."""
-    always = {*ALWAYS, "questions"} if kind == "missing_information" else ALWAYS
+    always = {*ALWAYS, *NECESSARY.get(kind, ())}
     values = {name: f"<{name}>" if full or name in always else "" for name in PLACEHOLDERS[kind]}
     text = printed(kind, values)
     assert "\n\n\n" not in text

@@ -79,6 +79,27 @@ async def test_a_participants_mail_is_appended(world: World) -> None:
     assert (await world.messages(ticket, "client:clara"))[-1]["attachments"][0]["status"] == "ok"
 
 
+async def test_an_event_says_which_files_were_refused(world: World) -> None:
+    """Who tells the sender reads of each file whether it was taken, and of a refused one the policy's advice."""
+    ticket = await world.submit()
+    await world.mail(raw_mail(f"[{ticket['number']}]", files={"a.png": picture(), "a.bmp": picture("BMP")}))
+    ((_, told),) = await world.events(ticket["id"], after=1)
+    advice = world.desk.policies.current.attachments.advice.only_in_archive
+    assert [(file["name"], file["status"], file["reason"]) for file in told["attachments"]] == [
+        ("a.png", "ok", None),
+        ("a.bmp", "rejected", advice),
+    ]
+
+
+async def test_a_mail_programs_signature_is_no_file_to_tell_of(world: World) -> None:
+    """What signs a mail is not kept, and nobody is told so with every mail."""
+    ticket = await world.submit()
+    raw = raw_mail(f"[{ticket['number']}]", files={"smime.p7s": b"\x30\x80" + bytes(40)})
+    await world.mail(raw.replace(b"application/octet-stream", b"application/pkcs7-signature"))
+    ((_, told),) = await world.events(ticket["id"], after=1)
+    assert [(file["status"], file["reason"]) for file in told["attachments"]] == [("rejected", None)]
+
+
 async def test_more_files_than_a_message_takes_are_named_as_refused(world: World) -> None:
     """A mail is taken with as many files as the policy allows; of the rest it says why they were not."""
     files = {f"{index}.png": picture() for index in range(22)}

@@ -49,10 +49,16 @@ class Author(Part):
 
 
 class AttachmentRef(Part):
-    """An attachment by id and name; its bytes stay with intake."""
+    """An attachment by id and name; its bytes stay with intake.
+
+    `rejected` is one that was not kept (clause 4.6); `reason` says why and what to do, where its sender is to be told.
+    `held` is one that waits for the virus scanner.
+    """
 
     id: str
     name: str
+    status: Literal["ok", "held", "rejected"] = "ok"
+    reason: str | None = None
 
 
 class RequesterRef(Part):

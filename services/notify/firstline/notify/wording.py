@@ -65,10 +65,10 @@ class Writer:
         """Tell whether the policy version has a text of that kind."""
         return self._wording.has(kind)
 
-    def prints_body(self, kind: TextKind) -> bool:
-        """Tell whether the text of a kind carries a message's words, in every language that has one."""
+    def prints(self, kind: TextKind, name: str) -> bool:
+        """Tell whether the text of a kind prints a value, such as `body`, in every language that has one."""
         texts = [texts[kind] for texts in self._wording.languages.values() if kind in texts]
-        return all("body" in names_in(text.body) for text in texts)
+        return all(name in names_in(text.body) for text in texts)
 
     def _template(self, text: str) -> Template:
         if text not in self._read:

@@ -52,8 +52,8 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
     {
         "acknowledgement": _KNOWN_CLIENT
         | {"questions", "scope_reason", "referral", "entitlement_notice", "open_now"}
-        | {"split_from", "hints", "consult_only"},
-        "acknowledgement_unknown_sender": _EVERYWHERE | {"questions", "split_from"},
+        | {"split_from", "hints", "consult_only", "refused_files"},
+        "acknowledgement_unknown_sender": _EVERYWHERE | {"questions", "split_from", "refused_files"},
         "reply": _KNOWN_CLIENT | {"body", "specialist"},
         "missing_information": _KNOWN_CLIENT | {"questions"},
         "out_of_scope": _KNOWN_CLIENT | {"scope_reason", "referral"},
@@ -68,8 +68,8 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
         "closed": _KNOWN_CLIENT
         | {"body", "reason", "circumstance", "reopen_days", "referral"}
         | {"goes_on_in", "goes_on_at"},
-        "reopened": _KNOWN_CLIENT,
-        "attachment_refused": _KNOWN_CLIENT | {"file", "advice"},
+        "reopened": _KNOWN_CLIENT | {"refused_files"},
+        "attachment_refused": _KNOWN_CLIENT | {"file", "advice", "refused_files"},
         "covered": _KNOWN_CLIENT | {"scope_reason", "consult_only"},
         "urgency_returned": _KNOWN_CLIENT | {"reason"},
         "judged": _KNOWN_CLIENT
@@ -84,14 +84,15 @@ PLACEHOLDERS: Final[Mapping[TextKind, frozenset[str]]] = MappingProxyType(
 """Placeholders that each text may use.
 
 `body` is what was written to the client or the supervisor, in `resolved` and `closed` where it was part of that act.
-`questions` and `hints` are blocks of lines, one each; `open_now`, `waits_for_client`, `resolved`, `consult_only`,
-`accelerate`, `out_of_scope` and `covered` are only asked for; `referral` is the advice of the referral that the scope
-names; `term` is when a release is planned for, as exactly as it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1,
-2027); `split_from` is the ID of the request that this one was split off from, `goes_on_in` and `goes_on_at` are ID and
-address of the one in which a duplicate goes on; `kinds` are kinds of access data, one a line, with the host where one
-is named; `again`, `closed` and `withdrawn` are only asked for; the others are ready to be read. `judged` tells in one
-mail what else `out_of_scope` or `covered`, `urgency_returned` (`urgency_reason`) and `missing_information` tell in a
-mail each.
+`questions`, `hints` and `refused_files` are blocks of lines, one each, the last with a file's name and why it was not
+taken (for an unknown sender without the name); `file` and `advice` say the same in a line; `open_now`,
+`waits_for_client`, `resolved`, `consult_only`, `accelerate`, `out_of_scope` and `covered` are only asked for;
+`referral` is the advice of the referral that the scope names; `term` is when a release is planned for, as exactly as
+it is planned (2027-03-15, 2027-W11, 2027-03, 2027-Q1, 2027); `split_from` is the ID of the request that this one was
+split off from, `goes_on_in` and `goes_on_at` are ID and address of the one in which a duplicate goes on; `kinds` are
+kinds of access data, one a line, with the host where one is named; `again`, `closed` and `withdrawn` are only asked
+for; the others are ready to be read. `judged` tells in one mail what else `out_of_scope` or `covered`,
+`urgency_returned` (`urgency_reason`) and `missing_information` tell in a mail each.
 """
 
 _ALLOWED_NODES: Final = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If)

@@ -1,11 +1,12 @@
 """Files that come with messages (clause 4.6): stored first, judged by content, bound to one message."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from firstline.common.answers import Answer, Made, answer_once, retry_of
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound, Unavailable
+from firstline.common.events import AttachmentRef
 from firstline.common.files import Stored
 from firstline.common.permissions import Access
 from firstline.common.policy.model import Attachments, InsideArchives, Policy
@@ -27,6 +28,11 @@ from firstline.intake.store.messages import (
 
 MOST_LOOKED_AT = 100_000
 """Bytes of a text file in which secrets are looked for."""
+
+SIGNATURES = frozenset(
+    f"application/{kind}" for kind in ("pkcs7-signature", "x-pkcs7-signature", "pgp-signature", "pgp-keys")
+)
+"""What mail programs add by themselves: nobody is told that it was not kept."""
 
 
 class FileRefused(Invalid):
@@ -233,6 +239,19 @@ def _attachment(
 def attachment_row(attachment: Attachment) -> dict[str, Value]:
     """Return an attachment as the parameters of its insertion."""
     return {name: getattr(attachment, name) for name in Attachment.__slots__}
+
+
+def attachment_refs(attachments: Iterable[Attachment]) -> list[AttachmentRef]:
+    """Return a message's files as its event names them, those that were refused with the reason (clause 4.6)."""
+    return [
+        AttachmentRef(
+            id=one.id,
+            name=one.name,
+            status=one.status,
+            reason=one.reason if one.status == "rejected" and one.declared_type not in SIGNATURES else None,
+        )
+        for one in attachments
+    ]
 
 
 async def usable_attachments(desk: Desk, unit: Unit, uploader: str, ids: tuple[str, ...]) -> tuple[Attachment, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from firstline.common.addresses import normal_address
 from firstline.common.events import (
-    AttachmentRef,
     Author,
     Changes,
     Origin,
@@ -23,7 +22,7 @@ from firstline.common.permissions import Access, Principal
 from firstline.common.store.port import Unit
 from firstline.intake.owing import Owed, owed_since, without
 from firstline.intake.service.articles import linked, note_reading
-from firstline.intake.service.attachments import usable_attachments
+from firstline.intake.service.attachments import attachment_refs, usable_attachments
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM
 from firstline.intake.service.holding import Cleaned
@@ -231,7 +230,7 @@ async def add_message(change: Change, message: NewMessage, changes: Changes | No
         author=message.author,
         body=clean.text,
         masked=clean.masks,
-        attachments=[AttachmentRef(id=a.id, name=a.name) for a in attachments],
+        attachments=attachment_refs(attachments),
         received_at=message.received_at,
         origin=message.origin,
         changes=changes or {},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from firstline.common.events import AttachmentRef, Author, HintPart, MissingField, RequesterRef, TicketSubmitted
+from firstline.common.events import Author, HintPart, MissingField, RequesterRef, TicketSubmitted
 from firstline.common.events import Scope as ScopePart
 from firstline.common.permissions import Role
+from firstline.intake.service.attachments import attachment_refs
 from firstline.intake.service.change import recipients_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def submitted(
         subject=ticket.subject,
         body=new.body,
         masked=body.masks,
-        attachments=[AttachmentRef(id=a.id, name=a.name) for a in judged.attachments],
+        attachments=attachment_refs(judged.attachments),
         requester=RequesterRef(
             id=new.requester.id, email=new.requester.email, name=new.requester.name, language=ticket.language
         ),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from firstline.common.store.port import Sql
 
@@ -39,7 +40,7 @@ class Attachment:
     size: int
     sha256: str
     file_key: str | None
-    status: str
+    status: Literal["ok", "held", "rejected"]
     reason: str | None
     created_at: datetime
 

@@ -3,7 +3,7 @@
 One act gives one mail: a reply that comes with a resolution or a closing goes out with that notice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ from firstline.common.policy.model import EntitlementState
 from firstline.common.policy.wording import TextKind
 from firstline.common.releases import term
 from firstline.common.store.port import Unit
-from firstline.notify.service import access
+from firstline.notify.service import access, refused_files
 from firstline.notify.service.desk import Book, Desk
 from firstline.notify.service.judging import advice, judged, questions
 from firstline.notify.service.mails import STRANGERS, Notice, heard, link_to, tell_all, write_mail
@@ -40,6 +40,7 @@ from firstline.notify.wording import Value
 MAIL_CHANNEL = "email"
 MOST_REFERENCES = 10
 ENDS = ("resolved", "closed")
+REOPENED: TextKind = "reopened"
 Telling = Callable[[Desk, Unit, Envelope, Ticket], Awaitable[Ticket]]
 
 
@@ -62,16 +63,21 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
     ticket = heard(ticket, ids)
     book = await desk.books.of(unit, ticket.policy_version)
     known = _speaks_for(data) or await _is_known(unit, ticket.requester_email)
+    # Who splits a mail off answers no mail.
+    by_mail = origin.channel == MAIL_CHANNEL and data.split_from is None
+    files = refused_files.refused(data.attachments) if by_mail else []
+    told = {**_acknowledged(desk, book, data, known=known), **refused_files.named(files, names=known)}
     notice = Notice(
         kind="acknowledgement" if known else STRANGERS,
         to=Recipient(address=data.requester.email, name=data.requester.name, language=data.requester.language),
-        values={**_acknowledged(desk, book, data, known=known), "split_from": data.split_from_number},
+        values={**told, "split_from": data.split_from_number},
         answers=True,
         automatic=origin.automatic,
-        # Who splits a mail off answers no mail.
-        by_mail=origin.channel == MAIL_CHANNEL and data.split_from is None,
+        by_mail=by_mail,
     )
     ticket = await write_mail(desk, unit, event, ticket, notice)
+    if known and not origin.automatic:
+        ticket = await refused_files.tell_refused(desk, unit, event, ticket, [notice.to], files, notice.kind)
     await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
 
 
@@ -148,10 +154,23 @@ async def replied(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     author = normal_address(data.author.address or "")
     others = [one for one in data.recipients if normal_address(one.address) != author]
     authors = [one for one in data.recipients if normal_address(one.address) == author]
-    if data.author.side == "client" and ticket.status in ENDS and data.status == "open":
-        by_mail = data.origin.channel == MAIL_CHANNEL
-        ticket = await tell_all(desk, unit, event, ticket, authors, "reopened", {}, answers=True, by_mail=by_mail)
+    if data.author.side == "client":
+        ticket = await _answer_author(desk, unit, event, ticket, authors)
     return await tell_all(desk, unit, event, ticket, others, "reply", words)
+
+
+async def _answer_author(
+    desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, authors: Sequence[Recipient]
+) -> Ticket:
+    """Tell who wrote that the request is open again, and which files of their mail were not taken, in one mail."""
+    data = event.payload(TicketReplied)
+    by_mail = data.origin.channel == MAIL_CHANNEL
+    files, kind = refused_files.refused(data.attachments) if by_mail else [], None
+    if ticket.status in ENDS and data.status == "open":
+        kind = REOPENED
+        values = refused_files.named(files)
+        ticket = await tell_all(desk, unit, event, ticket, authors, kind, values, answers=True, by_mail=by_mail)
+    return await refused_files.tell_refused(desk, unit, event, ticket, authors, files, kind)
 
 
 async def handed_over(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ticket:
@@ -283,7 +302,7 @@ async def _part(
     words = ticket.parting or {}
     book = await desk.books.of(unit, ticket.policy_version)
     recipients = event.payload(TicketEvent).recipients
-    told = kind if not words or book.writer.prints_body(kind) else "reply"
+    told = kind if not words or book.writer.prints(kind, "body") else "reply"
     ticket = await tell_all(desk, unit, event, ticket, recipients, told, {**values, **words})
     return replace(ticket, parting=None)
 
