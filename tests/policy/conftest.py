@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_desk import AnyDesk, live_desk
-from split_desk import split_desk
+from both_modes import MODES, desk_in
+from live_desk import AnyDesk
 
 RUNNING = "FIRSTLINE_TEST_DESK_URL"
-DESKS = ["running"] if os.environ.get(RUNNING) else ["one process", "six processes"]
+DESKS = ("running",) if os.environ.get(RUNNING) else MODES
 
 
 @pytest.fixture(scope="session", params=DESKS)
@@ -21,13 +21,7 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "running":
         yield _running_desk()
         return
-    data = tmp_path_factory.mktemp("desk")
-    if request.param == "one process":
-        with live_desk(data) as running:
-            yield running
-        return
-    servers = request.getfixturevalue("postgres"), request.getfixturevalue("rabbit")
-    with split_desk(data, *servers) as running:
+    with desk_in(request.param, request, tmp_path_factory.mktemp("desk")) as running:
         yield running
 
 

@@ -9,29 +9,31 @@ from typing import Any
 
 import httpx
 import pytest
-from live_desk import LiveDesk, eventually, live_desk, mail
+from both_modes import MODES, desk_in
+from live_desk import AnyDesk, eventually, mail
 
 NIGHTWATCH = Path(__file__).parent / "nightwatch.yaml"
 KEY = "BERTH-2026-OLD-0042"
 OLAF = "olaf@harbour.example"
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
+@pytest.fixture(scope="module", params=MODES)
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyDesk]:
     """Run a desk under the invented policy."""
-    with live_desk(tmp_path_factory.mktemp("nightwatch"), FIRSTLINE_POLICY=str(NIGHTWATCH)) as running:
+    folder = tmp_path_factory.mktemp("nightwatch")
+    with desk_in(request.param, request, folder, FIRSTLINE_POLICY=str(NIGHTWATCH)) as running:
         yield running
 
 
 @pytest.fixture
-def client(desk: LiveDesk) -> Iterator[httpx.Client]:
+def client(desk: AnyDesk) -> Iterator[httpx.Client]:
     """Return the API as a client."""
     with desk.api("client", "olaf", email=OLAF) as http:
         yield http
 
 
 @pytest.fixture
-def agent(desk: LiveDesk) -> Iterator[httpx.Client]:
+def agent(desk: AnyDesk) -> Iterator[httpx.Client]:
     """Return the API as a specialist."""
     with desk.api("agent", "nora") as http:
         yield http
@@ -51,16 +53,17 @@ def fields(document: dict[str, Any]) -> list[str]:
     return [one["field"] for one in document["missing_information"]]
 
 
-def text_of(desk: LiveDesk, words: str) -> bool:
+def text_of(desk: AnyDesk, words: str) -> bool:
     """Say whether a mail to the client says this."""
     payloads = [m.get_payload(decode=True) for m in desk.mails(OLAF)]
     return any(words in payload.decode() for payload in payloads if isinstance(payload, bytes))
 
 
-def test_hours_channels_and_scope(desk: LiveDesk, client: httpx.Client, agent: httpx.Client) -> None:
+def test_hours_channels_and_scope(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
     """The desk never closes; radio is a way in and mail is none; sunken ships are the coast guard's (1.3, 2.1, 4.5)."""
     for at in ("2026-12-25T03:00:00Z", "2026-11-29T23:59:59Z"):
-        assert client.post("/v1/calendar/open", json={"at": at}).json()["open"]
+        # In a process of its own, sla has yet to hear of the policy when the desk has only just started.
+        assert eventually(lambda at=at: client.post("/v1/calendar/open", json={"at": at}).json().get("open"))  # type: ignore[misc]
     refused = client.post("/v1/tickets/check", json={"subject": "x", "body": "y", "channel": "portal"}).json()
     assert (refused["clause"], refused["detail"]) == ("4.5", "Use the radio.")
     assert [way["code"] for way in refused["official_channels"]] == ["radio", "api"]
@@ -88,14 +91,16 @@ def test_three_severities_and_their_targets(client: httpx.Client, agent: httpx.C
 
     assert eventually(lambda: targets(minor)) == {"resolution"}
     assert eventually(lambda: targets(mayday)) == {"first_response", "next_response", "resolution"}
-    place = {one["id"]: client.get(f"/v1/queue/{one['id']}").json()["position"] for one in (minor, major, mayday)}
-    assert place[minor["id"]] > place[major["id"]]
-    assert place[minor["id"]] > place[mayday["id"]]
+
+    def place(ticket: dict[str, Any]) -> int:
+        return int(client.get(f"/v1/queue/{ticket['id']}").json()["position"])
+
+    assert eventually(lambda: place(minor) > max(place(major), place(mayday)))
     unknown = client.post("/v1/tickets/check", json={"subject": "x", "body": "y", "urgency_claim": "high"})
     assert "minor, major, mayday" in unknown.json()["detail"]
 
 
-def test_questions_waiting_and_endings(desk: LiveDesk, client: httpx.Client, agent: httpx.Client) -> None:
+def test_questions_waiting_and_endings(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
     """Berth and draught are asked for, storms are waited for, only the client may say that it is done (4.2, 4.8)."""
     ticket = submit(client, topic="cranes.stuck")
     path = f"/v1/tickets/{ticket['id']}"
@@ -116,7 +121,7 @@ def test_questions_waiting_and_endings(desk: LiveDesk, client: httpx.Client, age
     assert client.post(f"{path}/reopen", json={"body": "It stands again."}).json()["status"] == "open"
 
 
-def test_whose_contract_has_ended_is_told(desk: LiveDesk, client: httpx.Client) -> None:
+def test_whose_contract_has_ended_is_told(desk: AnyDesk, client: httpx.Client) -> None:
     """This policy registers nothing on a contract that has ended, and says what to do; unknown ones are served."""
     with desk.api("admin", "ada") as admin:
         organization = admin.post("/v1/organizations", json={"name": "Old berth", "kind": "customer"}).json()

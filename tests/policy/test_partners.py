@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from live_desk import LiveDesk, eventually, live_desk
+from both_modes import MODES, desk_in
+from live_desk import AnyDesk, eventually
 
 KEY = b"k" * 32
 SOURCES = """
@@ -23,17 +24,18 @@ sources:
 """
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
+@pytest.fixture(scope="module", params=MODES)
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyDesk]:
     """Run a desk that knows one partner's system."""
     folder = tmp_path_factory.mktemp("partners")
     (folder / "acme.secret").write_text("whsec_" + base64.b64encode(KEY).decode())
     (folder / "partners.yaml").write_text(SOURCES)
-    with live_desk(folder / "data", FIRSTLINE_PARTNERS=str(folder / "partners.yaml")) as running:
+    partners = str(folder / "partners.yaml")
+    with desk_in(request.param, request, folder / "data", FIRSTLINE_PARTNERS=partners) as running:
         yield running
 
 
-def send(desk: LiveDesk, webhook_id: str, key: bytes = KEY, **case: Any) -> httpx.Response:
+def send(desk: AnyDesk, webhook_id: str, key: bytes = KEY, **case: Any) -> httpx.Response:
     """Send a signed webhook."""
     body = json.dumps({"id": "C-1", "title": "No update", "email": "kim@acme.example", **case}).encode()
     at = str(int(time.time()))
@@ -42,7 +44,7 @@ def send(desk: LiveDesk, webhook_id: str, key: bytes = KEY, **case: Any) -> http
     return httpx.post(f"{desk.url}/v1/partner-webhooks/acme-crm", content=body, headers=headers)
 
 
-def test_two_systems_are_kept_in_step(desk: LiveDesk) -> None:
+def test_two_systems_are_kept_in_step(desk: AnyDesk) -> None:
     """A case becomes one request and its notes messages; the partner passes over what its own system did."""
     made = [send(desk, "w1", text="It stops.") for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 201]
@@ -69,7 +71,7 @@ def test_two_systems_are_kept_in_step(desk: LiveDesk) -> None:
         assert (taken.status_code, taken.json()["ticket_id"]) == (409, ticket_id)
 
 
-def test_a_partner_sends_for_a_client(desk: LiveDesk) -> None:
+def test_a_partner_sends_for_a_client(desk: AnyDesk) -> None:
     """By the API a partner sends for a customer, who is the requester; another partner reads none of it (1.1)."""
     body = {"subject": "Slow", "body": "All pages.", "requester": {"email": "lee@acme.example", "name": "Lee"}}
     with desk.api("partner", "pia-partners", organization="acme") as partner:

@@ -1,0 +1,23 @@
+"""A desk in either mode, for walks that both have to pass."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from live_desk import AnyDesk, live_desk
+from split_desk import split_desk
+
+MODES = ("one process", "six processes")
+
+
+@contextmanager
+def desk_in(mode: str, request: pytest.FixtureRequest, data: Path, **environment: str) -> Iterator[AnyDesk]:
+    """Run a desk of one process on SQLite, or of six on PostgreSQL and RabbitMQ."""
+    if mode == "one process":
+        with live_desk(data, **environment) as running:
+            yield running
+        return
+    servers = request.getfixturevalue("postgres"), request.getfixturevalue("rabbit")
+    with split_desk(data, *servers, **environment) as running:
+        yield running
