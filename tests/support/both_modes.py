@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from live_desk import AnyDesk, live_desk
+from servers import PostgresServer, RabbitServer
 from split_desk import split_desk
 
 MODES = ("one process", "six processes")
@@ -18,6 +19,7 @@ def desk_in(mode: str, request: pytest.FixtureRequest, data: Path, **environment
         with live_desk(data, **environment) as running:
             yield running
         return
-    servers = request.getfixturevalue("postgres"), request.getfixturevalue("rabbit")
-    with split_desk(data, *servers, **environment) as running:
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    rabbit: RabbitServer = request.getfixturevalue("rabbit")
+    with split_desk(data, postgres, rabbit, replicas=1, **environment) as running:
         yield running
