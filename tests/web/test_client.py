@@ -1,6 +1,7 @@
 """The line to the API: problems read from its answers, tokens renewed once, pages put together."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -90,6 +91,22 @@ async def test_a_dead_session_is_signed_out(status: int) -> None:
     """When the refresh token is refused too, the visitor has to sign in again."""
     with pytest.raises(SignedOut):
         await _desk(_with_refresh([], httpx.Response(status, json=PROBLEM))).policy()
+
+
+async def test_a_file_is_sent_whole_again_with_the_new_token(tmp_path: Path) -> None:
+    """An upload that met an expired token is repeated from the file's beginning."""
+    (tmp_path / "a.log").write_bytes(b"line\n" * 100_000)
+    seen: list[bool] = []
+    answers = _with_refresh([], httpx.Response(200, json={"access_token": "new", "refresh_token": "next"}))
+
+    def upload(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/attachments":
+            seen.append(request.content.count(b"line\n") == 100_000)
+        return answers(request)
+
+    with (tmp_path / "a.log").open("rb") as file:
+        await _desk(upload).upload("a.log", file, "text/plain")
+    assert seen == [True, True]
 
 
 async def test_nobody_is_signed_out_by_an_outage() -> None:

@@ -1,7 +1,9 @@
 """The portal on a whole desk: send, read, answer, close."""
 
 import io
+import tracemalloc
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +120,22 @@ async def test_files_are_handed_on_and_never_run(visitor: Visit) -> None:
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_large_file_is_never_in_memory_as_a_whole(visitor: Visit, tmp_path: Path) -> None:
+    """A file of 20 MiB goes from the form to the file store in pieces: the desk holds a fraction of it at most."""
+    client = await visitor("client")
+    await client.open("/requests/new")
+    log = tmp_path / "shop.log"
+    log.write_bytes(b"2026-11-23 08:40 nobody can order\r\n" * 600_000)
+    tracemalloc.start()
+    with log.open("rb") as file:
+        await client.send("/requests", files=[("files", ("shop.log", file))], subject="Slow", body="See the log.")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    page = await client.open(f"/requests/{client.path.split('/')[2]}")
+    assert "shop.log" in page.text
+    assert most < log.stat().st_size / 2
 
 
 async def test_unknown_and_foreign_requests_look_alike(visitor: Visit) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -229,8 +229,8 @@ class Desk:
         items: list[Json] = page["items"]
         return items
 
-    async def upload(self, name: str, content: bytes, media_type: str) -> Json:
-        """Upload a file for a message that follows."""
+    async def upload(self, name: str, content: IO[bytes], media_type: str) -> Json:
+        """Upload a file for a message that follows, a piece at a time: it is never in memory as a whole."""
         return await self._json("POST", "/v1/attachments", files={"file": (name, content, media_type)})
 
     async def file(self, attachment_id: str) -> httpx.Response:

@@ -184,11 +184,11 @@ async def _upload(visit: Visit, file: UploadFile, limit: int, policy: Mapping[st
         Refusal: it is too large, or the API doesn't take it; nothing of it is kept.
 
     """
-    # Looked at here as well, so that a file that would be refused is not read into memory first.
+    # Looked at here as well, so that a file that would be refused isn't sent on first.
     if (file.size or 0) > limit:
         raise Refusal(413, "too-large", "The file is too large", policy["attachments"]["advice"]["size"])
     media_type = file.content_type or "application/octet-stream"
-    stored = await visit.desk.upload(file.filename or "", await file.read(), media_type)
+    stored = await visit.desk.upload(file.filename or "", file.file, media_type)
     return str(stored["id"])
 
 
