@@ -10,11 +10,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     UV_PYTHON_DOWNLOADS=never \
     VIRTUAL_ENV=/opt/firstline
 WORKDIR /source
-COPY requirements/tools.txt requirements/run.txt requirements/build.txt requirements/
+COPY requirements/tools.txt requirements/run.txt requirements/s3.txt requirements/build.txt requirements/
 RUN python3 -m venv /opt/tools \
     && /opt/tools/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r requirements/tools.txt \
     && python3 -m venv --without-pip "$VIRTUAL_ENV" \
-    && /opt/tools/bin/uv pip install --require-hashes -r requirements/run.txt
+    && /opt/tools/bin/uv pip install --require-hashes -r requirements/run.txt -r requirements/s3.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY libs libs
 COPY services services

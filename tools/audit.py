@@ -8,6 +8,7 @@ from typing import Any
 
 BIN = Path(sys.executable).parent
 OPTIONS = ["--disable-pip", "--no-deps", "--progress-spinner", "off", "--format", "json", "--timeout", "5"]
+LOCKS = ("requirements/run.txt", "requirements/s3.txt")
 PATIENCE = 120  # seconds; a network that swallows packets must not hold up the checks
 
 
@@ -24,8 +25,8 @@ def ask(lock: str) -> list[dict[str, Any]] | None:
 
 def main() -> int:
     """Print what was found; return 1 when a package has a known weakness."""
-    packages = ask("requirements/run.txt")
-    if packages is None:
+    packages = [found for lock in LOCKS for found in ask(lock) or []]
+    if not packages:
         print("skipped: no answer about known weaknesses")
         return 0
     answered = [package for package in packages if "skip_reason" not in package]

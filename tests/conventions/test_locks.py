@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ["run", "dev", "build", "tools"]
+LOCKS = ["run", "s3", "dev", "build", "tools"]
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)(?: ;.*)? \\$", re.MULTILINE)
 
 
@@ -25,6 +25,7 @@ def _wanted(root: Path, lock: str) -> list[Requirement]:
     project = tomllib.loads((root / "pyproject.toml").read_text())
     asked = {
         "run": project["project"]["dependencies"],
+        "s3": project["project"]["optional-dependencies"]["s3"],
         "dev": project["project"]["dependencies"] + project["dependency-groups"]["dev"],
         "build": project["build-system"]["requires"],
         "tools": ["uv"],
@@ -58,6 +59,7 @@ def test_lock_holds_hashes_and_no_addresses(root: Path, lock: str) -> None:
 
 
 def test_development_runs_what_production_runs(root: Path) -> None:
-    """Every version of run.txt is the same in dev.txt."""
+    """Every version of run.txt, and of what the image has beside it, is the same in dev.txt."""
     developing = _pins(root, "dev")
-    assert {name: versions for name, versions in _pins(root, "run").items() if developing.get(name) != versions} == {}
+    running = {**_pins(root, "run"), **_pins(root, "s3")}
+    assert {name: versions for name, versions in running.items() if developing.get(name) != versions} == {}

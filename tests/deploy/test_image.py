@@ -23,6 +23,12 @@ def test_the_policy_is_installed_where_it_is_looked_for(root: Path) -> None:
     assert wheel["force-include"] == {"policies/bitrix24.yaml": "firstline/standalone/policies/bitrix24.yaml"}
 
 
+def test_a_bucket_needs_no_other_image(root: Path) -> None:
+    """The image has all that runs the desk and what reads and writes buckets, from the locked requirements."""
+    (line,) = re.findall(r"^.*uv pip install --require-hashes (.+)$", (root / "Dockerfile").read_text(), re.MULTILINE)
+    assert line.split() == ["-r", "requirements/run.txt", "-r", "requirements/s3.txt"]
+
+
 def test_base_image_can_be_replaced(root: Path) -> None:
     """Both stages begin with the same image, which a build argument names; nothing else is taken from any registry."""
     bases = re.findall(r"^FROM (\S+)", (root / "Dockerfile").read_text(), re.MULTILINE)

@@ -27,7 +27,10 @@ def bucket_files(settings: Settings, ports: Ports) -> Files:
     try:
         from firstline.common.s3_files import S3Files, s3_store
     except ModuleNotFoundError as error:
-        raise NoBuckets("Install firstline with the extra s3, or leave FIRSTLINE_BUCKET empty.") from error
+        raise NoBuckets(
+            "FIRSTLINE_BUCKET needs the extra s3, which is not installed. Install it (`uv pip install --require-hashes"
+            " -r requirements/s3.txt`), use the container image, which has it, or leave FIRSTLINE_BUCKET empty."
+        ) from error
     name, _, prefix = settings.bucket.removeprefix("s3://").partition("/")
     store = s3_store(
         name,
