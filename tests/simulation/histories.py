@@ -198,6 +198,13 @@ def homes(log: Sequence[Event]) -> dict[str, set[str]]:
     return found
 
 
+def duplicates(streams: Mapping[str, Sequence[Event]]) -> dict[str, set[str]]:
+    """Return which requests go on in each one after all of its events, directly or through others."""
+    stands = {identity: standing(events).merged_into for identity, events in streams.items()}
+    into = {identity: target for identity, target in stands.items() if target is not None}
+    return {identity: _merged_into(identity, into) for identity in streams}
+
+
 def _merged_into(identity: str, into: Mapping[str, str]) -> set[str]:
     direct = {duplicate for duplicate, target in into.items() if target == identity}
     return direct.union(*(_merged_into(duplicate, into) for duplicate in direct))

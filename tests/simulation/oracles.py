@@ -23,6 +23,7 @@ from histories import (
     Clocks,
     Place,
     Silence,
+    duplicates,
     facts_of,
     homes,
     is_automatic,
@@ -577,6 +578,8 @@ def time_counts_forward(evidence: Evidence) -> Iterable[str]:
         last[reading.ticket_id, reading.target] = reading
         if before is None or reading.target == "next_response" or _heard_late(evidence, before):
             continue
+        if _unmerged_between(evidence, before, reading):  # its clock is again what it had been without the merge
+            continue
         most = before.elapsed + open_minutes.between(before.as_of, reading.as_of)
         if not before.elapsed - NEARLY_MINUTES <= reading.elapsed <= most + NEARLY_MINUTES:
             yield f"{before} and then {reading}, which may be {most}"
@@ -587,6 +590,11 @@ def _heard_late(evidence: Evidence, reading: Reading) -> bool:
     news = timedelta(seconds=evidence.world.pull_seconds + 600)
     events = evidence.streams[reading.ticket_id]
     return any(reading.as_of - news < event.time <= reading.as_of for event in events)
+
+
+def _unmerged_between(evidence: Evidence, before: Reading, reading: Reading) -> bool:
+    events = evidence.streams[reading.ticket_id]
+    return any(event.type == "ticket.unmerged" and before.as_of < event.time <= reading.as_of for event in events)
 
 
 def deliveries_arrive(evidence: Evidence) -> Iterable[str]:
@@ -625,6 +633,7 @@ def mails_end(evidence: Evidence) -> Iterable[str]:
 def silence_is_warned_of(evidence: Evidence) -> Iterable[str]:
     """P33: only the client's silence closes a request by itself, not before they were told it would, and it does."""
     held = {row["ticket_id"] for row in evidence.table("intake", "mail") if row["outcome"] == "quarantined"}
+    beside = duplicates(evidence.streams)
     for ticket_id, events in evidence.streams.items():
         ticket = evidence.tickets[ticket_id]
         rules = evidence.policies[ticket["policy_version"]]["closing"]["silence"]
@@ -634,7 +643,7 @@ def silence_is_warned_of(evidence: Evidence) -> Iterable[str]:
                 yield from _closed_in_silence(evidence, event, silence, rules, events[number + 1 :])
             silence.take(event)
         overdue = when(ticket["closes_at"]) + HOUR if ticket["closes_at"] else None
-        put_off = ticket_id in held  # until a specialist has judged the mail
+        put_off = held & {ticket_id, *beside[ticket_id]}  # until a specialist has judged the mail
         if overdue and not put_off and overdue + evidence.faults.back < evidence.world.times.now():
             yield f"{ticket['number']} is {ticket['status']} and was to be closed at {ticket['closes_at']}"
 
