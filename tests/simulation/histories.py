@@ -56,7 +56,8 @@ class Unanswered:
             self.strays.append(event)
         self.status = event.data["status"]
         self.urgency = event.data.get("urgency", self.urgency)
-        asks = event.type == "ticket.reopened" and not self.owed
+        # What is owed from before is not owed anew; only a clock that was set back lets it be from later.
+        asks = event.type == "ticket.reopened" and (self.since is None or self.since > received(event))
         answers = event.type in ("ticket.resolved", "ticket.closed")
         if event.type == "ticket.submitted":
             asks = not is_automatic(event)
