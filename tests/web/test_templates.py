@@ -18,6 +18,7 @@ from firstline.web import (
     forms,
     letters,
     past,
+    reports,
     searching,
     stages,
     supervision,
@@ -155,7 +156,8 @@ def shown(
             "rules": forms.file_rules(policy), "number": item["number"], "subject": text, "title": text, "text": text,
             "link": {"href": "/requests", "text": text}, "wrong": {"title": text, "text": text},
             "hits": [searching.hit({**item, "found": [{"text": text, "marks": [[0, 2]]}]}, now)], "older": text,
-            "banners": [text], "q": text, "wish": {"q": text, "status": "new", "cursor": text}, "chosen": [],
+            "banners": [text], "q": text, "wish": {"q": text, "status": "new", "cursor": text, "days": "", "by": ""},
+            "chosen": [],
             "statuses": [("", text)], "acts": [("note", text)], "outcome": Outcome(text, (("FL-1", text),)),
             "stage": stages.Stage(text, text, text, "yours"),
             "letters": (correspondence := letters.letters(messages, now, staff=True)), "notices": [text],
@@ -173,6 +175,8 @@ def shown(
             "marks": supervision.marks(policy), "rating": text,
             "reasons": board.reasons(policy), "precisions": board.PRECISIONS, "releases": [Release(text, text)],
             "lines": [views.ClaimLine(text, text)],
+            "tables": [reports.Table("x", text, text, text, (text,), ((text, (text,)),), "/x.svg", "/x.csv", text)],
+            "spans": {"": text}, "groups": {"": text},
             "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
             "scope_topics": choices.scope_topics(policy), "version": text,
             "sections": [catalogue.section(with_referral(topic)) for topic in policy["scope"]["topics"]],
@@ -193,7 +197,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 18
+    assert len(PAGES) == 19
 
 
 @pytest.mark.parametrize("text", HOSTILE)

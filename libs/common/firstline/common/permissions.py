@@ -125,6 +125,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "attachments.read": _EVERYBODY,
         "mails.read": _STAFF,
         "reports.urgency_claims": _LEADERS,
+        "reports.read": _LEADERS,
         "mails.judge": _STAFF,
         "articles.read": _EVERYBODY,
         "articles.manage": _STAFF,

@@ -7,7 +7,7 @@ from firstline.common.erasure import Erasing, common_stages
 from firstline.common.paging import Cursors
 from firstline.common.runtime import Runtime
 from firstline.sla import handlers, worker
-from firstline.sla.api import calendars, clocks, forecasts
+from firstline.sla.api import calendars, clocks, forecasts, reports
 from firstline.sla.service.clocks import Sla
 from firstline.sla.store import REFILLS
 
@@ -30,8 +30,7 @@ def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
             runtime.workers.append(refilling := worker.refilling(sla))
             refilling.start()
 
-    app = build_app(
-        runtime, "Firstline sla", [calendars.router, clocks.router, forecasts.router], start=start, stop=runtime.stop
-    )
+    routers = [calendars.router, clocks.router, forecasts.router, reports.router]
+    app = build_app(runtime, "Firstline sla", routers, start=start, stop=runtime.stop)
     app.state.sla = sla
     return app

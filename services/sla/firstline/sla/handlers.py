@@ -10,15 +10,19 @@ from firstline.common.envelope import Envelope, prefix_of
 from firstline.common.erasure import begin_erasure
 from firstline.common.events import (
     CATALOGUE,
+    AccountOrganizationChanged,
     AccountPersonChanged,
     PersonErased,
     PolicyPublished,
+    QueueClaimed,
     QueueEntered,
     QueueEvent,
     QueueMoved,
+    TicketClosed,
     TicketDuplicateJoined,
     TicketDuplicateLeft,
     TicketEvent,
+    TicketRated,
     TicketReopened,
     TicketReplied,
     TicketSubmitted,
@@ -26,8 +30,9 @@ from firstline.common.events import (
     TicketWaiting,
 )
 from firstline.common.inbox import Handler, NotYet
+from firstline.common.permissions import STAFF
 from firstline.common.store.port import Unit
-from firstline.sla.service import forecasts
+from firstline.sla.service import forecasts, records
 from firstline.sla.service.clocks import NoPolicy, Sla, take_fact
 from firstline.sla.store import (
     FORGET_PERSON,
@@ -41,6 +46,7 @@ from firstline.sla.store import (
     Fact,
     Ticket,
 )
+from firstline.sla.store.records import CALL, FORGET_NAME
 
 Reaction = Callable[[Sla, Unit, Envelope], Awaitable[None]]
 
@@ -65,11 +71,20 @@ async def person_changed(_sla: Sla, unit: Unit, event: Envelope) -> None:
     """Know the person's address, by which copies of it are found when they are to be erased."""
     data = event.payload(AccountPersonChanged)
     await unit.run(SAVE_PERSON, id=data.id, address=normal_address(data.email))
+    if data.role in STAFF and data.name:
+        await unit.run(CALL, id=data.id, name=data.name)
+
+
+async def organization_changed(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Know what the organisation is called."""
+    data = event.payload(AccountOrganizationChanged)
+    await unit.run(CALL, id=data.id, name=data.name)
 
 
 async def person_erased(_sla: Sla, unit: Unit, event: Envelope) -> None:
     """Delete the copies of the person's address."""
     person_id = event.payload(PersonErased).id
+    await unit.run(FORGET_NAME, id=person_id)
     address = await unit.one(PERSON_ADDRESS, id=person_id)
     if address is not None:
         await unit.run(PARTICIPANTS.forget, address=address)
@@ -102,6 +117,8 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     # A robot's mail starts no clock, but the first message of a person will run by these targets.
     kind = "targets_changed" if data.origin.automatic else "created"
     fact = Fact(event.id, kind, at, None, await _targets(sla, unit, ticket))
+    calendar = (await sla.terms(unit, ticket.policy_version)).calendar
+    await records.taken(unit, calendar, ticket, data, at)
     await take_fact(sla, unit, ticket, fact, event.time)
 
 
@@ -124,14 +141,17 @@ async def replied(sla: Sla, unit: Unit, event: Envelope) -> None:
     data = event.payload(TicketReplied)
     if data.origin.automatic:
         return
-    kind = "staff_reply" if data.author.side == "staff" else "client_message"
-    await _note(sla, unit, event, kind, data.received_at)
+    if data.author.side == "staff":
+        await _note(sla, unit, event, "staff_reply", data.received_at, by=data.author.id)
+    else:
+        await _note(sla, unit, event, "client_message", data.received_at)
 
 
 async def triaged(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Time by the targets of another urgency from now on."""
     data = event.payload(TicketTriaged)
     ticket = await _ticket(unit, event)
+    await records.judged(unit, ticket.id, data)
     if data.urgency == ticket.urgency:
         return
     await unit.run(SET_URGENCY, id=ticket.id, urgency=data.urgency)
@@ -152,17 +172,33 @@ async def resumed(sla: Sla, unit: Unit, event: Envelope) -> None:
 
 async def resolved(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Stop the response clocks; the resolution is met."""
-    await _note(sla, unit, event, "resolved", event.time)
+    await _note(sla, unit, event, "resolved", event.time, by=_staff(event))
 
 
 async def closed(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Stop the clocks."""
-    await _note(sla, unit, event, "closed", event.time)
+    await records.closed(unit, event.stream.partition("/")[2], event.payload(TicketClosed))
+    await _note(sla, unit, event, "closed", event.time, by=_staff(event))
 
 
 async def reopened(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Start the next response at the instant of reopening."""
+    await records.reopened(unit, event.stream.partition("/")[2])
     await _note(sla, unit, event, "reopened", event.payload(TicketReopened).received_at)
+
+
+async def rated(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Count what the client thinks of the handling."""
+    await records.rated(unit, event.stream.partition("/")[2], event.payload(TicketRated).mark)
+
+
+async def claimed(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Count what is taken before others that came earlier."""
+    if event.payload(QueueClaimed).key.out_of_turn:
+        ticket_id = event.stream.partition("/")[2]
+        if await unit.one(TICKET, id=ticket_id) is None:
+            raise NotYet("The request has not been told of.")
+        await records.took_out_of_turn(unit, ticket_id)
 
 
 async def duplicate_joined(sla: Sla, unit: Unit, event: Envelope) -> None:
@@ -181,8 +217,23 @@ async def duplicate_left(sla: Sla, unit: Unit, event: Envelope) -> None:
         await take_fact(sla, unit, ticket, fact, event.time)
 
 
-async def _note(sla: Sla, unit: Unit, event: Envelope, kind: str, at: datetime, cause: str | None = None) -> None:
-    await take_fact(sla, unit, await _ticket(unit, event), Fact(event.id, kind, at, cause, None), event.time)
+async def _note(
+    sla: Sla,
+    unit: Unit,
+    event: Envelope,
+    kind: str,
+    at: datetime,
+    cause: str | None = None,
+    by: str | None = None,
+) -> None:
+    ticket = await _ticket(unit, event)
+    await take_fact(sla, unit, ticket, Fact(event.id, kind, at, cause, None), event.time, by)
+
+
+def _staff(event: Envelope) -> str | None:
+    """Return who did it, where that was somebody of the desk."""
+    actor = event.payload(CATALOGUE[event.type]).actor
+    return actor.id if actor.role in STAFF else None
 
 
 async def _ticket(unit: Unit, event: Envelope) -> Ticket:
@@ -205,16 +256,19 @@ CLOCKED: Mapping[str, Reaction] = {
     "ticket.resolved": resolved,
     "ticket.closed": closed,
     "ticket.reopened": reopened,
+    "ticket.rated": rated,
     "ticket.duplicate_joined": duplicate_joined,
     "ticket.duplicate_left": duplicate_left,
 }
-"""What concerns the clocks of a ticket."""
+"""What concerns the clocks of a ticket, and reports."""
 
 REACTIONS: Mapping[str, Reaction] = {
     "policy.published": policy_published,
     "account.person_changed": person_changed,
+    "account.organization_changed": organization_changed,
     "person.erased": person_erased,
     "queue.entered": entry_told,
+    "queue.claimed": claimed,
     "queue.moved": entry_told,
     "queue.left": entry_told,
     **{event_type: ticket_told for event_type in CATALOGUE if prefix_of(event_type) == "ticket"},

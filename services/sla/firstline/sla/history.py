@@ -162,16 +162,39 @@ def read_history(
     events: Iterable[ClockEvent], targets: Mapping[Target, float], calendar: Calendar, as_of: datetime
 ) -> History:
     """Read events in order of time, each id once, up to and including an instant; phases end there."""
-    past = History(_checked(targets), calendar)
-    seen: set[str] = set()
-    for event in sorted(events, key=lambda event: event.at):
-        if event.at > as_of or event.id in seen:
-            continue
-        if event.id is not None:
-            seen.add(event.id)
-        _REACTIONS[event.type](past, event)
+    past = no_history(targets, calendar)
+    for event in in_order(events):
+        if event.at > as_of:
+            break
+        happen(past, event)
     past.turn(as_of, past.status, past.cause)
     return past
+
+
+def no_history(targets: Mapping[Target, float], calendar: Calendar) -> History:
+    """Return a history of which nothing was read yet.
+
+    Raises:
+        Invalid: a target is out of range.
+
+    """
+    return History(_checked(targets), calendar)
+
+
+def in_order(events: Iterable[ClockEvent]) -> Iterator[ClockEvent]:
+    """Yield events in order of time, those of one instant as given, each id once."""
+    seen: set[str] = set()
+    for event in sorted(events, key=lambda event: event.at):
+        if event.id is not None:
+            if event.id in seen:
+                continue
+            seen.add(event.id)
+        yield event
+
+
+def happen(past: History, event: ClockEvent) -> None:
+    """Let a history have what happened next."""
+    _REACTIONS[event.type](past, event)
 
 
 def _checked(targets: Mapping[Target, float]) -> Mapping[Target, float]:

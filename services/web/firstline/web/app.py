@@ -26,6 +26,7 @@ from firstline.web.pages import (
     mails,
     portal,
     releases,
+    reports,
     requests,
     sign_in,
     suggestions,
@@ -102,6 +103,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
         supervisor.router,
         access.router,
         history.router,
+        reports.router,
         requests.router,
         console.router,
     )

@@ -265,6 +265,14 @@ class Desk:
         """Return a page of what became of each organisation's claims of urgency."""
         return await self._json("GET", "/v1/reports/urgency-claims", params={"cursor": cursor} if cursor else None)
 
+    async def report(self, name: str, wanted: Mapping[str, str]) -> Json:
+        """Return a report with its figures."""
+        return await self._json("GET", f"/v1/reports/{name}", params=dict(wanted))
+
+    async def report_file(self, name: str, form: str, wanted: Mapping[str, str]) -> httpx.Response:
+        """Return a report as a chart (svg) or a table (csv)."""
+        return await self._send("GET", f"/v1/reports/{name}", params={**wanted, "format": form})
+
     async def held_mails(self, cursor: str | None = None, request_id: str | None = None) -> Json:
         """Return a page of the mails that are held, newest first: all, or those that name a request."""
         given = {"outcome": "quarantined", "cursor": cursor, "ticket_id": request_id}

@@ -23,6 +23,7 @@ from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
 from firstline.sla.history import Cause, EventType, Target
 from firstline.sla.history import ClockEvent as HistoryEvent
+from firstline.sla.service.records import keep_ended
 from firstline.sla.service.waits import LastWaits
 from firstline.sla.store import (
     CLOCKS,
@@ -157,8 +158,8 @@ def _in_turn(fact: Fact, facts: list[Fact]) -> Fact:
     return replace(fact, at=max([fact.at, *earlier]))
 
 
-async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datetime) -> None:
-    """Add a fact to a ticket's history and publish how its clocks stand after it.
+async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datetime, by: str | None = None) -> None:
+    """Add a fact to a ticket's history and publish how its clocks stand after it; `by` is who did it for the desk.
 
     Milestones that fell due before the fact are published first, so that an answer that came late has its breach.
     """
@@ -169,7 +170,9 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
     for clock in await unit.all(CLOCKS, ticket_id=ticket.id):
         stored[clock.target] = await _fire(sla, unit, ticket, clock, _present_targets(terms, facts), fact.at)
     await unit.run(INSERT_FACT, ticket_id=ticket.id, **{name: getattr(fact, name) for name in Fact.__slots__})
-    clocks = fold_facts(terms, [*facts, fact], now)
+    known = [*facts, fact]
+    await keep_ended(unit, ticket, _history(known), _initial_targets(terms, known), terms.calendar, by)
+    clocks = fold_facts(terms, known, now)
     if fact.type == "targets_changed":
         clocks = (*_dropped(fold_facts(terms, facts, fact.at), clocks), *clocks)
     for after in clocks:

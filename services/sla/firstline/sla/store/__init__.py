@@ -5,32 +5,16 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql
-from firstline.common.store.tables import (
-    NAMING,
-    JsonText,
-    Serial,
-    UtcTime,
-    add_answer_table,
-    add_erasure_table,
-    add_inbox_tables,
-    add_log_tables,
-)
+from firstline.common.store.tables import JsonText, Serial, UtcTime
 from firstline.sla.forecast import Waited
+from firstline.sla.store import records as _records  # its tables are made with these
+from firstline.sla.store.metadata import METADATA, SlaTable
 
-METADATA = sa.MetaData(naming_convention=NAMING)
-add_log_tables(METADATA)
-add_inbox_tables(METADATA)
-add_answer_table(METADATA)
-add_erasure_table(METADATA)
-
-
-class SlaTable(SQLModel, registry=registry(metadata=METADATA)):
-    """Base of this service's tables, with metadata of its own."""
+__all__ = ["METADATA", "_records"]
 
 
 class TicketTable(SlaTable, table=True):
@@ -77,6 +61,13 @@ class ClockTable(SlaTable, table=True):
             "id",
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_clock_late",
+            "target",
+            "state",
+            sqlite_where=sa.text("breached"),
+            postgresql_where=sa.text("breached"),
         ),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)

@@ -1,0 +1,88 @@
+"""Reports on targets, times, waiting and numbers of requests, as JSON, CSV and charts (clauses 2.1, 2.3)."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
+
+from firstline.common.application import permit
+from firstline.common.errors import Fault, Invalid
+from firstline.common.permissions import Access
+from firstline.sla.api.context import SlaHere
+from firstline.sla.charts import svg
+from firstline.sla.clock import INSTANT
+from firstline.sla.pictures import chart_of
+from firstline.sla.report_schemas import ReportOut, report_out
+from firstline.sla.reports import GROUPS, By, Report, ReportName, names_of
+from firstline.sla.service.labels import labels_of
+from firstline.sla.service.reports import late_now, make_report
+from firstline.sla.spreadsheets import csv_text
+
+router = APIRouter(prefix="/v1/reports", tags=["reports"])
+DEFAULT_SPAN = timedelta(days=30)
+LONGEST_SPAN = timedelta(days=1100)
+_FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "image/svg+xml": {"schema": {"type": "string"}},
+        }
+    }
+}
+
+
+@router.get("/{name}", response_model=ReportOut, responses=_FORMATS)
+async def read_report(
+    name: ReportName,
+    sla: SlaHere,
+    _access: Annotated[Access, Depends(permit("reports.read"))],
+    by: Annotated[By | None, Query(description="What to group by. Default: the report's first.")] = None,
+    start: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 30 days before `until`.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Not included. Default: now, included.")] = None,
+    form: Annotated[Literal["json", "csv", "svg"], Query(alias="format")] = "json",
+) -> Response | ReportOut:
+    """Read how many answers came in time, how long they took, whose time it was, or how many requests came in.
+
+    `attainment` and `response-times` count answers by the instant at which they were given, `whose-time` requests by
+    that at which they were resolved or closed, `requests` by that at which they came in. Nothing older than the
+    release that began to count stands in them. A report costs about a second for each 50,000 rows of its span.
+    """
+    first, last = _span(sla.runtime.ports.clock.now(), start, until)
+    grouped = _grouped(name, by)
+    report = await make_report(sla, name, grouped, first, last)
+    labels = await sla.runtime.store.read(lambda unit: labels_of(unit, report))
+    if form == "svg":
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(svg(chart_of(report, labels)), media_type="image/svg+xml", headers=headers)
+    if form == "csv":
+        headers = {"Content-Disposition": f'attachment; filename="{name}-by-{grouped}.csv"'}
+        return Response(_table(report, labels), media_type="text/csv; charset=utf-8", headers=headers)
+    late = await sla.runtime.store.read(late_now) if name == "attainment" else []
+    return report_out(report, labels, first, last, {found.target: found.clocks for found in late})
+
+
+def _span(now: datetime, start: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    last = until or now + INSTANT
+    first = start or last - DEFAULT_SPAN
+    if not first < last:
+        fault = Fault("#query/from", "Give a `from` that lies before `until`.")
+        raise Invalid("The span of the report has no length.", faults=(fault,))
+    if last - first > LONGEST_SPAN:
+        fault = Fault("#query/from", f"At most {LONGEST_SPAN.days:,} days before `until`; ask for several reports.")
+        raise Invalid("The span of the report is too long.", faults=(fault,))
+    return first, last
+
+
+def _grouped(name: ReportName, by: By | None) -> By:
+    if by is not None and by not in GROUPS[name]:
+        fault = Fault("#query/by", f"Use one of: {', '.join(GROUPS[name])}.")
+        raise Invalid(f"The report {name} can't be grouped by {by}.", faults=(fault,))
+    return by or GROUPS[name][0]
+
+
+def _table(report: Report, labels: dict[str | None, str]) -> str:
+    names = [name for name in names_of(report) if name != "key"]
+    rows = [[line["key"], labels[line["key"]], *(line.get(name) for name in names)] for line in report.lines]  # type: ignore[index]
+    rows.append(["", "all", *(report.total.get(name) for name in names)])
+    return csv_text([report.by, "label", *names], rows)

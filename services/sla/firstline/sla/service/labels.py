@@ -1,0 +1,44 @@
+"""What the groups of reports are called: topics as the policy says, people and organisations as accounts says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from firstline.common.store.port import Unit
+from firstline.sla.pictures import key_of
+from firstline.sla.reports import Report
+from firstline.sla.store import NEWEST_VERSION, POLICY
+from firstline.sla.store.records import NAMES
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "target": {"first_response": "First response", "next_response": "Next response", "resolution": "Resolution"},
+    "tier": {"helpdesk": "Helpdesk", "technical_support": "Technical support", "development": "Development"},
+}
+NOTHING: Mapping[str, str] = {
+    "topic": "No topic named",
+    "agent": "Nobody of the desk",
+    "organization": "No organisation",
+}
+
+
+async def labels_of(unit: Unit, report: Report) -> dict[str | None, str]:
+    """Return the labels of a report's groups by their keys; what has no name is called by its key."""
+    keys = [key_of(line) for line in report.lines]
+    known = await _known(unit, report.by, [key for key in keys if key is not None])
+    return {key: NOTHING.get(report.by, "None") if key is None else known.get(key, key) for key in keys}
+
+
+async def _known(unit: Unit, by: str, keys: list[str]) -> Mapping[str, str]:
+    if by in ("agent", "organization"):
+        return {found.id: found.name for found in await unit.all(NAMES, ids=keys)}
+    if by in ("topic", "urgency"):
+        version = await unit.one(NEWEST_VERSION)
+        document = await unit.one(POLICY, version=version) if version else None
+        return _titles(document, by) if document else {}
+    return WORDS.get(by, {})
+
+
+def _titles(document: Mapping[str, Any], by: str) -> dict[str, str]:
+    """Return what a policy calls its topics, or its urgencies."""
+    if by == "urgency":
+        return {level["code"]: level["title"] for level in document["urgency"]["levels"]}
+    return {topic["code"]: topic["title"] for topic in document["scope"]["topics"]}

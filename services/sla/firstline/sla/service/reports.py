@@ -1,0 +1,65 @@
+"""Reports over a span of time, read in portions so that other work goes on between them (clauses 2.1, 2.3)."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+
+from firstline.common.store.port import Store, Unit, Value
+from firstline.sla.reports import By, Groups, Report, ReportName
+from firstline.sla.service.clocks import Sla
+from firstline.sla.store.records import ENDED_IN, LATE_NOW, TAKEN_IN, Ended, LateNow, Taken
+
+ROWS_A_READ = 500
+"""So many rows are read and summed at a time: some milliseconds, in which nobody else is served on SQLite."""
+
+
+async def make_report(sla: Sla, name: ReportName, by: By, start: datetime, until: datetime) -> Report:
+    """Return a report on what ended, or came in, from `start` until before `until`."""
+    store = sla.runtime.store
+    groups = Groups(name, by)
+    portions = taken_in(store, start, until) if name == "requests" else ended_in(store, start, until)
+    async for portion in portions:
+        for row in portion:
+            groups.add(row)
+        await sla.runtime.ports.clock.sleep(0)
+    return groups.report()
+
+
+async def ended_in(store: Store, start: datetime, until: datetime) -> AsyncIterator[list[Ended]]:
+    """Yield the runs that ended in a span, in order of time, in portions."""
+    after = (start, "", "", "")
+    while True:
+        portion = await store.read(partial(_ended, start, until, after))
+        if portion:
+            yield portion
+        if len(portion) < ROWS_A_READ:
+            return
+        last = portion[-1]
+        after = (last.ended_at, last.ticket_id, last.target, last.ended_by)
+
+
+async def _ended(start: datetime, until: datetime, after: tuple[datetime, str, str, str], unit: Unit) -> list[Ended]:
+    at, ticket_id, target, event = after
+    place: dict[str, Value] = {"after": at, "after_id": ticket_id, "after_target": target, "after_event": event}
+    return await unit.all(ENDED_IN, start=start, until=until, limit=ROWS_A_READ, **place)
+
+
+async def taken_in(store: Store, start: datetime, until: datetime) -> AsyncIterator[list[Taken]]:
+    """Yield the requests that came in in a span, in order of time, in portions."""
+    after = (start, "")
+    while True:
+        portion = await store.read(partial(_taken, start, until, after))
+        if portion:
+            yield portion
+        if len(portion) < ROWS_A_READ:
+            return
+        after = (portion[-1].taken_at, portion[-1].ticket_id)
+
+
+async def _taken(start: datetime, until: datetime, after: tuple[datetime, str], unit: Unit) -> list[Taken]:
+    return await unit.all(TAKEN_IN, start=start, until=until, after=after[0], after_id=after[1], limit=ROWS_A_READ)
+
+
+async def late_now(unit: Unit) -> list[LateNow]:
+    """Return how many clocks of each target are late and unanswered now."""
+    return await unit.all(LATE_NOW)
