@@ -1,29 +1,27 @@
 """Secrets planted in the vault's path are found nowhere but in a reveal, when all goes well and when it fails (S1)."""
 
 import io
+import json
+import quopri
+from base64 import encodebytes, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 import structlog
+from canaries import Canaries
 from firstline.common.telemetry import configure_logs
 from firstline.common.vault import Sealed, Vault
 from firstline.standalone.desk import StandaloneDesk, settle
 from near_desk import api, near_desk
 from pydantic import SecretBytes
 
-CANARY = "canary-Xy7pQz"
-KINDS = {
-    "licence_key": ("key",),
-    "web_admin": ("address", "login", "password"),
-    "ftp": ("address", "login", "password"),
-    "ssh": ("address", "login", "password", "private_key"),
-    "control_panel": ("address", "login", "password"),
-}
-GIVEN = {kind: {name: f"{CANARY}-{kind}-{name}" for name in names} for kind, names in KINDS.items()}
+CANARIES = Canaries()
+CANARY, GIVEN = CANARIES.stem, CANARIES.access
 
 
 class Breaking:
@@ -94,7 +92,7 @@ async def given(client: Watched, agent: Watched) -> tuple[Any, str]:
     """Send a request and ask for every kind; return the request and the access request's path."""
     ticket = (await client.post("/v1/tickets", {"subject": "White page", "body": "Nothing to see."})).json()
     path = f"/v1/tickets/{ticket['id']}/access-requests"
-    asked = (await agent.post(path, {"kinds": list(KINDS), "reason": "To look.", "host": "shop.example"})).json()
+    asked = (await agent.post(path, {"kinds": list(GIVEN), "reason": "To look.", "host": "shop.example"})).json()
     return ticket, f"{path}/{asked['id']}"
 
 
@@ -107,9 +105,26 @@ async def failing(desk: StandaloneDesk, work: Callable[[], Any]) -> None:
     object.__setattr__(intake, "vault", whole)
 
 
-def holders(folder: Path) -> list[Path]:
-    """Return the files in which a canary is found: stores with their write-ahead logs, files, mails, keys."""
-    return [path for path in folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
+def test_secrets_are_found_in_every_form(before: bytes) -> None:
+    """The search finds a secret plain, in base64, quoted-printable, percent-encoded, JSON, hexadecimal and UTF-16."""
+    secret = before + CANARIES.secret("x").encode()
+    forms = {
+        "plain": secret,
+        "base64 in lines": encodebytes(b"-" * 50 + secret),
+        "base64 of addresses": urlsafe_b64encode(b"?" * 5 + secret),
+        "quoted-printable": quopri.encodestring(b"=" * 23 + secret),
+        "percent-encoded": quote(secret).encode(),
+        "JSON": json.dumps(secret.decode()).encode(),
+        "JSON in JSON in broken lines": json.dumps(
+            json.dumps(secret.decode()[:12] + "\n" + secret.decode()[12:])
+        ).encode(),
+        "hexadecimal": secret.hex().upper().encode(),
+        "UTF-16": secret.decode().encode("utf-16"),
+    }
+    assert [name for name, form in forms.items() if not CANARIES.is_in(form)] == []
+    assert not CANARIES.is_in(CANARIES.witness)
+    assert CANARIES.witnesses.is_in(CANARIES.pasted)
 
 
 async def test_no_secret_leaves_the_vault_but_by_a_reveal(tmp_path: Path, log: io.StringIO) -> None:
@@ -138,13 +153,13 @@ async def test_no_secret_leaves_the_vault_but_by_a_reveal(tmp_path: Path, log: i
         await settle(desk.runtimes)
         for path in (f"/v1/tickets/{ticket['id']}", "/v1/tickets?q=canary", "/v1/deliveries", "/v1/events", "/metrics"):
             await admin.get(path)
-        assert holders(tmp_path) == []
+        assert CANARIES.holders(tmp_path) == []
         await agent.post(f"/v1/tickets/{ticket['id']}/resolve", Claim_Token=token)
         now = datetime.fromisoformat((await admin.get("/v1/dev/clock")).json()["now"])
         answer = await root.put("/v1/dev/clock", json={"now": (now + timedelta(days=8)).isoformat()})
         assert answer.status_code == 200, answer.text
-        assert holders(tmp_path) == []
-    assert holders(tmp_path) == []
-    assert [text for text in heard if CANARY in text] == []
+        assert CANARIES.holders(tmp_path) == []
+    assert CANARIES.holders(tmp_path) == []
+    assert [text for text in heard if CANARIES.is_in(text)] == []
     assert "opening failed" in log.getvalue()
-    assert CANARY not in log.getvalue()
+    assert not CANARIES.is_in(log.getvalue())

@@ -129,6 +129,19 @@ class PostgresServer:
             raise RuntimeError(f"the server that {OVERRIDE} names is not the tests' own to start or stop")
         return self._cluster
 
+    @property
+    def folder(self) -> Path:
+        """Where a private server keeps everything: data files, write-ahead log."""
+        return self._own().data
+
+    def dump(self, database: str) -> bytes:
+        """Return a database as pg_dump writes it."""
+        own = self._cluster.binaries / "pg_dump" if self._cluster else Path()
+        tool = str(own) if own.exists() and self._cluster else shutil.which("pg_dump")
+        if tool is None:
+            raise RuntimeError("there is no pg_dump, neither beside the server nor on the PATH")
+        return subprocess.run([tool, "--dbname", self.url(database)], check=True, capture_output=True).stdout
+
     def url(self, database: str = "postgres") -> str:
         """Return the superuser's URL of a database."""
         return self.address._replace(path=f"/{database}").geturl()

@@ -156,6 +156,11 @@ class RabbitServer:
             raise RuntimeError(f"the server that {OVERRIDE} names is not the tests' own to start, stop or look into")
         return self._node
 
+    @property
+    def folder(self) -> Path:
+        """Where a private node keeps everything: queues, messages, its own database, its settings."""
+        return self._own().folder.path
+
     def queues(self) -> dict[str, int]:
         """Return every queue with the number of its messages, those under way to consumers included."""
         listed = self._own().control("list_queues", "-p", self._room, "name", "messages", "--formatter", "json")

@@ -23,9 +23,10 @@ class Span:
 
 @dataclass
 class SpanSink:
-    """Every span that has arrived."""
+    """Every span that has arrived, and every byte that came with them."""
 
     url: str = ""
+    raw: list[bytes] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
 
     def of(self, trace: str) -> list[Span]:
@@ -34,6 +35,7 @@ class SpanSink:
 
     def take(self, body: bytes) -> None:
         """Keep the spans of a request."""
+        self.raw.append(body)
         request = ExportTraceServiceRequest.FromString(body)
         for resource in request.resource_spans:
             names = {item.key: item.value.string_value for item in resource.resource.attributes}
