@@ -184,3 +184,50 @@ def test_changes_of_special_days_are_told_with_what_was() -> None:
         "Special days: 2026-12-27 no longer works as Tue.",
     ]
     assert policy_difference(load_policy(after), POLICY)[:1] == ["Hours from 2027-01-01: closed no longer."]
+
+
+RULES = """  rules:
+    - {code: shop, when: {organization_id: [shop]}, minutes: {first_response: 60}}
+    - {code: team, when: {edition: [Team, Pro], urgency: [high]}, minutes: {first_response: 30, next_response: 90}}
+"""
+MINUTES = "    high: {first_response: 180, next_response: 180}\n"
+SHOP = "Target rule shop added, for organization shop: first answer 60 business minutes."
+
+
+def test_changes_of_target_rules_are_told() -> None:
+    """A rule is told with whom it is for and its minutes, when it comes; later with what it was."""
+    ruled = DEFAULT.replace(MINUTES, MINUTES + RULES)
+    team = "for urgency high, edition Team or Pro"
+    both = "first answer 30 business minutes, next answer 90 business minutes"
+    assert policy_difference(POLICY, load_policy(ruled)) == [SHOP, f"Target rule team added, {team}: {both}."]
+    assert policy_difference(load_policy(ruled), POLICY) == [
+        "Target rule shop removed; it was for organization shop.",
+        f"Target rule team removed; it was {team}.",
+    ]
+    other = ruled.replace("organization_id: [shop]", "tier: [development]").replace(
+        "first_response: 60}", "resolution: 60}"
+    )
+    assert policy_difference(load_policy(ruled), load_policy(other)) == [
+        "Target rule shop: for tier development, was for organization shop.",
+        "Targets: first answer by rule shop: not timed, was 60 business minutes.",
+        "Targets: solution by rule shop: 60 business minutes, was not timed.",
+    ]
+    turned = DEFAULT.replace(MINUTES, MINUTES + "\n".join(RULES.splitlines()[place] for place in (0, 2, 1)) + "\n")
+    assert policy_difference(load_policy(ruled), load_policy(turned)) == [
+        "Target rules: their order is team, shop; the first that fits wins."
+    ]
+
+
+def test_changes_of_warnings_and_their_telling_are_told() -> None:
+    """Each further warning, whether staff are told in their hours, and the hours themselves."""
+    told = "  tell_in_hours: true\n"
+    more = DEFAULT.replace(MINUTES, f"{MINUTES}  warn_before: [{{share: 0.5}}, {{minutes: 30}}]\n{told}")
+    assert policy_difference(POLICY, load_policy(more)) == [
+        "Further warnings: 50% of the time before, 30 business minutes before added.",
+        "Targets: warnings and breaches are told when staff are back, if they are off.",
+    ]
+    hours = [f"  staff_calendar: {{tz: UTC, hours: {{mon: [['08:00', '{end}:00']]}}}}\n" for end in (16, 17)]
+    early, late = (load_policy(more.replace(told, told + text)) for text in hours)
+    assert policy_difference(load_policy(more), early) == ["Targets: staff have hours of their own from now on."]
+    assert policy_difference(early, late) == ["Staff hours: Mon 08:00-16:00 (UTC) become Mon 08:00-17:00 (UTC)."]
+    assert policy_difference(late, load_policy(more)) == ["Targets: staff have the hours of the policy from now on."]

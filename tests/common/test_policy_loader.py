@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from firstline.common.errors import Invalid
 from firstline.common.policy.loader import Mistake, PolicyNotValid, load_policy
+from firstline.common.policy.model import Policy
 
 DEFAULT = (Path(__file__).parents[2] / "policies" / "bitrix24.yaml").read_text()
 
@@ -188,6 +189,85 @@ IN_THE_CHANGED_LINE = {
         "use one of desk, hours",
     ),
 }
+
+RULES = """  warn_before: [{share: 0.5}, {minutes: 30}]
+  tell_in_hours: true
+  staff_calendar: {tz: UTC, hours: {mon: [['08:00', '17:00']]}}
+  rules:
+    - {code: shop, when: {organization_id: [shop]}, minutes: {first_response: 60}}
+    - {code: updates, when: {topic: [updates], urgency: [normal]}, minutes: {first_response: 120}}
+    - {code: failed, when: {topic: [updates.failed_update]}, minutes: {first_response: 30, next_response: 30}}
+"""
+MINUTES = "    high: {first_response: 180, next_response: 180}\n"
+RULED = DEFAULT.replace(MINUTES, MINUTES + RULES)
+
+IN_THE_RULES: dict[str, tuple[str, str, str, str]] = {
+    "no such level": ("urgency: [normal]", "urgency: [norma]", "/1/when/urgency/0", "use one of normal, high"),
+    "no such topic": ("topic: [updates]", "topic: [update]", "/1/when/topic/0", "use one of installation"),
+    "no such item": ("updates.failed_update", "updates.nothing", "/2/when/topic/0", "updates.failed_update"),
+    "no such tier": ("organization_id: [shop]", "tier: [second]", "/0/when/tier/0", "use one of helpdesk"),
+    "no such entitlement": ("organization_id: [shop]", "entitlement: [paid]", "/0/when/entitlement/0", "active"),
+    "no such property": ("organization_id: [shop]", "organisation: [shop]", "/0/when/organisation", "organization_id"),
+    "nothing listed": ("organization_id: [shop]", "organization_id: []", "/0/when/organization_id", "at least 1"),
+    "no condition": ("{organization_id: [shop]}", "{}", "/0/when", "put its minutes into `targets/minutes`"),
+    "a code twice": ("code: updates, when", "code: shop, when", "/1/code", "give one of them another code"),
+    "a level's code": ("code: shop, when", "code: high, when", "/0/code", "give it another code"),
+    "never reached": ("topic: [updates], urgency: [normal]", "topic: [updates]", "/2", "put it before 'updates'"),
+    "no minutes": (
+        "minutes: {first_response: 60}",
+        "minutes: {first_response: 0}",
+        "/0/minutes/first_response",
+        "greater",
+    ),
+}
+IN_THE_WARNINGS = {
+    "both ways": ("{share: 0.5}", "{share: 0.5, minutes: 5}", "/targets/warn_before/0", "one of them"),
+    "neither way": ("{share: 0.5}", "{}", "/targets/warn_before/0", "one of them"),
+    "all of it": ("{share: 0.5}", "{share: 1.0}", "/targets/warn_before/0/share", "less than 1"),
+    "twice": ("{share: 0.5}", "{minutes: 30}", "/targets/warn_before/1", "remove one"),
+    "hours for nothing": (
+        "tell_in_hours: true",
+        "tell_in_hours: false",
+        "/targets/staff_calendar",
+        "tell_in_hours: true",
+    ),
+    "impossible hours": ("'17:00'", "'25:00'", "/targets/staff_calendar/hours/mon/0/1", "correct the calendar"),
+}
+
+
+@pytest.mark.parametrize("case", [*IN_THE_RULES, *IN_THE_WARNINGS])
+def test_mistakes_in_rules_and_warnings_are_named(case: str) -> None:
+    """Each is found at its place, in the line that holds it, with what to do; without one the file is sound."""
+    old, new, pointer, remedy = IN_THE_RULES.get(case) or IN_THE_WARNINGS[case]
+    pointer = pointer if case in IN_THE_WARNINGS else f"/targets/rules{pointer}"
+    load_policy(RULED)
+    text = swap(old, new)(RULED)
+    (mistake,) = mistakes_of(text)
+    assert (mistake.pointer, remedy in mistake.remedy) == (pointer, True)
+    place = next(
+        line for line, (was, now) in enumerate(zip(RULED.splitlines(), text.splitlines(), strict=True), 1) if was != now
+    )
+    assert mistake.line == (place + 1 if case in ("never reached", "hours for nothing") else place)
+
+
+def test_the_earlier_form_of_targets_stays_what_it_was() -> None:
+    """A file without the new members has the version that it always had, and a document of before can be read."""
+    policy = load_policy(DEFAULT)
+    document = policy.document()
+    for later in ("rules", "warn_before", "tell_in_hours", "staff_calendar"):
+        del document["targets"][later]
+    assert Policy.from_document(document).version == policy.version
+    assert load_policy(RULED).version != policy.version
+
+
+def test_staff_calendars_public_holidays_are_written_down_too() -> None:
+    """The dates of the staff's country belong to the version as those of the policy's do."""
+    hours = "{tz: UTC, hours: {mon: [['08:00', '17:00']]}"
+    text = RULED.replace(f"{hours}}}", f"{hours}, public_holidays: {{country: DE}}}}")
+    staff = load_policy(text).targets.staff_calendar
+    assert staff is not None
+    assert "2026-10-03" in staff["public_holidays"]["dates"]["2026"]
+
 
 ELSEWHERE = {
     "missing key": ("  warning_share: 0.75\n", "", "/targets/warning_share", "add it", "targets:"),

@@ -1,11 +1,15 @@
 """A world of three organisations and every role: who sees and does what; the rest can't be told from nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from firstline.common.permissions import Principal, Role
-from intake_world import World, principal_of
+from firstline.common.policy.loader import load_policy
+from intake_world import OpenWorld, World, principal_of
+
+NIGHTWATCH = Path(__file__).parents[1] / "policy" / "nightwatch.yaml"
 
 PEOPLE = {
     "client:cora@acme": {"acme-own"},
@@ -235,6 +239,20 @@ async def test_no_token_no_entry(world: World) -> None:
     assert public["version"] == ticket["policy_version"]
     questions = (await world.get("/v1/policy/scope", None)).json()["topics"][0]["required_information"]
     assert {"field", "question"} == set(questions[0])
+
+
+async def test_public_targets_do_not_say_whose_others_are(opened: OpenWorld, tmp_path: Path) -> None:
+    """Where a policy shows its targets, rules for single organisations stay among staff."""
+    text = NIGHTWATCH.read_text("utf-8")
+    rules = """targets:
+  rules:
+    - {code: harbour, when: {organization_id: [acme]}, minutes: {first_response: 5}}
+    - {code: cranes, when: {topic: [cranes]}, minutes: {first_response: 10}}
+"""
+    async with opened(tmp_path, current=load_policy(text.replace("targets:\n", rules))) as world:
+        shown = (await world.get("/v1/policy", None)).json()
+    assert [rule["code"] for rule in shown["targets"]["rules"]] == ["cranes"]
+    assert "acme" not in str(shown)
 
 
 async def test_services_do_not_act_as_people(world: World) -> None:

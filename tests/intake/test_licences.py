@@ -74,6 +74,18 @@ async def test_a_key_is_looked_up_and_let_go(world: World, way: str) -> None:
     assert KEY not in stored_text(world)
 
 
+async def test_the_licence_is_told_with_the_request_and_with_the_message_that_names_it(world: World) -> None:
+    """Whoever chooses targets by the licence learns its ID, and what it entitles to, at once and after each message."""
+    await licence(world)
+    known, unknown = await world.submit(licence_key=KEY), await world.submit()
+    told = [(await world.events(ticket["id"]))[-1][1] for ticket in (known, unknown)]
+    assert [(data["licence_id"], data["entitlement"]) for data in told] == [("l-0042", "active"), (None, "unknown")]
+    for fields, expected in (({}, (None, "unknown")), ({"licence_key": KEY}, ("l-0042", "active"))):
+        await world.must(unknown, "messages", {"body": "More.", "fields": fields}, CLARA)
+        (replied,) = [data for kind, data in await world.events(unknown["id"]) if kind == "ticket.replied"][-1:]
+        assert (replied["licence_id"], replied["entitlement"]) == expected
+
+
 async def test_an_unknown_key_is_registered_and_shown_by_its_end(world: World) -> None:
     """A key that nobody knows drops nothing: the request is there, unknown, with the end of the key."""
     ticket = await world.submit(licence_key="NOBODY-KNOWS-THIS-9999")

@@ -13,11 +13,17 @@ FIRST, NEXT = "first_response", "next_response"
 WEEK = {"tz": "UTC", "hours": {day: [["06:00", "16:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}}
 FRIDAY = "2026-11-20T15:30:00Z"
 BOTH = {FIRST: 600, NEXT: 180}
+OUTSIDE = "minutes outside working hours"
+OWED, WHOSE = "the first answer is owed within", "(urgency high, edition Enterprise or Team)"
+RULE: dict[str, Any] = {"code": "recovery", "when": {"urgency": ["high"]}, "minutes": {FIRST: 60}}
 
 
-def clock(target: str, state: str, due_at: str | None, minutes: float, *, breached: bool = False) -> dict[str, Any]:
-    """Return a clock as it is answered."""
-    return {"target": target, "state": state, "due_at": due_at, "elapsed_minutes": minutes, "breached": breached}
+def clock(
+    target: str, state: str, due_at: str | None, minutes: float, *, breached: bool = False, **more: Any
+) -> dict[str, Any]:
+    """Return a clock as it is answered; its target is that of both unless said otherwise."""
+    known = {"target": target, "state": state, "due_at": due_at, "elapsed_minutes": minutes, "breached": breached}
+    return known | {"target_minutes": BOTH.get(target), "rule": None, "warnings": []} | more
 
 
 async def compute(world: World, *events: dict[str, Any], as_of: str, **body: Any) -> dict[str, Any]:
@@ -47,6 +53,8 @@ async def test_clocks_of_a_request_say_how_they_stand_now(world: World) -> None:
         "ticket_id": ticket.id,
         "number": ticket.number,
         "warn_at": "2026-11-23T13:30:00Z",
+        "warnings": [{"at": "2026-11-23T13:30:00Z", "counted_minutes": 450}],
+        "rule": "normal",
         "policy_version": "test-1",
         "as_of": "2026-11-23T14:00:00Z",
     }
@@ -144,6 +152,14 @@ async def test_an_explanation_tells_of_every_stretch(world: World) -> None:
         ("23T09:00", "open", None, 420, 840),
     ]
     assert [i["counted"] for i in story["intervals"]] == [True, False, True]
+    assert story["words"] == [
+        "Under policy test-1.",
+        f"From 2026-11-23 06:00 UTC: {OWED} 600 business minutes, by the rule normal (urgency normal).",
+        "2026-11-23 06:00 UTC to 2026-11-23 07:00 UTC: 60 business minutes counted.",
+        "2026-11-23 07:00 UTC to 2026-11-23 09:00 UTC: 120 business minutes not counted, as it waited for the client.",
+        f"2026-11-23 09:00 UTC to 2026-11-24 06:00 UTC: 420 business minutes counted, 840 {OUTSIDE}.",
+        "In all 480 business minutes counted, of 600.",
+    ]
     assert found["elapsed_minutes"] == 480
 
 
@@ -174,13 +190,30 @@ async def test_computing_answers_clocks_and_where_their_time_comes_from(world: W
         "cause": None,
         "counted": True,
     }
-    stretch |= {"business_minutes": 90, "closed_minutes": 62 * 60}
+    stretch |= {"business_minutes": 90, "closed_minutes": 62 * 60, "rule": None}
+    span = "2026-11-20 15:30 UTC to 2026-11-23 07:00 UTC"
+    words = f"{span}: 90 business minutes counted, 3,720 {OUTSIDE}."
+    told = {
+        name: {
+            "target": name,
+            "intervals": [stretch],
+            "target_minutes": minutes,
+            "rule": None,
+            "policy_version": None,
+            "words": [
+                f"From 2026-11-20 15:30 UTC: the {which} answer is owed within {minutes} business minutes.",
+                words,
+                f"In all 90 business minutes counted, of {minutes}.",
+            ],
+        }
+        for name, which, minutes in ((FIRST, "first", 600), (NEXT, "next", 180))
+    }
     assert found == {
         "clocks": [
             clock(FIRST, "running", "2026-11-23T15:30:00Z", 90),
             clock(NEXT, "running", "2026-11-23T08:30:00Z", 90),
         ],
-        "explanation": [{"target": FIRST, "intervals": [stretch]}, {"target": NEXT, "intervals": [stretch]}],
+        "explanation": [told[FIRST], told[NEXT]],
     }
 
 
@@ -219,7 +252,38 @@ async def test_a_changed_level_counts_from_the_same_start(world: World) -> None:
         {"type": "targets_changed", "at": "2026-11-23T07:00:00Z", "targets": {FIRST: 180}},
     ]
     found = await compute(world, *events, as_of="2026-11-23T08:00:00Z")
-    assert found["clocks"] == [clock(FIRST, "running", "2026-11-23T09:00:00Z", 120)]
+    assert found["clocks"] == [clock(FIRST, "running", "2026-11-23T09:00:00Z", 120, target_minutes=180)]
+
+
+async def test_rules_choose_the_targets_by_what_events_say_of_the_request(world: World) -> None:
+    """The first rule that fits wins and is named, in data and in words; without one the targets given apply."""
+    vip = {"code": "vip", "when": {"edition": ["Team", "Enterprise"], "urgency": ["high"]}, "minutes": {FIRST: 120}}
+    events: list[dict[str, Any]] = [
+        {"type": "created", "at": "2026-11-23T06:00:00Z", "traits": {"urgency": "normal", "edition": "Team"}},
+        {"type": "targets_changed", "at": "2026-11-23T07:00:00Z", "traits": {"urgency": "high"}},
+    ]
+    warnings = [{"share": 0.5}, {"minutes": 30}]
+    given = {"rules": [vip, RULE], "warn_before": warnings}
+    before = await compute(world, *events, as_of="2026-11-23T06:30:00Z", **given)
+    assert [(found["target"], found["target_minutes"], found["rule"]) for found in before["clocks"]] == [
+        (FIRST, 600, None),
+        (NEXT, 180, None),
+    ]
+    after = await compute(world, *events, as_of="2026-11-23T07:30:00Z", **given)
+    at = [
+        {"at": f"2026-11-23T07:{minute}:00Z", "counted_minutes": counted}
+        for minute, counted in (("00", 60), ("30", 90))
+    ]
+    expected = clock(FIRST, "running", "2026-11-23T08:00:00Z", 90, target_minutes=120, rule="vip", warnings=at)
+    assert after["clocks"] == [expected]
+    assert [stretch["rule"] for stretch in after["explanation"][0]["intervals"]] == [None, "vip"]
+    assert after["explanation"][0]["words"] == [
+        "From 2026-11-23 06:00 UTC: the first answer is owed within 600 business minutes.",
+        "2026-11-23 06:00 UTC to 2026-11-23 07:00 UTC: 60 business minutes counted.",
+        f"From 2026-11-23 07:00 UTC: {OWED} 120 business minutes, by the rule vip {WHOSE}.",
+        "2026-11-23 07:00 UTC to 2026-11-23 07:30 UTC: 30 business minutes counted.",
+        "In all 90 business minutes counted, of 120.",
+    ]
 
 
 async def test_no_events_and_no_targets_are_fine(world: World) -> None:
@@ -242,9 +306,9 @@ async def test_resolution_is_met_by_resolving_and_goes_on_after_reopening(world:
     ]
     targets = {"resolution": 300}
     found = await compute(world, *events, as_of="2026-11-23T09:00:00Z", targets=targets)
-    assert found["clocks"] == [clock("resolution", "met", None, 120)]
+    assert found["clocks"] == [clock("resolution", "met", None, 120, target_minutes=300)]
     found = await compute(world, *events, as_of="2026-11-23T11:00:00Z", targets=targets)
-    assert found["clocks"] == [clock("resolution", "running", "2026-11-23T13:00:00Z", 180)]
+    assert found["clocks"] == [clock("resolution", "running", "2026-11-23T13:00:00Z", 180, target_minutes=300)]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +323,14 @@ async def test_resolution_is_met_by_resolving_and_goes_on_after_reopening(world:
         ({"events": [{"type": "exploded", "at": FRIDAY}]}, "/events/0/type"),
         ({"events": [{"at": FRIDAY}]}, "/events/0/type"),
         ({"events": [{"type": "targets_changed", "at": FRIDAY, "targets": {FIRST: 1}}] * 21}, "/events"),
+        ({"rules": [RULE | {"when": {"colour": ["red"]}}]}, "/rules/0/when/colour"),
+        ({"rules": [RULE | {"when": {"tier": []}}]}, "/rules/0/when/tier"),
+        ({"rules": [RULE | {"minutes": {FIRST: 0}}]}, "/rules/0/minutes/first_response"),
+        ({"rules": [RULE] * 101}, "/rules"),
+        ({"warn_before": [{"share": 0.5, "minutes": 5}]}, "/warn_before/0"),
+        ({"warn_before": [{"share": 1.0}]}, "/warn_before/0/share"),
+        ({"events": [{"type": "created", "at": FRIDAY, "traits": {"mood": "bad"}}]}, "/events/0/traits/mood"),
+        ({"events": [{"type": "created", "at": FRIDAY, "traits": {"tier": "x"}}] * 21}, "/events"),
         ({"as_of": "soon"}, "/as_of"),
         ({"as_of": "9999-06-01T00:00:00Z"}, "/as_of"),
         ({"events": [{"type": "created", "at": "0001-06-01T00:00:00Z"}]}, "/events/0/at"),

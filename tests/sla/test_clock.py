@@ -8,7 +8,8 @@ import pytest
 from firstline.common.calendar import CalendarExhausted, parse_calendar
 from firstline.common.errors import Invalid
 from firstline.sla.clock import Clock, explain, fold
-from firstline.sla.history import ClockEvent, Target
+from firstline.sla.history import ClockEvent
+from firstline.sla.targets import Target, Warn, fixed
 
 OFFICE = {"tz": "UTC", "hours": {day: [["06:00", "16:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}}
 CALENDAR = parse_calendar(OFFICE)
@@ -35,9 +36,9 @@ def told(*events: str) -> list[ClockEvent]:
     return history
 
 
-def clocks(*events: str, as_of: str, targets: dict[Target, float] = TARGETS, **more: Any) -> dict[str, Clock]:
+def clocks(*events: str, as_of: str, targets: dict[Target, float] = TARGETS, warning: float = 1) -> dict[str, Clock]:
     """Return the clocks of a history by target."""
-    return {clock.target: clock for clock in fold(told(*events), targets, CALENDAR, at(as_of), **more)}
+    return {clock.target: clock for clock in fold(told(*events), fixed(targets, Warn(warning)), CALENDAR, at(as_of))}
 
 
 def states(*events: str, as_of: str) -> tuple[str, str, str]:
@@ -233,7 +234,15 @@ def test_a_changed_level_counts_the_same_minutes_against_another_target() -> Non
     assert changed("mon 08:00", 60, "mon 08:00").due_at == at("mon 07:00")
     assert changed("mon 08:00", 60, "mon 08:00").breached
     assert changed("mon 08:00", 600, "mon 12:00") == Clock(
-        "next_response", "running", at("mon 06:00"), at("mon 16:00"), None, 360, breached=False
+        "next_response",
+        "running",
+        at("mon 06:00"),
+        at("mon 16:00"),
+        (),
+        360,
+        False,
+        600,
+        None,
     )
     assert changed("mon 12:00", 600, "mon 12:00").breached
     assert not changed("mon 09:00", 600, "mon 12:00").breached

@@ -7,6 +7,7 @@ import pytest
 from firstline.common.calendar import Calendar, parse_calendar
 from firstline.sla.clock import Clock, fold
 from firstline.sla.history import ClockEvent
+from firstline.sla.targets import Warn, fixed
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -23,7 +24,7 @@ def at(text: str) -> datetime:
 
 def response(calendar: Calendar, as_of: str, *events: ClockEvent, minutes: float = 600) -> Clock:
     """Return the first response's clock with its warning at 75 %."""
-    return fold(events, {"first_response": minutes}, calendar, at(as_of), warning=0.75)[0]
+    return fold(events, fixed({"first_response": minutes}, Warn(0.75)), calendar, at(as_of))[0]
 
 
 def test_elapsed_time_is_business_time_and_holidays_surprise_nobody() -> None:
@@ -39,7 +40,7 @@ def test_nothing_is_due_at_midnight_or_at_the_weekend(day: int, hour: int) -> No
     """zammad#4432, glpi#22678: warnings and deadlines fall into working hours, whenever the request came."""
     calendar = office()
     created = at("2026-11-20T00:00") + timedelta(days=day, hours=hour)
-    clock = fold([ClockEvent("created", created)], {"first_response": 37}, calendar, created, warning=0.75)[0]
+    clock = fold([ClockEvent("created", created)], fixed({"first_response": 37}, Warn(0.75)), calendar, created)[0]
     for instant in (clock.warn_at, clock.due_at):
         assert instant is not None
         assert calendar.open_at(instant - timedelta(microseconds=1)).open

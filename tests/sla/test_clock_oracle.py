@@ -10,6 +10,7 @@ import pytest
 from firstline.common.calendar import Calendar, parse_calendar
 from firstline.sla.clock import Clock, explain, fold
 from firstline.sla.history import ClockEvent
+from firstline.sla.targets import Warn, fixed
 from minute_calendar import MinuteCalendar
 from minute_clock import MinuteClocks
 from random_calendars import ZONES, random_calendar
@@ -52,7 +53,7 @@ def compare(
     """Fold and live the same history; return how often each state was seen."""
     lived = MinuteClocks(history, targets, walk, as_of)
     events = [ClockEvent(**event) for event in history]
-    clocks = fold(events, targets, calendar, as_of, warning=0.75)  # type: ignore[arg-type]
+    clocks = fold(events, fixed(targets, Warn(0.75)), calendar, as_of)  # type: ignore[arg-type]
     assert [clock.target for clock in clocks] == [target for target in lived.watches if target in lived.targets], name
     seen: Counter[str] = Counter()
     for clock in clocks:

@@ -36,6 +36,8 @@ async def test_a_new_request_schedules_both_responses(world: World) -> None:
         "due_at": MONDAY + 10 * HOUR,
         "elapsed_minutes": 0,
         "policy_version": VERSION,
+        "rule": "normal",
+        "target_minutes": 600,
     }
 
 

@@ -19,7 +19,7 @@ from firstline.sla.store import records
 STATEMENTS = {
     name: value for part in (store, records) for name, value in vars(part).items() if isinstance(value, Sql)
 } | {f"PARTICIPANTS.{name}": getattr(store.PARTICIPANTS, name) for name in store.PARTICIPANTS.__slots__}
-_TABLES = "ticket|fact|clock|policy|waiting|waited|participant|person|refill|inbox_stream|taken|run|name"
+_TABLES = "ticket|fact|clock|policy|waiting|waited|participant|person|refill|inbox_stream|licence|taken|run|name"
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 
 

@@ -144,10 +144,11 @@ class World:
         await self.tell(ticket, "ticket.replied", at, side="staff", **data)
 
     def policy(self, version: str = VERSION, **changes: Any) -> Envelope:
-        """Return the publication of the default policy, with other targets or another calendar."""
+        """Return the publication of the default policy, with other minutes, other members of targets, a calendar."""
         document = load_policy(Path(__file__).parents[2] / "policies/bitrix24.yaml").document()
         if "minutes" in changes:
             document["targets"]["minutes"] = changes["minutes"]
+        document["targets"] |= changes.get("targets", {})
         document |= {"calendar": changes["calendar"]} if "calendar" in changes else {}
         self.policies += 1
         data = {"version": version, "document": document, "effective_from": self.clock.now()}

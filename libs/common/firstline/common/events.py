@@ -199,6 +199,8 @@ class ClockEvent(EventData):
     due_at: datetime | None = None
     elapsed_minutes: float
     policy_version: str
+    rule: str | None = None
+    target_minutes: float | None = None
 
 
 class ClockScheduled(ClockEvent):
@@ -208,7 +210,7 @@ class ClockScheduled(ClockEvent):
 
 
 class ClockWarned(ClockEvent):
-    """The warning share of the target is used up."""
+    """So much of the target is used up that the policy wants a warning."""
 
     TYPE = "clock.warned"
 

@@ -40,6 +40,7 @@ class TicketSubmitted(TicketEvent):
     tier: str
     scope: Scope
     entitlement: str
+    licence_id: str | None = None
     missing_information: list[MissingField] = Field(default_factory=list)
     hints: list[HintPart] = Field(default_factory=list)
     received_at: datetime
@@ -54,7 +55,10 @@ class TicketSubmitted(TicketEvent):
 
 
 class TicketReplied(TicketEvent):
-    """A public message was added by the client's side or by staff; `changes` says which questions it answered."""
+    """A public message was added by the client's side or by staff; `changes` says which questions it answered.
+
+    It may have named the licence, too: `licence_id` is whose the ticket is after it, with what that entitles to.
+    """
 
     TYPE = "ticket.replied"
     message_id: str
@@ -65,6 +69,8 @@ class TicketReplied(TicketEvent):
     received_at: datetime
     origin: Origin
     changes: Changes = Field(default_factory=dict)
+    licence_id: str | None = None
+    entitlement: str | None = None
 
 
 class TicketNoted(TicketEvent):

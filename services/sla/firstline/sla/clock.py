@@ -5,14 +5,13 @@ calendar calls `fold` again. At one instant the events come first and the deadli
 very instant of the deadline is in time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from firstline.common.calendar import Calendar, CalendarExhausted
 from firstline.common.errors import Fault
 from firstline.sla.history import (
-    TARGETS,
     Cause,
     ClockEvent,
     Counted,
@@ -20,17 +19,28 @@ from firstline.sla.history import (
     Phase,
     State,
     Status,
-    Target,
     counted_time,
     overran,
     read_history,
     stretches,
     when_reached,
 )
+from firstline.sla.targets import TARGETS, Minutes, Target, TargetRule, TargetRules
 
 _MINUTE = timedelta(minutes=1)
 INSTANT = timedelta(microseconds=1)
 """The smallest step of time."""
+
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+"""Before everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarnsAt:
+    """An instant at which to warn, and the business minutes that are counted then."""
+
+    at: datetime
+    counted_minutes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +52,11 @@ class Clock:
         state: `met` stays for the first response; a next response is met until the client writes again.
         started_at: the instant from which the present or last run counts.
         due_at: when counted time reaches the target; None unless running. Lies in the past once that has happened.
-        warn_at: when it reaches the warning's share of the target; None unless running.
+        warnings: when to warn, the earliest first; none unless running.
         elapsed_minutes: business minutes counted in the present or last run.
         breached: the deadline passed while running; stays until answered, closed or reopened.
+        target_minutes: business minutes that the target gives.
+        rule: what the policy calls the rule that gave them; None where they were given without one.
 
     """
 
@@ -52,9 +64,16 @@ class Clock:
     state: State
     started_at: datetime | None
     due_at: datetime | None
-    warn_at: datetime | None
+    warnings: tuple[WarnsAt, ...]
     elapsed_minutes: float
     breached: bool
+    target_minutes: float
+    rule: str | None
+
+    @property
+    def warn_at(self) -> datetime | None:
+        """The first instant at which to warn; None unless running, and where no warning is wanted."""
+        return self.warnings[0].at if self.warnings else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,7 @@ class Interval:
         counted: whether `business_minutes` went into the clock.
         business_minutes: minutes inside working hours.
         closed_minutes: minutes outside them, which are never counted.
+        rule: the rule that gave the target then.
 
     """
 
@@ -79,22 +99,21 @@ class Interval:
     counted: bool
     business_minutes: float
     closed_minutes: float
+    rule: TargetRule
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where a clock's elapsed time comes from, in order of time and without gaps."""
+    """Where a clock's elapsed time comes from, in order of time and without gaps, and the target that applies now."""
 
     target: Target
     intervals: tuple[Interval, ...]
+    target_minutes: float
+    rule: str | None
 
 
 def fold(
-    history: Iterable[ClockEvent],
-    targets: Mapping[Target, float],
-    calendar: Calendar,
-    as_of: datetime,
-    warning: float | None = None,
+    history: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar, as_of: datetime
 ) -> tuple[Clock, ...]:
     """Return the clock of each target at an instant.
 
@@ -103,48 +122,55 @@ def fold(
 
     Args:
         history: the ticket's events; those after `as_of` are left out.
-        targets: business minutes at the start; `targets_changed` replaces them.
+        targets: the policy's rules, of which an event with `traits` chooses; or business minutes at the start.
         calendar: the working hours.
         as_of: the aware instant to judge at.
-        warning: share of the target at which to warn, between 0 and 1.
 
     Raises:
         Invalid: a target that is negative, or longer than the calendar lasts.
 
     """
     past = read_history(history, targets, calendar, as_of)
-    return tuple(_clock(past, target, as_of, warning) for target in TARGETS if target in past.targets)
+    return tuple(_clock(past, target, as_of) for target in TARGETS if target in past.targets)
 
 
 def explain(
-    history: Iterable[ClockEvent], targets: Mapping[Target, float], calendar: Calendar, as_of: datetime
+    history: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar, as_of: datetime
 ) -> tuple[Explanation, ...]:
     """Return for each target the intervals that `fold` counted and those that it did not; arguments as there."""
     past = read_history(history, targets, calendar, as_of)
     return tuple(
-        Explanation(target, tuple(_interval(calendar, *found) for found in stretches(past, target)))
+        Explanation(
+            target,
+            tuple(_interval(calendar, *found) for found in stretches(past, target)),
+            past.targets[target],
+            past.rule.code,
+        )
         for target in TARGETS
         if target in past.targets
     )
 
 
-def _clock(past: History, target: Target, as_of: datetime, warning: float | None) -> Clock:
-    state = past.state(target)
+def _clock(past: History, target: Target, as_of: datetime) -> Clock:
+    state, minutes = past.state(target), past.targets[target]
     counted = counted_time(past, target)
-    due_at = warn_at = None
+    due_at: datetime | None = None
+    warnings: tuple[WarnsAt, ...] = ()
     if state == "running":
-        amount = timedelta(minutes=past.targets[target])
-        due_at = _running_out(past, target, counted, amount, as_of)
-        warn_at = _running_out(past, target, counted, amount * warning, as_of) if warning is not None else None
+        due_at = _running_out(past, target, counted, minutes, as_of)
+        warnings = tuple(
+            WarnsAt(_running_out(past, target, counted, warned, as_of), warned)
+            for warned in past.rules.warnings(minutes)
+        )
     # Whatever has happened at this instant is already in the past's account: the deadline comes after it.
     late = due_at <= as_of if due_at is not None else overran(past, target, counted)
-    elapsed = sum((spent for _, _, spent in counted), timedelta())
+    elapsed = sum((spent for _, _, spent in counted), timedelta()) / _MINUTE
     breached = late or target in past.missed
-    return Clock(target, state, past.run(target)[0], due_at, warn_at, elapsed / _MINUTE, breached)
+    return Clock(target, state, past.run(target)[0], due_at, warnings, elapsed, breached, minutes, past.rule.code)
 
 
-def _running_out(past: History, target: Target, counted: Counted, amount: timedelta, as_of: datetime) -> datetime:
-    reached, left = when_reached(past.calendar, counted, amount)
+def _running_out(past: History, target: Target, counted: Counted, minutes: float, as_of: datetime) -> datetime:
+    reached, left = when_reached(past.calendar, counted, timedelta(minutes=minutes))
     try:
         return reached or past.calendar.add(as_of, left)
     except CalendarExhausted as error:
@@ -161,4 +187,5 @@ def _interval(calendar: Calendar, phase: Phase, start: datetime, end: datetime) 
         counted=phase.status == "open",
         business_minutes=business / _MINUTE,
         closed_minutes=(end - start - business) / _MINUTE,
+        rule=phase.rule,
     )

@@ -10,6 +10,7 @@ from firstline.common.envelope import Envelope, prefix_of
 from firstline.common.erasure import begin_erasure
 from firstline.common.events import (
     CATALOGUE,
+    AccountLicenceChanged,
     AccountOrganizationChanged,
     AccountPersonChanged,
     PersonErased,
@@ -34,11 +35,13 @@ from firstline.common.permissions import STAFF
 from firstline.common.store.port import Unit
 from firstline.sla.service import forecasts, records
 from firstline.sla.service.clocks import NoPolicy, Sla, take_fact
+from firstline.sla.service.traits import LicenceUnknown, told_by, with_edition
 from firstline.sla.store import (
     FORGET_PERSON,
     INSERT_TICKET,
     PARTICIPANTS,
     PERSON_ADDRESS,
+    SAVE_LICENCE,
     SAVE_PERSON,
     SAVE_POLICY,
     SET_URGENCY,
@@ -81,6 +84,12 @@ async def organization_changed(_sla: Sla, unit: Unit, event: Envelope) -> None:
     await unit.run(CALL, id=data.id, name=data.name)
 
 
+async def licence_changed(_sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Know the licence's edition, by which the policy may choose targets."""
+    data = event.payload(AccountLicenceChanged)
+    await unit.run(SAVE_LICENCE, id=data.id, edition=data.edition)
+
+
 async def person_erased(_sla: Sla, unit: Unit, event: Envelope) -> None:
     """Delete the copies of the person's address."""
     person_id = event.payload(PersonErased).id
@@ -116,48 +125,48 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     at = event.time if data.split_from else data.received_at
     # A robot's mail starts no clock, but the first message of a person will run by these targets.
     kind = "targets_changed" if data.origin.automatic else "created"
-    fact = Fact(event.id, kind, at, None, await _targets(sla, unit, ticket))
+    traits = await _traits(sla, unit, ticket, data)
     calendar = (await sla.terms(unit, ticket.policy_version)).calendar
     await records.taken(unit, calendar, ticket, data, at)
-    await take_fact(sla, unit, ticket, fact, event.time)
+    await take_fact(sla, unit, ticket, Fact(event.id, kind, at, traits=traits), event.time)
 
 
-async def _targets(sla: Sla, unit: Unit, ticket: Ticket) -> dict[str, float]:
-    """Return the targets of the ticket's urgency under its policy.
+async def _traits(sla: Sla, unit: Unit, ticket: Ticket, data: TicketEvent) -> dict[str, str | None]:
+    """Return what an event says of what the ticket is like.
 
     Raises:
-        NotYet: the policy has not arrived.
+        NotYet: the policy has not arrived, or the licence whose edition it asks for.
 
     """
     try:
-        terms = await sla.terms(unit, ticket.policy_version)
-    except NoPolicy as missing:
+        rules = (await sla.terms(unit, ticket.policy_version)).rules
+        return await with_edition(unit, told_by(data), needed=rules.asks_for("edition"))
+    except (NoPolicy, LicenceUnknown) as missing:
         raise NotYet(missing.detail) from missing
-    return {str(name): minutes for name, minutes in terms.targets.get(ticket.urgency, {}).items()}
 
 
 async def replied(sla: Sla, unit: Unit, event: Envelope) -> None:
-    """Take a public message; what robots write counts for nothing."""
+    """Take a public message, and the licence that it may have named; what robots write counts for nothing."""
     data = event.payload(TicketReplied)
     if data.origin.automatic:
         return
-    if data.author.side == "staff":
-        await _note(sla, unit, event, "staff_reply", data.received_at, by=data.author.id)
-    else:
-        await _note(sla, unit, event, "client_message", data.received_at)
+    is_staff = data.author.side == "staff"
+    ticket = await _ticket(unit, event)
+    traits = await _traits(sla, unit, ticket, data)
+    fact = Fact(event.id, "staff_reply" if is_staff else "client_message", data.received_at, traits=traits)
+    await take_fact(sla, unit, ticket, fact, event.time, data.author.id if is_staff else None)
 
 
 async def triaged(sla: Sla, unit: Unit, event: Envelope) -> None:
-    """Time by the targets of another urgency from now on."""
+    """Time by the targets of what the request is judged to be from now on."""
     data = event.payload(TicketTriaged)
     ticket = await _ticket(unit, event)
     await records.judged(unit, ticket.id, data)
-    if data.urgency == ticket.urgency:
-        return
-    await unit.run(SET_URGENCY, id=ticket.id, urgency=data.urgency)
-    changed = replace(ticket, urgency=data.urgency)
-    targets = await _targets(sla, unit, changed)
-    await take_fact(sla, unit, changed, Fact(event.id, "targets_changed", event.time, None, targets), event.time)
+    if data.urgency != ticket.urgency:
+        await unit.run(SET_URGENCY, id=ticket.id, urgency=data.urgency)
+        ticket = replace(ticket, urgency=data.urgency)
+    fact = Fact(event.id, "targets_changed", event.time, traits=await _traits(sla, unit, ticket, data))
+    await take_fact(sla, unit, ticket, fact, event.time)
 
 
 async def waiting(sla: Sla, unit: Unit, event: Envelope) -> None:
@@ -205,7 +214,7 @@ async def duplicate_joined(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Owe the answers that a duplicate was owed, from the receipt of their messages."""
     ticket = await _ticket(unit, event)
     for one in event.payload(TicketDuplicateJoined).owed:
-        fact = Fact(f"{event.id}/{one.ticket_id}", "owed", one.since, None, None, one.ticket_id)
+        fact = Fact(f"{event.id}/{one.ticket_id}", "owed", one.since, origin=one.ticket_id)
         await take_fact(sla, unit, ticket, fact, event.time)
 
 
@@ -213,7 +222,7 @@ async def duplicate_left(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Owe no longer what went back with a duplicate."""
     ticket = await _ticket(unit, event)
     for one in event.payload(TicketDuplicateLeft).owed:
-        fact = Fact(f"{event.id}/{one.ticket_id}", "given_back", event.time, None, None, one.ticket_id)
+        fact = Fact(f"{event.id}/{one.ticket_id}", "given_back", event.time, origin=one.ticket_id)
         await take_fact(sla, unit, ticket, fact, event.time)
 
 
@@ -227,7 +236,7 @@ async def _note(
     by: str | None = None,
 ) -> None:
     ticket = await _ticket(unit, event)
-    await take_fact(sla, unit, ticket, Fact(event.id, kind, at, cause, None), event.time, by)
+    await take_fact(sla, unit, ticket, Fact(event.id, kind, at, cause), event.time, by)
 
 
 def _staff(event: Envelope) -> str | None:
@@ -265,6 +274,7 @@ CLOCKED: Mapping[str, Reaction] = {
 REACTIONS: Mapping[str, Reaction] = {
     "policy.published": policy_published,
     "account.person_changed": person_changed,
+    "account.licence_changed": licence_changed,
     "account.organization_changed": organization_changed,
     "person.erased": person_erased,
     "queue.entered": entry_told,

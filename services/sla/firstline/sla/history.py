@@ -10,8 +10,8 @@ from typing import Literal
 
 from firstline.common.calendar import Calendar
 from firstline.common.errors import Fault, Invalid
+from firstline.sla.targets import TARGETS, Minutes, Target, TargetRule, TargetRules, Traits, fixed
 
-Target = Literal["first_response", "next_response", "resolution"]
 State = Literal["idle", "running", "paused", "met"]
 Status = Literal["open", "waiting", "resolved", "closed"]
 Cause = Literal["client", "third_party", "release"]
@@ -33,7 +33,6 @@ EventType = Literal[
 Counted = list[tuple[datetime, datetime, timedelta]]
 """Stretches of counted time: start, end, business time between them."""
 
-TARGETS: tuple[Target, ...] = ("first_response", "next_response", "resolution")
 _RESPONSES: tuple[Target, ...] = ("first_response", "next_response")
 _MOST_MINUTES = 5_000_000_000
 
@@ -46,7 +45,9 @@ class ClockEvent:
         type: what happened; `created` counts as a client message.
         at: the aware instant.
         cause: of a `wait`: who is waited for. Without one only `resume` ends the waiting.
-        targets: of `targets_changed`: business minutes from now on, in place of all earlier ones.
+        traits: what the request is like from now on, as far as the event says it; the targets are chosen anew by it.
+        targets: of `targets_changed`: business minutes from now on, whatever the request is like; of `created` those
+            that it began with.
         id: events with the same id count once.
         origin: of `owed`, an unanswered message of a duplicate that was merged: whose it is. Of `given_back`, which
             takes that back: the same.
@@ -56,19 +57,21 @@ class ClockEvent:
     type: EventType
     at: datetime
     cause: Cause | None = None
-    targets: Mapping[Target, float] | None = None
+    targets: Minutes | None = None
     id: str | None = None
     origin: str | None = None
+    traits: Traits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of time in which the ticket's status stayed as it was."""
+    """A stretch of time in which the ticket's status, and the rule that gave its targets, stayed as they were."""
 
     start: datetime
     end: datetime
     status: Status
     cause: Cause | None
+    rule: TargetRule
 
 
 @dataclass(slots=True)
@@ -76,8 +79,10 @@ class History:
     """What the events read so far say.
 
     Attributes:
-        targets: business minutes that apply now.
+        rules: what the policy says of targets.
+        rule: the rule that gives the targets now.
         calendar: the working hours.
+        traits: what the ticket is like now.
         status: the ticket's status now, with the `cause` of its waiting, since `phase_from`.
         phases: the ended phases.
         opened: the client's first message; the first response and the resolution count from there.
@@ -90,8 +95,10 @@ class History:
 
     """
 
-    targets: Mapping[Target, float]
+    rules: TargetRules
+    rule: TargetRule
     calendar: Calendar
+    traits: Traits = field(default_factory=dict)
     status: Status = "open"
     cause: Cause | None = None
     phase_from: datetime | None = None
@@ -106,10 +113,15 @@ class History:
     judged: dict[Target, datetime] = field(default_factory=dict)
     missed: set[Target] = field(default_factory=set)
 
+    @property
+    def targets(self) -> Minutes:
+        """The business minutes that apply now."""
+        return self.rule.minutes
+
     def turn(self, at: datetime, status: Status, cause: Cause | None = None) -> None:
         """End the present phase and begin another."""
         if self.phase_from is not None and self.phase_from < at:
-            self.phases.append(Phase(self.phase_from, at, self.status, self.cause))
+            self.phases.append(Phase(self.phase_from, at, self.status, self.cause, self.rule))
         self.phase_from, self.status, self.cause = at, status, cause
 
     @property
@@ -159,26 +171,38 @@ class History:
 
 
 def read_history(
-    events: Iterable[ClockEvent], targets: Mapping[Target, float], calendar: Calendar, as_of: datetime
+    events: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar, as_of: datetime
 ) -> History:
     """Read events in order of time, each id once, up to and including an instant; phases end there."""
-    past = no_history(targets, calendar)
-    for event in in_order(events):
-        if event.at > as_of:
-            break
+    told = [event for event in in_order(events) if event.at <= as_of]
+    past = no_history(told, targets, calendar)
+    for event in told:
         happen(past, event)
     past.turn(as_of, past.status, past.cause)
     return past
 
 
-def no_history(targets: Mapping[Target, float], calendar: Calendar) -> History:
-    """Return a history of which nothing was read yet.
+def no_history(told: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar) -> History:
+    """Return a history of which nothing was read yet, with the rule by which it begins; `told` is in order of time.
 
     Raises:
         Invalid: a target is out of range.
 
     """
-    return History(_checked(targets), calendar)
+    rules = targets if isinstance(targets, TargetRules) else fixed(targets)
+    past = History(rules, _first_rule(rules, told), calendar)
+    _checked(past.targets)
+    return past
+
+
+def _first_rule(rules: TargetRules, told: Iterable[ClockEvent]) -> TargetRule:
+    """Return the rule by which a history begins: what is said first of the request holds from the start."""
+    for event in told:
+        if event.traits is not None:
+            return rules.choose(event.traits)
+        if event.type == "created" and event.targets:
+            return TargetRule(None, event.targets)
+    return rules.choose({})
 
 
 def in_order(events: Iterable[ClockEvent]) -> Iterator[ClockEvent]:
@@ -194,10 +218,12 @@ def in_order(events: Iterable[ClockEvent]) -> Iterator[ClockEvent]:
 
 def happen(past: History, event: ClockEvent) -> None:
     """Let a history have what happened next."""
+    if event.traits is not None:
+        _judges(past, event.traits, event.at)
     _REACTIONS[event.type](past, event)
 
 
-def _checked(targets: Mapping[Target, float]) -> Mapping[Target, float]:
+def _checked(targets: Minutes) -> None:
     faults = tuple(
         Fault(f"/targets/{target}", f"Must be business minutes from 0 to {_MOST_MINUTES:,}.")
         for target, minutes in targets.items()
@@ -205,7 +231,6 @@ def _checked(targets: Mapping[Target, float]) -> Mapping[Target, float]:
     )
     if faults:
         raise Invalid("A target is out of range.", faults=faults)
-    return targets
 
 
 def overran(past: History, target: Target, counted: Counted) -> bool:
@@ -305,14 +330,28 @@ def _reopens(past: History, event: ClockEvent) -> None:
     past.forget_lateness(event.at, TARGETS)
 
 
+def _judges(past: History, traits: Traits, at: datetime) -> None:
+    """Choose the targets anew by what the request is like now."""
+    past.traits = {**past.traits, **traits}
+    rule = past.rules.choose(past.traits)
+    if rule != past.rule:
+        _time_by(past, rule, at)
+
+
 def _retargets(past: History, event: ClockEvent) -> None:
-    # Lateness under the old targets is judged now; the new ones apply from here on.
-    past.turn(event.at, past.status, past.cause)
+    if event.targets:
+        _time_by(past, TargetRule(None, event.targets), event.at)
+
+
+def _time_by(past: History, rule: TargetRule, at: datetime) -> None:
+    """Judge lateness under the old targets now; the new ones apply from here on."""
+    _checked(rule.minutes)
+    past.turn(at, past.status, past.cause)
     for target in TARGETS:
         if target in past.targets and overran(past, target, counted_time(past, target)):
             past.missed.add(target)
-        past.judged[target] = event.at
-    past.targets = _checked(event.targets or past.targets)
+        past.judged[target] = at
+    past.rule = rule
 
 
 _REACTIONS: Mapping[EventType, Callable[[History, ClockEvent], None]] = {

@@ -10,11 +10,9 @@ from typing import Literal
 
 from firstline.common.calendar import Calendar
 from firstline.sla.history import (
-    TARGETS,
     Cause,
     ClockEvent,
     History,
-    Target,
     counted_time,
     happen,
     in_order,
@@ -23,6 +21,7 @@ from firstline.sla.history import (
     stretches,
     when_reached,
 )
+from firstline.sla.targets import TARGETS, Minutes, Target, TargetRules
 
 ENDS: Mapping[str, tuple[Target, ...]] = {
     "staff_reply": ("first_response", "next_response"),
@@ -67,7 +66,7 @@ class Run:
 
 
 def endings(
-    events: Iterable[ClockEvent], targets: Mapping[Target, float], calendar: Calendar
+    events: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar
 ) -> Iterator[tuple[History, ClockEvent, tuple[Target, ...]]]:
     """Yield what ended runs, in order of time: the history just before it, the event, and whose runs it ended.
 
@@ -77,8 +76,9 @@ def endings(
         Invalid: a target is out of range.
 
     """
-    past = no_history(targets, calendar)
-    for event in in_order(events):
+    told = list(in_order(events))
+    past = no_history(told, targets, calendar)
+    for event in told:
         ended = ENDS.get(event.type)
         if ended is not None:
             past.turn(event.at, past.status, past.cause)
@@ -104,9 +104,7 @@ def is_late(past: History, target: Target, at: datetime) -> bool | None:
     return due is not None and due < at
 
 
-def runs(
-    events: Iterable[ClockEvent], targets: Mapping[Target, float], calendar: Calendar
-) -> Iterator[tuple[str, Run]]:
+def runs(events: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar) -> Iterator[tuple[str, Run]]:
     """Yield every ended run with the ID of the event that ended it; a reopened resolution comes again.
 
     Raises:

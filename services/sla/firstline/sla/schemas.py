@@ -6,15 +6,19 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from firstline.common.calendar import FIRST_YEAR, LAST_YEAR, Openness, Period
+from firstline.common.policy.targets import TargetRule, WarnBefore
 from firstline.sla.clock import Clock, Explanation
 from firstline.sla.history import ClockEvent as HistoryEvent
 from firstline.sla.service.forecasts import Expected
 from firstline.sla.store import Score
+from firstline.sla.words import in_words
 
 CalendarData = dict[str, Any]
 EVENTS_LIMIT = 10_000
 TARGET_CHANGES_LIMIT = 20
 """Each change judges all that went before it anew, so many of them would take minutes."""
+
+RULES_LIMIT = 100
 
 PERIODS_LIMIT = 1_000
 _CALENDAR_EXAMPLE = {"tz": "UTC", "hours": {"mon": [["06:00", "16:00"]], "tue": [["06:00", "16:00"]]}}
@@ -114,6 +118,17 @@ class TargetsIn(Body):
     resolution: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
+class TraitsIn(Body):
+    """What a request is like from an event on, as far as it says that; rules choose the targets by it."""
+
+    urgency: str | None = None
+    topic: str | None = None
+    tier: str | None = None
+    organization_id: str | None = None
+    entitlement: str | None = None
+    edition: str | None = None
+
+
 class EventIn(Body):
     """One event of a history."""
 
@@ -131,7 +146,8 @@ class EventIn(Body):
     ]
     at: Instant
     cause: Literal["client", "third_party", "release"] | None = Field(None, description="Of `wait`.")
-    targets: TargetsIn | None = Field(None, description="Of `targets_changed`.")
+    targets: TargetsIn | None = Field(None, description="Of `targets_changed`: minutes, whatever the rules say.")
+    traits: TraitsIn | None = Field(None, description="What the request is like from now on; members left out stay.")
     id: str | None = Field(None, description="Events with the same id count once.")
 
 
@@ -143,13 +159,27 @@ class ComputeIn(CalendarBody):
         max_length=EVENTS_LIMIT, examples=[[{"type": "created", "at": "2026-11-20T15:30:00Z"}]]
     )
     as_of: Instant
+    rules: list[TargetRule] = Field(
+        [],
+        max_length=RULES_LIMIT,
+        description="Rules as in a policy's `targets.rules`; the first that fits wins, and `targets` where none does.",
+        examples=[[{"code": "recovery", "when": {"urgency": ["high"]}, "minutes": {"first_response": 60}}]],
+    )
+    warn_before: list[WarnBefore] = Field([], max_length=RULES_LIMIT, examples=[[{"share": 0.25}, {"minutes": 30}]])
 
     @field_validator("events")
     @classmethod
     def _few_changes(cls, events: list[EventIn]) -> list[EventIn]:
-        if sum(event.type == "targets_changed" for event in events) > TARGET_CHANGES_LIMIT:
+        if sum(event.type == "targets_changed" or event.traits is not None for event in events) > TARGET_CHANGES_LIMIT:
             raise ValueError(f"At most {TARGET_CHANGES_LIMIT} changes of the targets.")
         return events
+
+
+class WarningOut(BaseModel):
+    """An instant at which a clock warns, and the business minutes that are counted then."""
+
+    at: datetime
+    counted_minutes: float
 
 
 class ClockOut(BaseModel):
@@ -160,6 +190,9 @@ class ClockOut(BaseModel):
     due_at: datetime | None
     elapsed_minutes: float
     breached: bool
+    target_minutes: float
+    rule: str | None = Field(description="The rule or the urgency level that gives the target, as the policy calls it.")
+    warnings: list[WarningOut] = Field(description="The earliest first; none while nothing runs.")
 
 
 class TicketClockOut(ClockOut):
@@ -183,13 +216,18 @@ class IntervalOut(BaseModel):
     counted: bool
     business_minutes: float
     closed_minutes: float
+    rule: str | None = Field(description="The rule that gave the target then.")
 
 
 class ExplanationOut(BaseModel):
-    """Where a clock's elapsed time comes from."""
+    """Where a clock's elapsed time comes from, and by which rule its target is given; in data and in words."""
 
     target: Literal["first_response", "next_response", "resolution"]
     intervals: list[IntervalOut]
+    target_minutes: float
+    rule: str | None
+    policy_version: str | None
+    words: list[str]
 
 
 class ComputeOut(BaseModel):
@@ -277,8 +315,11 @@ def targets_of(given: TargetsIn) -> dict[Any, float]:
 
 def history_event(given: EventIn) -> HistoryEvent:
     """Return an event of the body as the rules know it."""
-    targets = targets_of(given.targets) if given.targets else None
-    return HistoryEvent(type=given.type, at=given.at, cause=given.cause, targets=targets, id=given.id)
+    targets = targets_of(given.targets) if given.targets and given.type == "targets_changed" else None
+    traits = given.traits.model_dump(exclude_unset=True) if given.traits else None
+    return HistoryEvent(
+        type=given.type, at=given.at, cause=given.cause, targets=targets, id=given.id, traits=traits or None
+    )
 
 
 def clock_out(clock: Clock) -> ClockOut:
@@ -289,11 +330,14 @@ def clock_out(clock: Clock) -> ClockOut:
         due_at=clock.due_at,
         elapsed_minutes=clock.elapsed_minutes,
         breached=clock.breached,
+        target_minutes=clock.target_minutes,
+        rule=clock.rule,
+        warnings=[WarningOut(at=w.at, counted_minutes=w.counted_minutes) for w in clock.warnings],
     )
 
 
-def explanation_out(explanation: Explanation) -> ExplanationOut:
-    """Return an explanation's document."""
+def explanation_out(explanation: Explanation, version: str | None = None) -> ExplanationOut:
+    """Return an explanation's document; of a request's clock with the version of the policy that it is under."""
     return ExplanationOut(
         target=explanation.target,
         intervals=[
@@ -305,9 +349,14 @@ def explanation_out(explanation: Explanation) -> ExplanationOut:
                 counted=i.counted,
                 business_minutes=i.business_minutes,
                 closed_minutes=i.closed_minutes,
+                rule=i.rule.code,
             )
             for i in explanation.intervals
         ],
+        target_minutes=explanation.target_minutes,
+        rule=explanation.rule,
+        policy_version=version,
+        words=in_words(explanation, version),
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from firstline.common.calendar import parse_calendar
 from firstline.common.errors import Invalid
 from firstline.common.policy.closing import SilenceRule
-from firstline.common.policy.model import NUMBER, Policy, ScopePart
+from firstline.common.policy.model import NUMBER, EntitlementState, Policy, ScopePart, Tier
+from firstline.common.policy.targets import TargetConditions
 from firstline.common.policy.wording import PLACEHOLDERS, Template, Text, TextKind, names_in
 
 
@@ -26,12 +27,18 @@ def findings(policy: Policy) -> list[Finding]:
     return [found for check in _CHECKS for found in check(policy)]
 
 
-def _calendar(policy: Policy) -> Iterator[Finding]:
+def _calendars(policy: Policy) -> Iterator[Finding]:
+    yield from _calendar("/calendar", policy.calendar)
+    if policy.targets.staff_calendar is not None:
+        yield from _calendar("/targets/staff_calendar", policy.targets.staff_calendar)
+
+
+def _calendar(pointer: str, data: object) -> Iterator[Finding]:
     try:
-        parse_calendar(policy.calendar)
+        parse_calendar(data)
     except Invalid as error:
         for fault in error.faults:
-            yield Finding(f"/calendar{fault.pointer}", fault.detail, "correct the calendar")
+            yield Finding(f"{pointer}{fault.pointer}", fault.detail, "correct the calendar")
 
 
 def _codes(policy: Policy) -> Iterator[Finding]:
@@ -44,6 +51,7 @@ def _codes(policy: Policy) -> Iterator[Finding]:
     for at, topic in enumerate(policy.scope.topics):
         yield from _repeated(f"/scope/topics/{at}/items", [item.code for item in topic.items])
     yield from _repeated("/circumstances", [circumstance.code for circumstance in policy.circumstances])
+    yield from _repeated("/targets/rules", [rule.code for rule in policy.targets.rules])
     yield from _repeated("/closing/marks", [mark.code for mark in policy.closing.marks])
     yield from _repeated("/closing/reasons", [reason.code for reason in policy.closing.reasons])
     kinds = policy.access.kinds if policy.access else ()
@@ -73,11 +81,65 @@ def _levels(policy: Policy) -> Iterator[Finding]:
     used += [(f"/out_of_turn/levels/{at}", level) for at, level in enumerate(policy.out_of_turn.levels)]
     used += [(f"{pointer}/urgency", part.urgency) for pointer, part in _scope_parts(policy) if part.urgency]
     used += [(f"/targets/minutes/{level}", level) for level in policy.targets.minutes]
+    used += _conditions(policy, "urgency")
     yield from _unknown("urgency level", known, used)
     for level in known:
         if level not in policy.targets.minutes:
             problem = f"the urgency level {level!r} has no targets"
             yield Finding("/targets/minutes", problem, f"add `{level}: {{first_response: …, next_response: …}}`")
+
+
+def _conditions(policy: Policy, name: str) -> list[tuple[str, str]]:
+    """Return what the rules of targets ask of one thing, each value with its pointer."""
+    return [
+        (f"/targets/rules/{at}/when/{name}/{nth}", value)
+        for at, rule in enumerate(policy.targets.rules)
+        for nth, value in enumerate(rule.when.given().get(name, ()))
+    ]
+
+
+def _rules(policy: Policy) -> Iterator[Finding]:
+    topics = [topic.code for topic in policy.scope.topics]
+    topics += [f"{topic.code}.{item.code}" for topic in policy.scope.topics for item in topic.items]
+    yield from _unknown("topic", topics, _conditions(policy, "topic"))
+    yield from _unknown("tier", get_args(Tier), _conditions(policy, "tier"))
+    yield from _unknown("state of a licence", get_args(EntitlementState), _conditions(policy, "entitlement"))
+    rules = policy.targets.rules
+    for at, rule in enumerate(rules):
+        pointer = f"/targets/rules/{at}"
+        if rule.code in policy.targets.minutes:
+            problem = f"the rule {rule.code!r} is called like an urgency level"
+            yield Finding(f"{pointer}/code", problem, "give it another code: explanations name rules and levels alike")
+        if not rule.when.given():
+            problem = f"the rule {rule.code!r} is for every request"
+            yield Finding(f"{pointer}/when", problem, "say for which, or put its minutes into `targets/minutes`")
+        before = next((known for known in rules[:at] if known.when.given() and _covers(known.when, rule.when)), None)
+        if before is not None:
+            problem = f"the rule {rule.code!r} never applies: {before.code!r} before it is for the same requests"
+            yield Finding(pointer, problem, f"put it before {before.code!r}, or remove it")
+
+
+def _covers(wide: TargetConditions, narrow: TargetConditions) -> bool:
+    """Say whether whatever fits one set of conditions fits another one, too."""
+    asked, wanted = narrow.given(), wide.given()
+    if any(name not in asked for name in wanted):
+        return False
+    topics = {value.partition(".")[0] for value in wanted.get("topic", ()) if "." not in value}
+    return all(
+        value in values or (name == "topic" and value.partition(".")[0] in topics)
+        for name, values in wanted.items()
+        for value in asked[name]
+    )
+
+
+def _warnings(policy: Policy) -> Iterator[Finding]:
+    targets = policy.targets
+    for at, warning in enumerate(targets.warn_before):
+        if warning in targets.warn_before[:at]:
+            yield Finding(f"/targets/warn_before/{at}", "this warning stands twice", "remove one of the two")
+    if targets.staff_calendar is not None and not targets.tell_in_hours:
+        problem = "these hours mean nothing while `tell_in_hours` is false"
+        yield Finding("/targets/staff_calendar", problem, "set `tell_in_hours: true`, or remove them")
 
 
 def _fields(policy: Policy) -> Iterator[Finding]:
@@ -198,10 +260,12 @@ def _listed(codes: Iterable[str]) -> str:
 
 
 _CHECKS: Final[tuple[Callable[[Policy], Iterator[Finding]], ...]] = (
-    _calendar,
+    _calendars,
     _codes,
     _channels,
     _levels,
+    _rules,
+    _warnings,
     _fields,
     _scope,
     _endings,

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from firstline.common.policy.model import Policy, ScopePart, TargetMinutes, Topic
+from firstline.common.policy.calendar_difference import calendar_difference, listed
+from firstline.common.policy.model import Policy, ScopePart, Topic
 from firstline.common.policy.parts import Part
-from firstline.common.policy.wording import hours_in_words, week_in_words
+from firstline.common.policy.targets_difference import targets_difference
 
 Lines = Iterator[str]
 _VERDICTS: Final = {"in": "covered", "out": "not covered", "undetermined": "decided by a specialist"}
 _MODES: Final = {"full": "in full", "consult_only": "by references only", "none": "not at all"}
-_TARGETS: Final = {"first_response": "first answer", "next_response": "next answer", "resolution": "solution"}
 
 
 def policy_difference(old: Policy, new: Policy) -> list[str]:
@@ -36,78 +36,17 @@ def _plain(part: str, old: Policy, new: Policy) -> Lines:
 
 
 def _calendar(old: Policy, new: Policy) -> Lines:
-    before, after = old.calendar, new.calendar
-    if hours_in_words(before) != hours_in_words(after):
-        yield f"Hours: {hours_in_words(before)} become {hours_in_words(after)}."
-    yield from _listed("Holidays", before.get("holidays", []), after.get("holidays", []))
-    yield from _hours_from(before.get("hours_from", {}), after.get("hours_from", {}))
-    yield from _public(before.get("public_holidays"), after.get("public_holidays"))
-    yield from _works_as(before.get("works_as", {}), after.get("works_as", {}))
-    for name in ("breaks", "overrides"):
-        yield from _dated(name, before.get(name, {}), after.get(name, {}))
+    yield from calendar_difference(old.calendar, new.calendar)
 
 
-def _hours_from(before: Mapping[str, Any], after: Mapping[str, Any]) -> Lines:
-    """Tell which weekly hours come into force, and which no longer do."""
-    for day in sorted({*before, *after}):
-        if day not in after:
-            yield f"Hours from {day}: {week_in_words(before[day])} no longer."
-        elif before.get(day) != after[day]:
-            was = f", not {week_in_words(before[day])}" if day in before else ""
-            yield f"Hours from {day}: {week_in_words(after[day])}{was}."
-
-
-def _public(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Lines:
-    """Tell whose public holidays count, or else which of them are others."""
-    old, new = (_whose(one) if one else "none" for one in (before, after))
-    if old != new:
-        yield f"Public holidays: {new}, were {old}."
-    elif before and after:
-        days = [[day for year in one.get("dates", {}).values() for day in year] for one in (before, after)]
-        yield from _listed("Public holidays", *days)
-
-
-def _whose(named: Mapping[str, Any]) -> str:
-    part = f"-{named['subdivision']}" if "subdivision" in named else ""
-    kinds = f" ({', '.join(named['categories'])})" if "categories" in named else ""
-    return f"those of {named['country']}{part}{kinds}"
-
-
-def _works_as(before: Mapping[str, str], after: Mapping[str, str]) -> Lines:
-    for day in sorted({*before, *after}):
-        if day not in after:
-            yield f"Special days: {day} no longer works as {before[day].capitalize()}."
-        elif before.get(day) != after[day]:
-            was = f", not {before[day].capitalize()}" if day in before else ""
-            yield f"Special days: {day} works as {after[day].capitalize()}{was}."
-
-
-def _dated(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Lines:
-    """Tell changes of the hours of single days."""
-    yield from _listed(name.capitalize(), before, after)
-    for day in before:
-        if day in after and before[day] != after[day]:
-            yield f"{name.capitalize()} on {day}: {_spans(before[day])} become {_spans(after[day])}."
-
-
-def _spans(intervals: Sequence[Sequence[str]]) -> str:
-    return ", ".join("-".join(interval) for interval in intervals) or "closed"
-
-
-def _listed(what: str, before: Any, after: Any) -> Lines:
-    """Tell what came to a list of codes or went from it."""
-    added = [str(one) for one in after if one not in before]
-    gone = [str(one) for one in before if one not in after]
-    if added:
-        yield f"{what}: {', '.join(added)} added."
-    if gone:
-        yield f"{what}: {', '.join(gone)} removed."
+def _targets(old: Policy, new: Policy) -> Lines:
+    yield from targets_difference(old.targets, new.targets)
 
 
 def _by_code(what: str, before: Sequence[Any], after: Sequence[Any]) -> Lines:
     """Tell which parts came, went or changed, and in which members."""
     old, new = {one.code: one for one in before}, {one.code: one for one in after}
-    yield from _listed(what, old, new)
+    yield from listed(what, old, new)
     for code, one in new.items():
         if code in old and old[code] != one:
             yield f"{what}: {code} changed ({_members(old[code], one)})."
@@ -154,7 +93,7 @@ def _urgency(old: Policy, new: Policy) -> Lines:
 
 
 def _out_of_turn(old: Policy, new: Policy) -> Lines:
-    yield from _listed("Served out of turn", old.out_of_turn.levels, new.out_of_turn.levels)
+    yield from listed("Served out of turn", old.out_of_turn.levels, new.out_of_turn.levels)
     before, after = (policy.out_of_turn.max_in_a_row or "any number" for policy in (old, new))
     if before != after:
         yield f"Served out of turn: {after} in a row, not {before}."
@@ -162,14 +101,14 @@ def _out_of_turn(old: Policy, new: Policy) -> Lines:
 
 def _information(old: Policy, new: Policy) -> Lines:
     yield from _by_code("Fields", old.information.fields, new.information.fields)
-    yield from _listed("Asked for whatever the topic", old.information.always, new.information.always)
+    yield from listed("Asked for whatever the topic", old.information.always, new.information.always)
 
 
 def _scope(old: Policy, new: Policy) -> Lines:
     yield from _by_code("Referrals", old.scope.referrals, new.scope.referrals)
     before = {topic.code: topic for topic in old.scope.topics}
     after = {topic.code: topic for topic in new.scope.topics}
-    yield from _listed("Topics", before, after)
+    yield from listed("Topics", before, after)
     for code, topic in after.items():
         if code in before:
             yield from _topic(before[code], topic)
@@ -180,7 +119,7 @@ def _scope(old: Policy, new: Policy) -> Lines:
 
 def _topic(old: Topic, new: Topic) -> Lines:
     yield from _covering(new.code, old, new)
-    yield from _listed(f"Topic {new.code}, required fields", old.required, new.required)
+    yield from listed(f"Topic {new.code}, required fields", old.required, new.required)
     own = [name for name in ("clause", "title", "tier") if getattr(old, name) != getattr(new, name)]
     for name in own:
         yield f"Topic {new.code}: {name} {getattr(old, name)} becomes {getattr(new, name)}."
@@ -209,29 +148,6 @@ def _covering(place: str, old: ScopePart, new: ScopePart) -> Lines:
             yield f"Topic {place}: {words} {after or 'nothing'}, was {before or 'nothing'}."
 
 
-def _targets(old: Policy, new: Policy) -> Lines:
-    before, after = old.targets.minutes, new.targets.minutes
-    yield from _listed("Targets", before, after)
-    for level in after:
-        if level in before:
-            yield from _minutes(level, before[level], after[level])
-    if old.targets.warning_share != new.targets.warning_share:
-        yield f"Targets: a warning at {new.targets.warning_share:.0%} of the time, not {old.targets.warning_share:.0%}."
-    if old.targets.internal != new.targets.internal:
-        yield f"Targets: {'staff alone see them' if new.targets.internal else 'everybody sees them'} from now on."
-
-
-def _minutes(level: str, old: TargetMinutes, new: TargetMinutes) -> Lines:
-    for name, words in _TARGETS.items():
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            yield f"Targets: {words} when {level}: {_business(after)}, was {_business(before)}."
-
-
-def _business(minutes: int | None) -> str:
-    return f"{minutes} business minutes" if minutes else "not timed"
-
-
 def _closing(old: Policy, new: Policy) -> Lines:
     if old.closing.reopen_window_days != new.closing.reopen_window_days:
         yield f"Closing: reopened within {new.closing.reopen_window_days} days, was {old.closing.reopen_window_days}."
@@ -245,7 +161,7 @@ def _closing(old: Policy, new: Policy) -> Lines:
 def _attachments(old: Policy, new: Policy) -> Lines:
     before, after = old.attachments, new.attachments
     for name in ("images", "only_in_archive", "archives", "others"):
-        yield from _listed(f"Attachments, {name.replace('_', ' ')}", getattr(before, name), getattr(after, name))
+        yield from listed(f"Attachments, {name.replace('_', ' ')}", getattr(before, name), getattr(after, name))
     rest = {"max_size_mib", "max_count", "max_megapixels", "max_frames", "inside_archives", "advice"}
     changed = [name for name in sorted(rest) if getattr(before, name) != getattr(after, name)]
     for name in changed:
@@ -265,12 +181,12 @@ def _wording(old: Policy, new: Policy) -> Lines:
     before, after = old.wording, new.wording
     if before.default_language != after.default_language:
         yield f"Texts: the default language is {after.default_language}, was {before.default_language}."
-    yield from _listed("Texts, languages", before.languages, after.languages)
+    yield from listed("Texts, languages", before.languages, after.languages)
     for language, texts in after.languages.items():
         known = before.languages.get(language)
         if known is None:
             continue
-        yield from _listed(f"Texts ({language})", known, texts)
+        yield from listed(f"Texts ({language})", known, texts)
         touched = [kind for kind in texts if kind in known and known[kind] != texts[kind]]
         if touched:
             yield f"Texts ({language}): {', '.join(touched)} reworded."

@@ -121,8 +121,12 @@ def load_to_compare(source: Path, other: Path) -> Comparable:
 
 def _settled(policy: Policy) -> Policy:
     """Return the policy with its public holidays written down, so that its version says which they are."""
-    calendar = with_public_dates(policy.calendar, policy.effective_from.date())
-    return policy.model_copy(update={"calendar": calendar})
+    first, staff = policy.effective_from.date(), policy.targets.staff_calendar
+    settled = policy.model_copy(update={"calendar": with_public_dates(policy.calendar, first)})
+    if staff is None:
+        return settled
+    targets = policy.targets.model_copy(update={"staff_calendar": with_public_dates(staff, first)})
+    return settled.model_copy(update={"targets": targets})
 
 
 def _fill(content: Any, given: Any, pointer: str) -> None:

@@ -21,12 +21,10 @@ from pydantic import (
 from firstline.common.policy.access import AccessData
 from firstline.common.policy.closing import Closing
 from firstline.common.policy.incidents import Incidents
-from firstline.common.policy.parts import Code, Part, Words
+from firstline.common.policy.parts import Code, Part, Provenance, Words
 from firstline.common.policy.pasted import PastedSecrets
+from firstline.common.policy.targets import Targets
 from firstline.common.policy.wording import PLACEHOLDERS, Language, Wording
-
-Provenance = Literal["seed", "public", "inferred"]
-"""Where an item comes from: the policy's own text, other public material, or our inference."""
 
 Verdict = Literal["in", "out", "undetermined"]
 SupportMode = Literal["full", "consult_only", "none"]
@@ -160,23 +158,6 @@ class Scope(Part):
     product_error: Words = "A product error may be behind it, so it is covered."
     referrals: tuple[Referral, ...]
     topics: tuple[Topic, ...] = Field(min_length=1)
-
-
-class TargetMinutes(Part):
-    """Business minutes until the first and the next answer, and until the resolution where that is timed at all."""
-
-    first_response: PositiveInt | None = None
-    next_response: PositiveInt | None = None
-    resolution: PositiveInt | None = None
-
-
-class Targets(Part):
-    """Response targets for each urgency level; a warning falls due when this share of the time is over."""
-
-    provenance: Provenance
-    internal: bool
-    warning_share: float = Field(gt=0, le=1)
-    minutes: dict[Code, TargetMinutes]
 
 
 class Circumstance(Part):

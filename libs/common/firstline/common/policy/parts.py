@@ -1,11 +1,14 @@
 """What the parts of a policy are made of."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+Provenance = Literal["seed", "public", "inferred"]
+"""Where an item comes from: the policy's own text, other public material, or our inference."""
 
 
 class Part(BaseModel):

@@ -12,11 +12,14 @@ router = APIRouter(prefix="/v1/policy", tags=["policy"], dependencies=[Depends(p
 
 @router.get("")
 async def read_policy(desk: DeskHere) -> dict[str, Any]:
-    """Read the policy; its internal response targets are left out (clause 2.3 promises none)."""
+    """Read the policy; internal response targets are left out (clause 2.3 promises none), and whose others are."""
     policy = desk.policies.current
     document = policy.document()
     if policy.targets.internal:
         document.pop("targets")
+    else:
+        rules = document["targets"]["rules"]
+        document["targets"]["rules"] = [rule for rule in rules if rule["when"]["organization_id"] is None]
     document.pop("wording")
     return {"version": policy.version, **document}
 

@@ -234,6 +234,8 @@ async def add_message(change: Change, message: NewMessage, changes: Changes | No
         received_at=message.received_at,
         origin=message.origin,
         changes=changes or {},
+        licence_id=change.ticket.licence_id,
+        entitlement=change.ticket.entitlement,
     )
     if clean.masks and message.author.side == "client" and not message.origin.automatic:
         await _tell_once(change)

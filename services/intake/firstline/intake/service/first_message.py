@@ -80,6 +80,7 @@ def submitted(
         tier=ticket.tier,
         scope=ScopePart(**ticket.scope),
         entitlement=ticket.entitlement,
+        licence_id=ticket.licence_id,
         missing_information=[MissingField(**missing) for missing in ticket.missing_information],
         hints=[HintPart(**hint) for hint in ticket.hints],
         received_at=new.received_at,

@@ -25,6 +25,7 @@ from firstline.sla.schemas import (
     targets_of,
 )
 from firstline.sla.service.clocks import Sla, clocks_at, explained_at
+from firstline.sla.service.terms import given_rules
 from firstline.sla.store import (
     CLOCK,
     CLOCKS_DUE,
@@ -126,7 +127,7 @@ async def explain_clock(
         explained = await explained_at(sla, unit, ticket, sla.runtime.ports.clock.now()) if ticket else ()
         for explanation in explained:
             if clock and explanation.target == clock.target:
-                return explanation_out(explanation)
+                return explanation_out(explanation, ticket.policy_version if ticket else None)
         raise NotFound("There is no clock with this ID. List the clocks of the request first.")
 
     return await sla.runtime.store.read(work)
@@ -134,11 +135,11 @@ async def explain_clock(
 
 @router.post("/compute", dependencies=[Depends(permit("clocks.compute"))])
 async def compute_clocks(body: ComputeIn, sla: SlaHere) -> ComputeOut:
-    """Fold a history into clocks at an instant; nothing is stored."""
+    """Fold a history into clocks at an instant, by rules of targets if wanted; nothing is stored."""
     calendar = await calendar_of(sla, body.calendar)
     history = [history_event(event) for event in body.events]
-    targets = targets_of(body.targets)
+    rules_given = given_rules(body.rules, body.warn_before, targets_of(body.targets))
     return ComputeOut(
-        clocks=[clock_out(clock) for clock in rules.fold(history, targets, calendar, body.as_of)],
-        explanation=[explanation_out(e) for e in rules.explain(history, targets, calendar, body.as_of)],
+        clocks=[clock_out(clock) for clock in rules.fold(history, rules_given, calendar, body.as_of)],
+        explanation=[explanation_out(e) for e in rules.explain(history, rules_given, calendar, body.as_of)],
     )

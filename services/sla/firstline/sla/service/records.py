@@ -1,13 +1,13 @@
 """Keeping what reports count: requests as they come in and are judged, and each run of a clock when it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from firstline.common.calendar import Calendar
 from firstline.common.events import Changes, TicketClosed, TicketSubmitted, TicketTriaged
 from firstline.common.store.port import Unit
-from firstline.sla.history import ClockEvent, Target
+from firstline.sla.history import ClockEvent
 from firstline.sla.runs import ENDS, Run, runs
 from firstline.sla.store import Ticket
 from firstline.sla.store.records import (
@@ -22,6 +22,7 @@ from firstline.sla.store.records import (
     Ended,
     Taken,
 )
+from firstline.sla.targets import Target, TargetRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ async def keep_ended(
     unit: Unit,
     ticket: Ticket,
     history: Sequence[ClockEvent],
-    targets: Mapping[Target, float],
+    targets: TargetRules,
     calendar: Calendar,
     by: str | None,
 ) -> None:

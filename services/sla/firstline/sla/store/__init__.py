@@ -41,6 +41,7 @@ class FactTable(SlaTable, table=True):
     cause: str | None = Field(sa_type=sa.Text)
     targets: str | None = Field(sa_type=JsonText)
     origin: str | None = Field(sa_type=sa.Text)
+    traits: str | None = Field(sa_type=JsonText)
 
 
 class ClockTable(SlaTable, table=True):
@@ -79,6 +80,18 @@ class ClockTable(SlaTable, table=True):
     warned: bool
     breached: bool
     next_at: datetime | None = Field(sa_type=UtcTime)
+    rule: str | None = Field(sa_type=sa.Text)
+    target_minutes: float | None
+    warnings: str | None = Field(sa_type=JsonText)
+    told: int = Field(sa_column_kwargs={"server_default": "0"})
+
+
+class LicenceTable(SlaTable, table=True):
+    """The edition of a licence, which rules of targets may ask for."""
+
+    __tablename__ = "licence"
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    edition: str | None = Field(sa_type=sa.Text)
 
 
 class WaitingTable(SlaTable, table=True):
@@ -159,33 +172,56 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An event of a ticket's history; `origin` names the duplicate whose unanswered message it is about."""
+    """An event of a ticket's history.
+
+    `traits` is what it says of what the ticket is like; `targets` are those that an earlier release chose by that.
+    `origin` names the duplicate whose unanswered message it is about.
+    """
 
     id: str
     type: str
     at: datetime
-    cause: str | None
-    targets: dict[str, float] | None
+    cause: str | None = None
+    targets: dict[str, float] | None = None
     origin: str | None = None
+    traits: dict[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClock:
     """A clock as last published.
 
-    `warned` and `breached` say whether that was published of the present run; `next_at` is when something is to be
-    published next.
+    Attributes:
+        id: the clock's.
+        ticket_id: the ticket's.
+        target: what is timed.
+        state: idle, running, paused or met.
+        due_at: the deadline; None unless running.
+        warn_at: the next warning.
+        warned: no warning is left to be published of the present run.
+        breached: the breach of the present run was published.
+        next_at: when something is to be published next.
+        rule: the rule that gives the target.
+        target_minutes: the business minutes that it gives.
+        warnings: instants at which to warn, each with the business minutes counted then; None: an earlier release
+            stored the clock.
+        told: how many of the warnings were published.
+
     """
 
     id: str
     ticket_id: str
     target: str
-    state: str
-    due_at: datetime | None
-    warn_at: datetime | None
-    warned: bool
-    breached: bool
-    next_at: datetime | None
+    state: str = "idle"
+    due_at: datetime | None = None
+    warn_at: datetime | None = None
+    warned: bool = False
+    breached: bool = False
+    next_at: datetime | None = None
+    rule: str | None = None
+    target_minutes: float | None = None
+    warnings: list[list[str | float]] | None = None
+    told: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +272,21 @@ TICKETS_BY_NUMBER = Sql(
     "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE number = ANY(:numbers)", Ticket
 )
 INSERT_FACT: Sql[None] = Sql(
-    "INSERT INTO fact (ticket_id, id, type, at, cause, targets, origin)"
-    " VALUES (:ticket_id, :id, :type, :at, :cause, :targets, :origin)"
+    "INSERT INTO fact (ticket_id, id, type, at, cause, targets, origin, traits)"
+    " VALUES (:ticket_id, :id, :type, :at, :cause, :targets, :origin, :traits)"
     " ON CONFLICT DO NOTHING",
     type(None),
 )
-FACTS = Sql("SELECT id, type, at, cause, targets, origin FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact)
-_CLOCK = "SELECT id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at FROM clock"
+FACTS = Sql(
+    "SELECT id, type, at, cause, targets, origin, traits FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact
+)
+# Of a fact that an earlier release kept: what the event says of the ticket, in place of the targets chosen by it.
+FILL_TRAITS: Sql[None] = Sql(
+    "UPDATE fact SET traits = :traits, targets = NULL WHERE ticket_id = :ticket_id AND id = :id AND traits IS NULL",
+    type(None),
+)
+_COLUMNS = ", ".join(StoredClock.__slots__)
+_CLOCK = f"SELECT {_COLUMNS} FROM clock"  # noqa: S608
 CLOCK = Sql(f"{_CLOCK} WHERE id = :id", StoredClock)
 CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target FOR UPDATE", StoredClock)
 CLOCKS_OF = Sql(f"{_CLOCK} WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, target", StoredClock)
@@ -253,10 +297,18 @@ CLOCKS_DUE = Sql(
 )
 NEXT_DUE = Sql("SELECT next_at FROM clock WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1", datetime)
 SAVE_CLOCK: Sql[None] = Sql(
-    "INSERT INTO clock (id, ticket_id, target, state, due_at, warn_at, warned, breached, next_at)"
-    " VALUES (:id, :ticket_id, :target, :state, :due_at, :warn_at, :warned, :breached, :next_at)"
+    f"INSERT INTO clock ({_COLUMNS}) VALUES (:{', :'.join(StoredClock.__slots__)})"  # noqa: S608
     " ON CONFLICT (ticket_id, target) DO UPDATE SET state = excluded.state, due_at = excluded.due_at,"
-    " warn_at = excluded.warn_at, warned = excluded.warned, breached = excluded.breached, next_at = excluded.next_at",
+    " warn_at = excluded.warn_at, warned = excluded.warned, breached = excluded.breached, next_at = excluded.next_at,"
+    " rule = excluded.rule, target_minutes = excluded.target_minutes, warnings = excluded.warnings,"
+    " told = excluded.told",
+    type(None),
+)
+EDITION = Sql("SELECT edition FROM licence WHERE id = :id", str)
+HAS_LICENCE = Sql("SELECT id FROM licence WHERE id = :id", str)
+SAVE_LICENCE: Sql[None] = Sql(
+    "INSERT INTO licence (id, edition) VALUES (:id, :edition)"
+    " ON CONFLICT (id) DO UPDATE SET edition = excluded.edition",
     type(None),
 )
 SAVE_POLICY: Sql[None] = Sql(

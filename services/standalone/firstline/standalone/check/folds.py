@@ -21,7 +21,8 @@ from firstline.common.policy.model import Policy
 from firstline.common.store.port import Sql
 from firstline.queue.entry import Entry, Rules, fold
 from firstline.queue.store import ENTRIES_AFTER
-from firstline.sla.service.clocks import Terms, fold_facts, terms_of
+from firstline.sla.service.clocks import fold_facts
+from firstline.sla.service.terms import Terms, terms_of
 from firstline.sla.store import CLOCKS_OF, FACTS, POLICY, TICKETS_AFTER, StoredClock, Ticket
 from firstline.standalone.check.books import Books, Finding
 from firstline.standalone.check.logs import LIMIT
@@ -124,11 +125,14 @@ class Fences:
 
 
 class Milestones:
-    """Follows sla's log: no warning and no breach twice of one deadline once scheduled, no breach early."""
+    """Follows sla's log: no warning and no breach twice of one deadline once scheduled, no breach early.
+
+    Of several warnings each is known by the minutes that are counted at its instant.
+    """
 
     def __init__(self) -> None:
         self.count = 0
-        self._told: dict[str, set[tuple[str, datetime | None]]] = {}
+        self._told: dict[str, set[tuple[str, datetime | None, float]]] = {}
 
     def read(self, row: LogRow) -> Iterator[Finding]:
         """Take the next row."""
@@ -137,14 +141,15 @@ class Milestones:
         if row.type not in (ClockWarned.TYPE, ClockBreached.TYPE) or row.data is None:
             return
         self.count += 1
-        due_at = cast("ClockEvent", CATALOGUE[row.type].model_validate_json(row.data)).due_at
+        event = cast("ClockEvent", CATALOGUE[row.type].model_validate_json(row.data))
+        due_at, counted = event.due_at, event.elapsed_minutes
         place = f"{row.stream} version {row.version}"
         told = self._told.setdefault(row.stream, set())
-        if (row.type, due_at) in told:
+        if (row.type, due_at, counted) in told:
             yield Finding("P20", "sla", place, f"{row.type} for a second time")
         if row.type == ClockBreached.TYPE and due_at is not None and row.time < due_at:
             yield Finding("P20", "sla", place, f"told at {row.time}, before the deadline {due_at}")
-        told.add((row.type, due_at))
+        told.add((row.type, due_at, counted))
 
 
 async def clocks_differ(books: Books, tickets: Iterable[str]) -> AsyncIterator[Finding]:

@@ -1,0 +1,88 @@
+"""By when answers are owed: minutes by urgency, rules for whom others hold, warnings and their telling (clause 2.3)."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from firstline.common.policy.parts import Code, Part, Provenance, Words
+
+Values = Annotated[tuple[Words, ...], Field(min_length=1, strict=False)] | None
+
+
+class TargetMinutes(Part):
+    """Business minutes until the first and the next answer, and until the resolution where that is timed at all."""
+
+    first_response: PositiveInt | None = None
+    next_response: PositiveInt | None = None
+    resolution: PositiveInt | None = None
+
+
+class TargetConditions(Part):
+    """Which requests a rule is for: those of which each list that is given has the value.
+
+    Attributes:
+        urgency: levels.
+        topic: topics, each with all its items, or single items (`updates.failed_update`).
+        tier: who is to answer.
+        organization_id: organisations, by their IDs.
+        entitlement: what the licence entitled to when the request, or the message that named the licence, came in.
+        edition: editions of the licence that the request came with, as accounts knows them.
+
+    """
+
+    urgency: Values = None
+    topic: Values = None
+    tier: Values = None
+    organization_id: Values = None
+    entitlement: Values = None
+    edition: Values = None
+
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """Return the lists that are given."""
+        return {name: values for name, values in self if values is not None}
+
+
+class TargetRule(Part):
+    """Targets of the requests that it is for, in place of their urgency's; what it doesn't name isn't timed."""
+
+    code: Code
+    when: TargetConditions
+    minutes: TargetMinutes
+
+
+class WarnBefore(Part):
+    """How long before a deadline to warn: a share of the target, or business minutes."""
+
+    share: float | None = Field(None, gt=0, lt=1)
+    minutes: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.share is None) == (self.minutes is None):
+            raise ValueError("give `share` or `minutes`, one of them")
+        return self
+
+
+class Targets(Part):
+    """Response targets; the first rule that fits a request wins, and its urgency's minutes where none does.
+
+    Attributes:
+        provenance: where they come from.
+        internal: staff alone see them.
+        warning_share: a warning falls due when this share of the target is over; 1: none does.
+        minutes: by urgency level.
+        rules: in their order.
+        warn_before: further warnings.
+        tell_in_hours: whether a warning or breach that is told while staff are off waits until they are back.
+        staff_calendar: their hours, in the form of the policy's `calendar`; that one unless given.
+
+    """
+
+    provenance: Provenance
+    internal: bool
+    warning_share: float = Field(gt=0, le=1)
+    minutes: dict[Code, TargetMinutes]
+    rules: tuple[TargetRule, ...] = ()
+    warn_before: tuple[WarnBefore, ...] = ()
+    tell_in_hours: bool = False
+    staff_calendar: dict[str, Any] | None = None

@@ -1,0 +1,160 @@
+"""What a stored clock tells next, and telling it: its warnings in their order, then its deadline, each once a run."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from firstline.common.calendar import Calendar
+from firstline.common.events import (
+    Actor,
+    ClockBreached,
+    ClockCancelled,
+    ClockEvent,
+    ClockMet,
+    ClockScheduled,
+    ClockWarned,
+)
+from firstline.common.runtime import Runtime
+from firstline.common.store.port import Unit
+from firstline.sla import clock as rules
+from firstline.sla.store import SAVE_CLOCK, StoredClock, Ticket
+
+SLA = Actor(id="sla", role="service")
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A warning, or the deadline itself: its instant, and the business minutes that are counted then."""
+
+    at: datetime
+    counted: float
+    kind: type[ClockEvent]
+
+
+def next_milestone(clock: StoredClock) -> Milestone | None:
+    """Return what is to be told next of a clock: None unless it runs, and after its breach."""
+    if clock.due_at is None or clock.breached:
+        return None
+    warnings = clock.warnings or []
+    if clock.told < len(warnings):
+        at, counted = warnings[clock.told]
+        return Milestone(datetime.fromisoformat(str(at)), float(counted), ClockWarned)
+    return Milestone(clock.due_at, clock.target_minutes or 0, ClockBreached)
+
+
+def timed(clock: StoredClock, staff: Calendar | None) -> StoredClock:
+    """Return a clock with the instant at which its next milestone is told.
+
+    With a calendar of the staff that is where they work: at its instant, or at the next opening after it.
+    """
+    milestone = next_milestone(clock)
+    told_at = None
+    if milestone is not None:
+        told_at = staff.add(milestone.at, 0) if staff else milestone.at
+    left = (clock.warnings or [])[clock.told :]
+    # What an earlier release knows of warnings: the next one's instant, and whether all of them were told.
+    warn_at = datetime.fromisoformat(str(left[0][0])) if left else clock.warn_at
+    return replace(clock, next_at=told_at, warned=not left, warn_at=warn_at)
+
+
+def after(stored: StoredClock, clock: rules.Clock, as_of: datetime) -> StoredClock:
+    """Return how a clock is to be stored, without forgetting what was told of a run that goes on."""
+    same = clock.due_at is not None and clock.due_at == stored.due_at
+    behind = sum(warning.at <= as_of for warning in clock.warnings)
+    return replace(
+        stored,
+        state=clock.state,
+        due_at=clock.due_at,
+        warn_at=clock.warn_at,
+        breached=stored.breached and (same or clock.breached),
+        rule=clock.rule,
+        target_minutes=clock.target_minutes,
+        warnings=_written(clock),
+        told=stored.told if same or clock.due_at is None else min(stored.told, behind),
+    )
+
+
+def completed(stored: StoredClock, clock: rules.Clock | None) -> StoredClock:
+    """Return a clock that an earlier release stored with what this one keeps beside it."""
+    warnings = _written(clock) if clock else []
+    return replace(
+        stored,
+        rule=clock.rule if clock else None,
+        target_minutes=clock.target_minutes if clock else 0,
+        warnings=warnings,
+        told=len(warnings) if stored.warned else 0,
+    )
+
+
+def _written(clock: rules.Clock) -> list[list[str | float]]:
+    return [[warning.at.isoformat(), warning.counted_minutes] for warning in clock.warnings]
+
+
+def became(before: StoredClock, now: StoredClock) -> type[ClockEvent] | None:
+    """Return the event that tells of a clock's change, if there is something to tell."""
+    if now.state == "running" and (before.state, before.due_at) != ("running", now.due_at):
+        return ClockScheduled
+    if now.state != before.state and now.state == "met":
+        return ClockMet
+    if now.state != before.state and before.state == "running":
+        return ClockCancelled
+    return None
+
+
+def say(
+    runtime: Runtime,
+    unit: Unit,
+    ticket: Ticket,
+    clock: StoredClock,
+    kind: type[ClockEvent],
+    elapsed: float,
+    due_at: datetime | None,
+) -> None:
+    """Tell what became of a clock."""
+    event = kind(
+        actor=SLA,
+        organization_id=ticket.organization_id,
+        number=ticket.number,
+        ticket_id=ticket.id,
+        target=clock.target,
+        due_at=due_at,
+        elapsed_minutes=elapsed,
+        policy_version=ticket.policy_version,
+        rule=clock.rule,
+        target_minutes=clock.target_minutes,
+    )
+    runtime.log.tell(unit, f"clock/{clock.id}", event, subject=ticket.id)
+
+
+async def save(unit: Unit, clock: StoredClock) -> None:
+    """Store a clock."""
+    await unit.run(SAVE_CLOCK, **{name: getattr(clock, name) for name in StoredClock.__slots__})
+
+
+async def tell(
+    runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None, before: datetime
+) -> StoredClock:
+    """Tell the milestones of a clock whose turn comes before an instant, each once; return the clock after them."""
+    while clock.next_at is not None and clock.next_at < before:
+        clock = await _tell_next(runtime, unit, ticket, clock, staff)
+    return clock
+
+
+async def tell_held(
+    runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None, before: datetime
+) -> StoredClock:
+    """Tell the milestones that lie before an instant and were held until staff are back: their run ends there."""
+    while (milestone := next_milestone(clock)) is not None and milestone.at < before:
+        clock = await _tell_next(runtime, unit, ticket, clock, staff)
+    return clock
+
+
+async def _tell_next(
+    runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None
+) -> StoredClock:
+    milestone = next_milestone(clock)
+    assert milestone is not None  # whoever calls has looked
+    is_breach = milestone.kind is ClockBreached
+    clock = timed(replace(clock, breached=True) if is_breach else replace(clock, told=clock.told + 1), staff)
+    say(runtime, unit, ticket, clock, milestone.kind, milestone.counted, clock.due_at)
+    await save(unit, clock)
+    return clock

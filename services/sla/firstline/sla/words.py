@@ -1,0 +1,72 @@
+"""A clock's explanation in words: by which rule its target was given, and what was counted when (clauses 2.1, 2.3)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from firstline.sla.clock import Explanation, Interval
+from firstline.sla.targets import Target, TargetRule
+
+_OWED: dict[Target, str] = {
+    "first_response": "The first answer",
+    "next_response": "The next answer",
+    "resolution": "The solution",
+}
+_WAITED = {
+    "client": "it waited for the client",
+    "third_party": "it waited for a third party",
+    "release": "it waited for a release",
+    None: "it waited",
+}
+_ASKED = {"organization_id": "organization"}
+
+
+def in_words(explanation: Explanation, version: str | None = None) -> list[str]:
+    """Return a sentence for each change of the target and each stretch of the run, and one for the sum."""
+    sentences = [f"Under policy {version}."] if version else []
+    return [*sentences, *_run(explanation)]
+
+
+def _run(explanation: Explanation) -> Iterator[str]:
+    rule: TargetRule | None = None
+    for interval in explanation.intervals:
+        if interval.rule != rule:
+            rule = interval.rule
+            yield _by(explanation.target, interval.start, rule)
+        yield f"{_at(interval.start)} to {_at(interval.end)}: {_counted(interval)}."
+    if rule is None:
+        yield "It has not run yet."
+        return
+    counted = sum(interval.business_minutes for interval in explanation.intervals if interval.counted)
+    yield f"In all {_minutes(counted)} counted, of {_number(explanation.target_minutes)}."
+
+
+def _by(target: Target, start: datetime, rule: TargetRule) -> str:
+    minutes = rule.minutes.get(target)
+    owed = f"is owed within {_minutes(minutes)}" if minutes is not None else "is not timed"
+    named = f", by the rule {rule.code}" if rule.code else ""
+    return f"From {_at(start)}: {_OWED[target].lower()} {owed}{named}{_for(rule)}."
+
+
+def _for(rule: TargetRule) -> str:
+    asked = [f"{_ASKED.get(name, name)} {' or '.join(sorted(values))}" for name, values in rule.when.items()]
+    return f" ({', '.join(asked)})" if asked else ""
+
+
+def _counted(interval: Interval) -> str:
+    closed = f", {_number(interval.closed_minutes)} minutes outside working hours" if interval.closed_minutes else ""
+    if interval.counted:
+        return f"{_minutes(interval.business_minutes)} counted{closed}"
+    why = _WAITED[interval.cause] if interval.reason == "waiting" else f"it was {interval.reason}"
+    return f"{_minutes(interval.business_minutes)} not counted, as {why}{closed}"
+
+
+def _minutes(count: float) -> str:
+    return f"{_number(count)} business minute{'' if count == 1 else 's'}"
+
+
+def _number(count: float) -> str:
+    return f"{count:,.1f}".removesuffix(".0")
+
+
+def _at(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
