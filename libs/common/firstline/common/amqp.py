@@ -52,6 +52,7 @@ class AmqpBus:
 
     async def stop(self) -> None:
         """Stop delivering, let the batches at hand finish, and disconnect."""
+        # In first: what that work still publishes must have a way out.
         await self._in.stop()
         await self._out.stop()
         self._runs = False
@@ -88,6 +89,7 @@ class AmqpBus:
         return sum(consumer.redelivered for consumer in self._consumers)
 
     async def _begin_out(self, connection: AbstractConnection, drop: Drop) -> None:
+        # At each connection anew: a broker that lost its disk, or was replaced, has nothing of ours.
         await declare(connection)
         await self._publisher.begin(connection, drop)
 

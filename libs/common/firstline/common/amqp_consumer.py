@@ -88,6 +88,7 @@ class Consumer:
         self._spawn(lambda: self._run(channel, waiting), "events in", drop)
         for line in lines:
             await line.stand()
+        # On the roll only after standing in line everywhere: others give up queues for whoever is counted.
         await driver.basic_consume(roll_of(self._service), waiting.add)
         self._spawn(lambda: self._share(channel, lines), "shares", drop)
 
@@ -109,11 +110,17 @@ class Consumer:
         self._tasks.clear()
 
     async def _share(self, channel: AbstractChannel, lines: "Sequence[_InLine]") -> None:
-        """Leave queues to other replicas where this one takes more than its share, for as long as the channel lasts."""
+        """Leave queues to other replicas where this one takes more than its share, for as long as the channel lasts.
+
+        Only queues that brought something are counted: where several replicas stand in a line, none can see who is the
+        first, but the first alone gets events. A queue that is quiet costs nobody anything.
+        """
         while True:
             await self._ports.clock.sleep(SHARE_SECONDS)
             work = channel.declare_queue(roll_of(self._service), passive=True)
             counted = await within(SETTLE_SECONDS, work, self._ports, f"{self._service}: counting replicas")
+            # Rounded up, so that together the replicas may hold all queues; one queue too many here is no harm, a queue
+            # that nobody may hold would be.
             share = ceil(PARTITIONS / (counted.declaration_result.consumer_count or 1))
             for line in [line for line in lines if line.brought][share:]:
                 await within(SETTLE_SECONDS, line.step_back(), self._ports, f"{self._service}: stepping back")
@@ -135,11 +142,15 @@ class Consumer:
                 arrivals.append(Arrival(tag, Envelope.model_validate_json(delivered.body)))
             except ValidationError as error:
                 _log.error("not an event; it is among the dead letters", consumer=self._service, reason=_told(error))
+                # It would be as unreadable the next time; back in the queue it would only come again, ahead of others.
                 await self._reject(channel, tag, requeue=False)
         return arrivals
 
     async def _settle(self, channel: AbstractChannel, batch: Sequence[Arrival]) -> None:
-        """Hand over a batch; where the service refuses it, each event alone, so that one holds up no other."""
+        """Hand over a batch; where the service refuses it, each event alone, so that one holds up no other.
+
+        The inbox parks what its handlers refuse; what is refused here is a failure of the inbox itself.
+        """
         error = await self._hand_over(channel, batch)
         if error is None:
             self._failures = 0
@@ -169,8 +180,10 @@ class Consumer:
                     return error
                 else:
                     self._waits = False
+                    # After the inbox's commit. The other order would lose the batch if the process died in between.
                     await self._acknowledge(channel, batch)
                     return None
+            # Outside of the turn, so that `end` needn't wait for a store that stays away.
             self.redelivered += 1
             await self._ports.clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -234,7 +247,11 @@ class _InLine:
         self._tag = (await driver.basic_consume(self._queue, self._add)).consumer_tag or ""
 
     async def step_back(self) -> None:
-        """Go to the end of the line; what the broker has sent already stays with us."""
+        """Go to the end of the line; what the broker has sent already stays with us.
+
+        Events in our hands and those that the next in line gets may be of one stream; the inbox puts them in order, as
+        whenever replicas come or go (ADR 11).
+        """
         driver = await self._channel.get_underlay_channel()
         await driver.basic_cancel(self._tag)
         await self.stand()

@@ -59,6 +59,7 @@ async def within(seconds: float, work: Awaitable[T], ports: Ports, name: str) ->
         if not task.done():
             raise TimeoutError(f"{name}: no answer within {seconds:g} seconds")
     finally:
+        # Not awaited: the driver may swallow the cancellation for as long as the broker does not read.
         task.cancel()
     if task.cancelled():
         raise ConnectionResetError(f"{name}: the connection ended")
@@ -140,6 +141,8 @@ class Line:
             began = clock.monotonic()
             reason = await self._one_connection()
             self._outages.lost(self._name, reason)
+            # Only a connection that held earns a quick start: a broker that drops each client at once would otherwise
+            # be called five times a second by every process.
             pause = FIRST_PAUSE if clock.monotonic() - began > STEADY_SECONDS else pause
             await clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -148,6 +151,7 @@ class Line:
         """Connect, and stay connected for as long as it goes; return why it did not."""
         wire, loss = _Wire(), _Loss()
         connection = aio_pika.Connection(self._url)
+        # The only way to the socket itself, which has to be cut where the driver would wait.
         connection.kwargs["transport_factory"] = wire
         connection.close_callbacks.add(loss.closed)
         try:
@@ -167,6 +171,8 @@ class Line:
                 wire.cut()
 
     def _come_up(self, loss: "_Loss") -> None:
+        """Say that the line is up, unless it has ended already."""
+        # The connection may have been lost while it was being prepared.
         if not loss.reason.done():
             self.is_up = True
             self._outages.back(self._name)

@@ -80,6 +80,7 @@ class Publisher:
         Raises:
             BusDown: there is no connection, or not all events were confirmed in time.
 
+        An event without a queue is no failure of the batch: it is in the log, and its consumers pull it.
         """
         use = self._use
         if use is None:
@@ -104,6 +105,7 @@ class Publisher:
         for _ in range(RETURNS - 1):
             if not left:
                 return
+            # A queue that somebody deleted is made anew before the second attempt.
             await self._redeclare(use.connection)
             left = await self._send(use.exchange, left)
         if left:
@@ -111,12 +113,14 @@ class Publisher:
 
     async def _send(self, exchange: AbstractExchange, batch: Sequence[Outgoing]) -> list[Outgoing]:
         """Publish events, in an order that the driver keeps, and return those that found no queue."""
+        # All at once and then waited for: waiting after each event would cost a round trip each.
         sent = [exchange.publish(one.message, one.type, mandatory=one.bound) for one in batch]
         results = await asyncio.gather(*sent, return_exceptions=True)
         failed = [result for result in results if isinstance(result, BaseException)]
         returned = [one for one, result in zip(batch, results, strict=True) if isinstance(result, PublishError)]
         self.published += len(batch) - len(failed)
         self.returned += len(returned)
+        # Of several errors the first stands for all; each of the batch is published again, or pulled, in any case.
         for error in failed:
             if not isinstance(error, PublishError):
                 raise error

@@ -35,6 +35,7 @@ _log = structlog.get_logger(__name__)
 
 def partition_of(stream: str) -> int:
     """Return the partition of a stream; streams of several kinds about one ticket have the same."""
+    # Not Python's `hash`, which differs from process to process: all replicas have to deal alike.
     return crc32(stream.partition("/")[2].encode()) % PARTITIONS
 
 
@@ -74,6 +75,7 @@ async def declare(connection: AbstractConnection) -> None:
         await channel.declare_exchange(EXCHANGE, ExchangeType.TOPIC, durable=True)
         await channel.declare_exchange(DEAD_EXCHANGE, ExchangeType.DIRECT, durable=True)
         for service, prefixes in BINDINGS.items():
+            # Whole prefixes and never single types: every version of a stream has to come, or the inbox waits for ever.
             deal = await channel.declare_exchange(exchange_of(service), ExchangeType.HEADERS, durable=True)
             for prefix in prefixes:
                 await deal.bind(EXCHANGE, f"{prefix}.#")
@@ -101,6 +103,7 @@ async def _declare_queue(connection: AbstractConnection, name: str, arguments: d
     """Declare a queue on a channel of its own, which a refusal closes."""
     try:
         async with connection.channel(publisher_confirms=False) as channel:
+            # Quorum queues: replicated, and the only kind that counts deliveries and dead-letters at least once.
             await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum", **arguments})
     except ChannelPreconditionFailed as error:  # it still carries events
         _log.error(

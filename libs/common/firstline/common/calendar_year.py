@@ -53,9 +53,7 @@ class Year:
         index = bisect_right(self.opens, place) - 1
         if index < 0:
             return 0
-        # Written out because `min` costs a tenth of an addition.
-        closing = self.closes[index]
-        return self.sums[index] + (min(closing, place)) - self.opens[index]
+        return self.sums[index] + min(self.closes[index], place) - self.opens[index]
 
 
 def work_out(hours: WorkingHours, number: int) -> Year:

@@ -42,6 +42,8 @@ class Chain:
     """Follows a log row by row from its beginning, which is the log's own name.
 
     It remembers the last row, and of each row from which something was erased the hash of what is left.
+
+    Memory grows with what was erased, not with the log.
     """
 
     def __init__(self, log: str) -> None:
@@ -55,8 +57,11 @@ class Chain:
         place = f"{row.stream} version {row.version}"
         if position != self.position + 1:
             yield Wrong(position, place, f"the position before it is {self.position}")
+        # Told anew from what the row says now, with the predecessor's hash as stored: one changed row is one finding,
+        # and those behind it are still looked at.
         if row.hash != chained_hash(self.hash, row, position):
             yield Wrong(position, place, "its hash is not that of its place, after its predecessor")
+        # Whether that was rightful shows later in the log, if at all: the event that tells of it comes after the row.
         if row.salt is None:
             self._redacted[row.stream, row.version] = position, tombstone_hash(row.data or "")
         elif row.data is None or row.data_hash != salted_hash(row.salt, row.data):
@@ -74,6 +79,7 @@ class Chain:
             return
         for redacted in event.rows:
             found = self._redacted.get((redacted.stream, redacted.version))
+            # Only what the event tells of: a row that was changed once more after its erasure stays unattested.
             if found is not None and found[1] == redacted.sha256:
                 del self._redacted[redacted.stream, redacted.version]
 

@@ -72,6 +72,7 @@ class KeptEvent:
     envelope: str
 
 
+# By `seq` and not by position: rows that are not numbered yet hold the person too.
 LOGGED = Sql(
     "SELECT seq, stream, version, subject, data FROM log_event WHERE seq > :after ORDER BY seq LIMIT :limit", LoggedRow
 )
@@ -97,7 +98,10 @@ CHANGE_EVENT: Sql[None] = Sql(
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What a portion of a stage erased, and the place after it; None when the stage is over."""
+    """What a portion of a stage erased, and the place after it; None when the stage is over.
+
+    A portion is small, so that no transaction keeps others waiting, and a crash repeats at most one.
+    """
 
     place: str | None
     erased: Mapping[str, int] = field(default_factory=dict)
@@ -144,6 +148,8 @@ class Erasing:
             return 0
         outside = self._stages[who.stage].outside
         if outside is not None:
+            # Before the portion's commit: killed in between, it is done again and finds nothing. The other way round, a
+            # file could stay that no record names any more.
             await outside(who)
         if await self._store.write(lambda unit: self._portion(unit, who)):
             await self._scrub()
@@ -158,6 +164,7 @@ class Erasing:
 
     async def _portion(self, unit: Unit, seen: Erased) -> bool:
         """Do a portion unless it was done; say whether it was the last."""
+        # Replicas need no lease for this: the row's lock and its place let each portion be done once.
         who = await unit.one(ONE_TO_CHANGE, person_id=seen.person_id)
         if who is None or (who.stage, who.place) != (seen.stage, seen.place):
             return False  # another replica has done it
@@ -184,12 +191,17 @@ class Erasing:
 
 
 async def erase_log(unit: Unit, who: Erased) -> Portion:
-    """Take the person out of rows of the log."""
+    """Take the person out of rows of the log.
+
+    `data_hash` and `hash` of a row stay, so the chain holds; without its salt, what was there can't be guessed from the
+    hash. The hash of what is left goes into `erasure.applied` (ADR 14).
+    """
     page = await unit.all(LOGGED, after=int(who.place or 0), limit=PORTION)
     rows = []
     for row in page:
         near = row.subject in who.tickets
         data = row.data or ""
+        # Parsed only where something may be found: the walk reads the service's whole log.
         left = redacted_text(who, data, near=near) if near or who.named_in(data) else data
         if left != data:
             await unit.run(REDACT, seq=row.seq, data=left)
@@ -212,6 +224,11 @@ def answers_stage(opened: Callable[[str], str] | None = None) -> Stage:
 
 
 async def _erase_answer(unit: Unit, who: Erased, answer: KeptAnswer, opened: Callable[[str], str] | None) -> int:
+    """Drop or redact one kept answer; return 1 if it was concerned.
+
+    An encrypted one can't be written anew here and is dropped: a retry of that call is then a new call. One's own go
+    whole.
+    """
     own = answer.scope.partition(" ")[0] in (who.person_id, who.address)
     text = opened(answer.body) if opened else answer.body
     near = any(ticket in text for ticket in who.tickets)
@@ -229,6 +246,7 @@ async def erase_kept_events(unit: Unit, who: Erased) -> Portion:
     page = await unit.all(KEPT_EVENTS, source=source, stream=stream, version=version, log=log, limit=PORTION)
     count = 0
     for kept in page:
+        # Not by their subjects: an event of the person's request that names nobody has nothing to erase.
         if who.named_in(kept.envelope):
             envelope = json.loads(kept.envelope)
             envelope["data"] = redacted(who, envelope["data"])

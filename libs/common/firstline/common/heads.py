@@ -39,7 +39,11 @@ STREAMS_KEPT = Sql(
 
 
 class Heads:
-    """The heads of the streams that a batch of events belongs to, as the batch moves them."""
+    """The heads of the streams that a batch of events belongs to, as the batch moves them.
+
+    Some statements a batch and source, however many events it holds: event by event, relay and inbox together made 424
+    events a second, by batches 3,757 (ADR 1).
+    """
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], StreamHead] = {}

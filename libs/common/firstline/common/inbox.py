@@ -111,6 +111,8 @@ class Inbox:
         Raises:
             Unavailable: nothing was recorded; the bus or the pull brings the events again.
 
+        A batch is one transaction, since the commit is most of an event's cost. Where it fails, all of it has been
+        rolled back, and each event gets its own transaction, so that the one at fault is found and parked alone.
         """
 
         async def all_at_once(unit: Unit) -> Counter[str]:
@@ -128,6 +130,7 @@ class Inbox:
         # other's way, and the second has little to do.
         async with self._turn:
             try:
+                # Counted after the commit: a unit may be run again, or fail.
                 self.fates += await self._store.write(all_at_once)
             except Unavailable:
                 raise
@@ -159,6 +162,7 @@ class Inbox:
     async def _take_alone(self, event: Envelope, *, kept: bool = False) -> Envelope | None:
         async def take(unit: Unit) -> tuple[Envelope | None, Counter[str]]:
             if kept:
+                # Dropped first: `_take` keeps it again, with a new reason, where its turn has still not come.
                 await unit.run(DROP, **_place(event), version=event.version)
             heads, fates = Heads(), Counter[str]()
             await heads.read(unit, [event])
@@ -172,6 +176,7 @@ class Inbox:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
+            # In a transaction of its own, because the one in which the handler failed has taken its record along.
             state = "waiting" if isinstance(error, NotYet) else "parked"
             if not await self._store.write(lambda unit: self._put_aside(unit, event, state, reason)):
                 return None
@@ -204,6 +209,7 @@ class Inbox:
         return await self._successor(unit, event) if heads.has_kept(event) else None
 
     async def _apply(self, unit: Unit, event: Envelope) -> None:
+        # Types nobody handles are recorded all the same: their versions are part of the stream's order.
         handler = self._handlers.get(event.type)
         if handler is not None:
             with continued(f"{self._consumer} {event.type}", event.traceparent):
@@ -216,7 +222,10 @@ class Inbox:
         return Envelope.model_validate_json(kept.envelope) if kept else None
 
     async def _put_aside(self, unit: Unit, event: Envelope, state: str, reason: str) -> bool:
-        """Keep an event whose handler failed, unless another replica has applied it by now; say whether it is kept."""
+        """Keep an event whose handler failed, unless another replica has applied it by now; say whether it is kept.
+
+        The head is read under its lock, so that "by now" holds until this commit.
+        """
         heads = Heads()
         await heads.read(unit, [event])
         head = heads.of(event)
@@ -241,6 +250,7 @@ class Inbox:
     async def retry_waiting(self, limit: int = 200) -> int:
         """Try events again that waited for another stream, `limit` at a time; return how many are left waiting."""
         await self._store.write(lambda unit: unit.run(DROP_APPLIED))
+        # By key from one to the next: what says "not yet" once more is not met again in this round.
         after = ("", "", "")
         while page := await self._due(*after, limit):
             for row in page:

@@ -98,6 +98,7 @@ class SharedLease:
         self._name = name
         self._store = store
         self._ports = ports
+        # New for each process: one that was killed and started again is somebody else, and waits like anybody.
         self._owner = ports.ids.new()
         self._fence = 0
         self._good_until = float("-inf")
@@ -111,7 +112,11 @@ class SharedLease:
         return self._ports.clock.monotonic() < self._good_until
 
     async def guard(self, unit: Unit) -> None:
-        """Lock the lease's row for this transaction, if it is still ours."""
+        """Lock the lease's row for this transaction, if it is still ours.
+
+        The row stays locked until this transaction ends, and a replica that wants to take over waits for that lock: so
+        either it sees what this transaction stored, or this one fails.
+        """
         holder = await unit.one(HOLDER, name=self._name)
         if holder is None or (holder.owner, holder.fence) != (self._owner, self._fence):
             self._good_until = float("-inf")
@@ -122,6 +127,7 @@ class SharedLease:
         self._task = self._ports.spawn(self._run(wake), name=f"lease {self._name}")
 
     async def _run(self, wake: asyncio.Event) -> None:
+        """Seek and renew for ever: a replica that loses the lease, or its database, goes on seeking it."""
         while True:
             had = self.held
             try:
@@ -136,11 +142,14 @@ class SharedLease:
             await self._ports.clock.sleep(RENEW_SECONDS)
 
     async def _take(self) -> None:
+        """Renew or take the lease, and note until when it may be relied on and what was seen of its row."""
+        # Before the database is asked: the holder's own end must never lie after the one that others count.
         begun = self._ports.clock.monotonic()
         holder = await self._store.write(self._try)
         if holder.owner == self._owner:
             self._fence = holder.fence
             self._good_until = begun + LIFE_SECONDS - MARGIN_SECONDS
+        # `renewed_at` is compared for having changed, never with a clock.
         if holder != self._seen:
             self._seen, self._seen_since = holder, begun
 
@@ -152,8 +161,11 @@ class SharedLease:
         if found is not None and found.owner == self._owner:
             await unit.run(SET, name=self._name, **_row(mine))
             return mine
+        # A higher fence at each change of hands, also back to an earlier holder: a transaction that began under the old
+        # one fails in `guard`, however late it wakes up.
         mine = replace(mine, fence=fence + 1)
         if found is None:
+            # Two replicas that both find no row: the second violates the key, is run again, and finds the first's.
             await unit.run(ADD, name=self._name, **_row(mine))
             return mine
         if found.owner == NOBODY or self._seems_dead(found):
@@ -162,6 +174,7 @@ class SharedLease:
         return found
 
     def _seems_dead(self, holder: Holder) -> bool:
+        """Say whether the holder has not renewed for the lease's life, by this process's own clock."""
         return holder == self._seen and self._ports.clock.monotonic() - self._seen_since > LIFE_SECONDS
 
     async def stop(self) -> None:
@@ -172,6 +185,7 @@ class SharedLease:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task, self._good_until = None, float("-inf")
         try:
+            # Wherever the row names this owner, also after a renewal that was cancelled half-way.
             await self._store.write(lambda unit: unit.run(GIVE_UP, name=self._name, owner=self._owner))
         except Unavailable:
             _log.debug("a lease was not given up; it ends by itself", lease=self._name)

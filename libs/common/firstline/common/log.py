@@ -68,6 +68,9 @@ class Log:
         """Append events to a stream in the caller's transaction; return the stream's version afterwards.
 
         `subject` is the ticket's ID where the stream's name does not hold it.
+
+        Two transactions that append to one stream at once compute the same version; the unique key refuses the second,
+        and the store runs its unit again.
         """
         if not events:
             return await unit.one(STREAM_VERSION, stream=stream) or 0
@@ -78,7 +81,10 @@ class Log:
         return version
 
     def tell(self, unit: Unit, stream: str, *events: EventData, subject: str | None = None) -> None:
-        """Append events at the end of the caller's transaction, together with all others that it tells."""
+        """Append events at the end of the caller's transaction, together with all others that it tells.
+
+        For units that need no version: it costs no exchange of its own.
+        """
         for row in self.rows(stream, 0, *events, subject=subject):
             unit.later(ADD_NEXT, **row)
             unit.announce(CHANNEL)
@@ -90,6 +96,7 @@ class Log:
         now = self._ports.clock.now()
         parent = current_traceparent()
         kind, _, identity = stream.partition("/")
+        # Streams of queue's entries are named by the ticket's ID as well.
         about = subject or (identity if kind in ("ticket", "entry") else None)
         return [self._row(stream, version + i, event, now, parent, about) for i, event in enumerate(events)]
 
@@ -97,6 +104,7 @@ class Log:
         self, stream: str, version: int, event: EventData, now: datetime, parent: str | None, subject: str | None
     ) -> Mapping[str, Value]:
         data = event.model_dump_json()
+        # A salt of 128 bits: many events have so little data that their plain hash would give it away after an erasure.
         salt = self._ports.random.bytes(16).hex()
         return {
             "id": self._ports.ids.new(),
@@ -121,6 +129,7 @@ def chained_hash(previous: str, row: LogRow, position: int) -> str:
     """Return the hash of a row at its position: H(previous hash, hash of the salted data, metadata)."""
     time = row.time.isoformat()
     names = (row.id, row.stream, row.version, row.type, time, row.subject, row.traceparent)
+    # JSON, so that no two sets of facts read alike: joined texts could move a character from one to the next.
     facts = json.dumps((previous, position, row.data_hash, *names), separators=(",", ":"))
     return hashlib.sha256(facts.encode()).hexdigest()
 
@@ -134,7 +143,11 @@ def current_traceparent() -> str | None:
 
 
 def envelope_text(row: LogRow, source: str, log: str) -> str:
-    """Return a numbered row as the JSON of its envelope, without parsing its data."""
+    """Return a numbered row as the JSON of its envelope, without parsing its data.
+
+    Data were written as JSON by this service itself, and go in as they are: nobody reads them on
+    the way to the bus.
+    """
     members = {
         "specversion": "1.0",
         "id": row.id,

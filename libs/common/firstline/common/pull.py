@@ -1,4 +1,8 @@
-"""The pull behind the push: each consumer pages through its producers' logs and applies what its inbox lacks."""
+"""The pull behind the push: each consumer pages through its producers' logs and applies what its inbox lacks.
+
+The push is fast, the pull is what nothing gets past: it fills in what a purged queue, a service away for a day or a
+publish without confirmation has left out (ADR 4).
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -91,6 +95,7 @@ class Pull:
             self._away.add(source)
             return 0
         except Exception:
+            # One producer's trouble must not keep the others' logs from being read.
             _log.exception("a log can't be read now", source=source)
             return 0
         if source in self._away:
@@ -99,10 +104,13 @@ class Pull:
         return count
 
     async def _read(self, source: str, read_log: ReadLog) -> int:
+        """Read a log to its end, page by page; return how many events it had after the place."""
         count = 0
         while True:
             place = await self._store.read(lambda unit: unit.one(PLACE, source=source))
             page = await read_log(place.position if place else 0, PAGE_LIMIT)
+            # A restored producer may have lost events beyond its backup and written others in their places; so its new
+            # log is read from the start, and the inbox compares by version and hash.
             if place and page.log not in (place.log, None):  # restored: the place is one of another log
                 page = await read_log(0, PAGE_LIMIT)
             if not page.items or page.log is None:
@@ -110,6 +118,8 @@ class Pull:
             taken = [event for event in page.items if self._takes(event.type)]
             if taken:
                 await self._inbox.receive(taken)
+            # In a transaction after the inbox's: a crash in between has the page read again, and the inbox knows its
+            # events. Over events of other prefixes too, or a quiet consumer would read them each time.
             await self._move(source, page.log, page.items[-1].position)
             count += len(page.items)
 

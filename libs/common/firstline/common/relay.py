@@ -40,6 +40,8 @@ FIRST_HEAD: Sql[None] = Sql(
 MOVE_HEAD: Sql[None] = Sql(
     "UPDATE log_relay SET position = :position, hash = :hash, published = :published WHERE id = 1", type(None)
 )
+# In the order of `seq`, in which versions of one stream follow each other: who gives the next version has seen the one
+# before it committed. Between streams a late commit only gets a later position.
 UNNUMBERED = Sql(f"SELECT {COLUMNS} FROM log_event WHERE position IS NULL ORDER BY seq LIMIT :limit", LogRow)  # noqa: S608
 NUMBER: Sql[None] = Sql(
     "UPDATE log_event SET position = :position, hash = :hash WHERE stream = :stream AND version = :version", type(None)
@@ -72,6 +74,8 @@ class Relay:
             LeaseLost: another replica relays now.
 
         """
+        # Numbering and publishing are two steps, so that the bus is never waited for inside a transaction, which would
+        # keep the lease's row and the head locked.
         head, rows = await self._store.write(self._number)
         if head.published < head.position - len(rows):  # a crash came between numbering and publishing
             rows = await self._store.read(lambda unit: unit.all(PAGE, after=head.published, limit=BATCH))
@@ -93,9 +97,11 @@ class Relay:
                 _log.exception("publishing failed; consumers will pull", source=self._source, events=len(rows))
             else:
                 self._reached()
+        # Also after a failure: to publish again what consumers pull meanwhile would hold up all that is new.
         self._published = rows[-1].position
 
     def _lost(self, error: BusDown, took: float) -> None:
+        """Say once that the bus is down, and rest from publishing where finding that out took long."""
         if not self._bus_is_down:
             _log.warning("events don't reach the bus; consumers pull them", source=self._source, reason=str(error))
         self._bus_is_down = True
@@ -103,13 +109,22 @@ class Relay:
             self._rests_until = self._ports.clock.monotonic() + REST * took
 
     def _reached(self) -> None:
+        """Say once that the bus is back."""
         if self._bus_is_down:
             _log.info("events reach the bus again", source=self._source)
         self._bus_is_down = False
 
     async def _number(self, unit: Unit) -> tuple[Head, list[LogRow]]:
+        """Give positions and hashes to a batch of committed rows; return where the log stands then, and those rows.
+
+        Positions are given here and not at the insert, because a number given at insert has gaps (rolled-back
+        transactions) and shows up out of order (slow commits): a consumer that reads on from a position would miss rows
+        (ADR 1).
+        """
         await self._lease.guard(unit)
         head = await self._head(unit)
+        # How far has been published is stored with the next numbering, which spares a transaction for each batch. After
+        # a crash in between some events go out twice, and the inboxes know them.
         published = max(head.published, self._published or 0)
         rows = await unit.all(UNNUMBERED, limit=BATCH)
         position, last, numbered = head.position, head.hash, []
@@ -129,6 +144,7 @@ class Relay:
         head = await unit.one(HEAD)
         if head is None:
             log = self._ports.ids.new()
+            # The chain begins with the log's own name, so that rows of one log can't be passed off as another's.
             await unit.run(FIRST_HEAD, log=log, hash=log)
             head = Head(log, 0, log, 0)
         return head

@@ -152,6 +152,8 @@ class KeyedVault:
 
     def seal(self, value: bytes, bound_to: Sequence[str]) -> Sealed:
         """Return the value sealed for a place; see `Vault.seal`."""
+        # Random nonces of 96 bits: NIST SP 800-38D (8.3) allows 2**32 of them under one key. A data key needs one in
+        # its life; the vault's key needs one for each value and rotation.
         data_key, nonce = self._random.bytes(KEY_BYTES), self._random.bytes(NONCE_BYTES)
         content = nonce + AESGCM(data_key).encrypt(nonce, value, _place("value", bound_to))
         return Sealed(self._newest, self._wrap(data_key, bound_to), content)
@@ -162,16 +164,23 @@ class KeyedVault:
         return SecretBytes(_decrypt(AESGCM(data_key), sealed.content, _place("value", bound_to)))
 
     def rewrap(self, sealed: Sealed, bound_to: Sequence[str]) -> Sealed:
-        """Return it under the newest key; see `Vault.rewrap`."""
+        """Return it under the newest key; see `Vault.rewrap`.
+
+        The cost does not depend on the value's size, so keys can be rotated while the desk works.
+        """
         return Sealed(self._newest, self._wrap(self._unwrap(sealed, bound_to), bound_to), sealed.content)
 
     def _wrap(self, data_key: bytes, bound_to: Sequence[str]) -> bytes:
+        """Return a data key sealed under the newest key, for a place."""
         nonce = self._random.bytes(NONCE_BYTES)
         return nonce + self._keys[self._newest].encrypt(nonce, data_key, _place("key", bound_to))
 
     def _unwrap(self, sealed: Sealed, bound_to: Sequence[str]) -> bytes:
+        """Return a value's data key; see `Vault.open` for what it raises."""
         key = self._keys.get(sealed.key_id)
         if key is None:
+            # Found out by name, before anything is decrypted: a wrong key and a changed value call for different
+            # remedies.
             raise VaultLocked(
                 f"This was sealed with the vault's key {sealed.key_id}, which is not here. Nothing is lost: put that"
                 " key back among the vault's keys and start again. Requests and answers work meanwhile."
@@ -211,7 +220,10 @@ class LockedVault:
 
 
 def key_id(key: bytes) -> str:
-    """Return a key's name, which follows from the key and tells nothing about it."""
+    """Return a key's name, which follows from the key and tells nothing about it.
+
+    64 bits are enough to tell the few keys of a desk apart; they are no secret and stand in each row.
+    """
     return hmac.new(key, b"firstline vault key", hashlib.sha256).hexdigest()[:ID_CHARACTERS]
 
 
@@ -241,11 +253,16 @@ def new_key_line(random: Random) -> str:
 
 
 def _place(what: str, bound_to: Sequence[str]) -> bytes:
-    """Write a place so that no two places read alike."""
+    """Write a place so that no two places read alike.
+
+    A list in JSON and not names joined by a sign: ("a:b", "c") and ("a", "b:c") must not be one place. "value" and
+    "key" keep a sealed key from being read as a value.
+    """
     return json.dumps(["firstline vault", what, *bound_to], ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def _decrypt(key: AESGCM, kept: bytes, place: bytes) -> bytes:
+    """Return what was sealed for that place, or raise SealBroken without saying what was wrong with it."""
     try:
         return key.decrypt(kept[:NONCE_BYTES], kept[NONCE_BYTES:], place)
     except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce

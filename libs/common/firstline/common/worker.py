@@ -71,14 +71,20 @@ class Worker:
             return
         if self._may_break_off:
             self._task.cancel()
+        # In turn with the step: cancelled between two statements it would lose its work, and after an outside effect,
+        # such as a sent mail, the record of it.
         async with self._turn:
             self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        # Last, when nothing of ours is under way that another replica might do at the same time.
         await self._lease.stop()
 
     async def drain(self) -> int:
-        """Do all that is due now; return how much was done since the last call, by itself or for this one."""
+        """Do all that is due now; return how much was done since the last call, by itself or for this one.
+
+        For tests, the simulator and orderly ends: it asks no lease, so it is for a process that is alone.
+        """
         async with self._turn:
             while count := await self._step():
                 self._done += count
@@ -89,6 +95,7 @@ class Worker:
         pause = 1.0
         while True:
             try:
+                # Before the step and not after it: who makes work while the step runs wakes us once more.
                 self._wake.clear()
                 if await self._take_turn() == 0:
                     await self._rest()
@@ -106,6 +113,7 @@ class Worker:
             _log.error("work failed and will be tried again", worker=self.name, in_seconds=pause, exc_info=error)
 
     async def _take_turn(self) -> int:
+        """Do a step if this replica may; return how much it did, 0 also when the lease was lost on the way."""
         async with self._turn:
             try:
                 count = await self._step() if self._lease.held else 0
@@ -115,11 +123,16 @@ class Worker:
             return count
 
     async def _rest(self) -> None:
-        """Wait until somebody wakes us, something falls due, or the polling interval is over."""
+        """Wait until somebody wakes us, something falls due, or the polling interval is over.
+
+        `next_due` is product time, which a simulator moves; polling goes by the loop's time. Neither costs anything
+        while nothing is due: a worker that slept a second at a time would be most of an idle desk's work.
+        """
         due = await self._next_due() if self._next_due and self._lease.held else None
         waiting = [self._ports.spawn(_until_set(self._wake), name=f"{self.name}: woken")]
         if due is not None:
             clock = self._ports.clock
+            # A due time that is past means that the step left it, for instance to another replica that has it locked.
             wait = clock.until(due) if due > clock.now() else clock.sleep(OVERDUE_PAUSE)
             waiting.append(self._ports.spawn(wait, name=f"{self.name}: due"))
         try:

@@ -7,7 +7,10 @@ from firstline.common.store.port import Sql, Value
 
 
 class Later:
-    """Statements with their parameters, in the order in which each statement first came."""
+    """Statements with their parameters, in the order in which each statement first came.
+
+    The order of statements is kept because rows may refer to rows of an earlier statement.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[Sql[None], list[Mapping[str, Value]]] = {}
@@ -22,7 +25,11 @@ class Later:
 
 
 class PutOff(ABC):
-    """What a unit of work leaves for its end: statements that go together, and whom the commit wakes."""
+    """What a unit of work leaves for its end: statements that go together, and whom the commit wakes.
+
+    An event told to the log is put off so: nothing in a unit reads it again, and ten of them then cost one exchange
+    with the database instead of ten.
+    """
 
     def __init__(self) -> None:
         self._later = Later()

@@ -24,7 +24,10 @@ LOCK = 0x46697273746C696E
 
 
 def configuration(service: str, url: str) -> Config:
-    """Return Alembic's settings for a service's history on the database at `url`."""
+    """Return Alembic's settings for a service's history on the database at `url`.
+
+    The version table carries the service's name, so that several histories can share a database.
+    """
     config = Config()
     config.set_main_option("script_location", str(files(f"firstline.{service}") / "migrations"))
     config.set_main_option("path_separator", "os")
@@ -58,12 +61,15 @@ async def is_migrated(service: str, store: Store) -> bool:
 
     """
     found = Sql(f"SELECT version_num FROM alembic_version_{service}", str)  # noqa: S608 (the service's own name)
+    # Asked first, because a SELECT from a table that is not there is an error that nobody could tell from others.
     there = Sql("SELECT COUNT(*) FROM information_schema.tables WHERE table_name = :name", int)
     name = f"alembic_version_{service}"
     if not await store.read(lambda unit: unit.one(there, name=name)):
         return False
     revision = await store.read(lambda unit: unit.one(found))
     script = ScriptDirectory.from_config(configuration(service, ""))
+    # A revision that this code has never heard of is taken for a later one: old replicas run on during an upgrade (ADR
+    # 6).
     known = {one.revision for one in script.walk_revisions()}
     return revision is not None and (revision == script.get_current_head() or revision not in known)
 
@@ -81,9 +87,12 @@ def run_environment(metadata: sa.MetaData) -> None:
 
 
 async def _run_on_postgres(url: str, metadata: sa.MetaData) -> None:
+    """Run the revisions over the driver that the product uses anyway; Alembic itself is synchronous."""
     engine = create_async_engine(url, poolclass=sa.pool.NullPool)
     try:
         async with engine.connect() as connection:
+            # Held until the transaction that all revisions share is over, whichever way it ends; a lock of the session
+            # would have to be given back.
             await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK})"))
             await connection.run_sync(_run_revisions, metadata)
     finally:
@@ -91,10 +100,12 @@ async def _run_on_postgres(url: str, metadata: sa.MetaData) -> None:
 
 
 def _run_revisions(connection: sa.Connection, metadata: sa.MetaData) -> None:
+    """Run all revisions in one transaction, so that a failure in the last of them leaves the old schema."""
     context.configure(
         connection=connection,
         target_metadata=metadata,
         version_table=context.config.attributes["version_table"],
+        # SQLite can alter hardly anything in place: Alembic makes the table anew and copies its rows.
         render_as_batch=True,
         render_item=_render,
         include_name=_is_ours,

@@ -1,6 +1,8 @@
 """Telling other processes that something was committed: one NOTIFY for all that was announced meanwhile.
 
-A notice that is lost costs time, not work: whoever listens also looks by itself every few seconds.
+It goes over a connection of its own after the commit, not within the transaction, where PostgreSQL makes all commits
+that notify wait for one lock (ADR 7). A notice that is lost costs time, not work: whoever listens also looks by itself
+every few seconds.
 """
 
 import asyncio
@@ -21,7 +23,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Notices:
-    """Listeners of this process, and the connection by which they hear of other processes' commits."""
+    """Listeners of this process, and the connection by which they hear of other processes' commits.
+
+    `announce` never waits for the database. The set of channels can't grow beyond the few there are, so a database that
+    is away for a day leaves nothing behind that would have to be worked off.
+    """
 
     def __init__(self, url: str | None, ports: Ports) -> None:
         """Describe the connection; with `url` None only this process's own commits are heard of."""
@@ -86,16 +92,20 @@ class Notices:
         """Hear and tell until the connection ends."""
         connection.add_termination_listener(lambda _: self._news.set())
         await connection.add_listener(CHANNEL, self._hear)
+        # After LISTEN and not before: between looking and listening nothing may be announced unheard.
         self._wake(list(self._listeners))  # whatever was announced while nobody listened
         while not connection.is_closed():
             await self._news.wait()
             self._news.clear()
+            # Taken before it is sent: what is announced during the exchange belongs to the next notice. If the
+            # connection breaks now, these channels are told to nobody, and the others' polling finds the work.
             told, self._to_tell = self._to_tell, set()
             if told and not connection.is_closed():
                 payload = " ".join([self._origin, *sorted(told)])
                 await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        # Anybody who may connect can notify on this channel; what is not ours is passed over.
         with suppress(ValueError):
             origin, *channels = payload.split(" ")
             if origin != self._origin:

@@ -24,6 +24,9 @@ class Sql(Generic[R_co]):
 
     Columns annotated `datetime`, `bool`, `dict` or `list` are converted from what the database holds. `sqlite` is the
     statement for SQLite where the two databases have no words in common; it returns the same rows.
+
+    Statements are compared and cached by value, so a text that is put together at run time must have few forms: the
+    filters that are present, never the values.
     """
 
     text: str
@@ -32,7 +35,11 @@ class Sql(Generic[R_co]):
 
 
 class Unit(Protocol):
-    """One transaction. A unit of work awaits nothing but these, has no side effects and may be run again."""
+    """One transaction. A unit of work awaits nothing but these, has no side effects and may be run again.
+
+    On PostgreSQL a unit is run again when another got in its way, on SQLite units of many callers share a transaction
+    under savepoints: a side effect would happen twice, or for something that was rolled back.
+    """
 
     async def one(self, sql: Sql[R], **given: Value) -> R | None:
         """Return the first row, or None."""
@@ -41,7 +48,10 @@ class Unit(Protocol):
         """Return every row."""
 
     async def run(self, sql: Sql[None], **given: Value) -> int:
-        """Execute a statement; return the number of rows it touched."""
+        """Execute a statement; return the number of rows it touched.
+
+        A conditional UPDATE and this number are how a change is made only if the row is still as it was seen.
+        """
 
     async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
         """Execute a statement once for each row of parameters."""
@@ -87,6 +97,8 @@ class Store(Protocol):
         Raises:
             Unavailable: nothing was stored.
 
+        Units that decide by what they read must read it FOR UPDATE, or lean on a unique key: on PostgreSQL others write
+        at the same time (read committed, ADR 7).
         """
 
     async def read(self, work: Work[T]) -> T:
@@ -95,6 +107,7 @@ class Store(Protocol):
         Raises:
             Unavailable: the database can't be reached.
 
+        On SQLite it runs in the event loop, so a long one holds up everything: page, or leave the loop.
         """
 
     async def insert(self, insertion: Insertion) -> bool:
@@ -117,4 +130,7 @@ class Store(Protocol):
         """
 
     def listen(self, channel: str) -> asyncio.Event:
-        """Return an event of the caller's own that is set after each commit that announced the channel."""
+        """Return an event of the caller's own that is set after each commit that announced the channel.
+
+        The event may be set without any news, and news of another process may be lost: it says "look", not "there is".
+        """

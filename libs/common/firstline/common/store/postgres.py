@@ -53,6 +53,7 @@ _OUT_OF_REACH = (
     asyncpg.InternalClientError,  # the server has said goodbye, and the driver has yet to see the connection's end
 )
 REST = {"idle_in_transaction_session_timeout": f"{REST_SECONDS * 1000:.0f}"}
+# Not after a second colon, which is a cast.
 _NAME = re.compile(r"(?<!:):([a-z_]\w*)")
 _ANY = re.compile(r"= ANY\(:(\w+)\)")
 
@@ -76,7 +77,10 @@ def _list(value: Any) -> list[Any]:
 
 @lru_cache(maxsize=1024)
 def prepare(sql: Sql[Any]) -> Prepared:
-    """Return a statement in the driver's form."""
+    """Return a statement in the driver's form.
+
+    Each of the few hundred constants is taken apart once.
+    """
     names = tuple(dict.fromkeys(_NAME.findall(sql.text)))
     numbers = {name: f"${number}" for number, name in enumerate(names, start=1)}
     text = _NAME.sub(lambda found: numbers[found[1]], sql.text)
@@ -151,6 +155,8 @@ class PostgresStore:
             max_size=self._connections,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
+            # A pooler deals each transaction to any connection: statements prepared on one are unknown on the next, and
+            # settings sent at its start are refused or stay with a stranger.
             statement_cache_size=0 if self._pooler else 512,
             max_cached_statement_lifetime=0,
             server_settings=None if self._pooler else REST,
@@ -173,11 +179,16 @@ class PostgresStore:
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction and return its result once that is durable."""
         result, channels = await self._again(lambda: self._write_once(work), AGAIN)
+        # Here and not in the unit: a try that was rolled back has nothing to announce.
         self._notices.announce(channels)
         return result
 
     async def _again(self, attempt: Callable[[], Awaitable[R]], errors: tuple[type[Exception], ...]) -> R:
-        """Return what `attempt` returns, trying again after these errors."""
+        """Return what `attempt` returns, trying again after these errors.
+
+        Only errors of which the database says that nothing was stored are tried again. A connection lost in the commit
+        is none of them: it may have been stored, and a second try could do it twice (`OutcomeUnknown`).
+        """
         pause, clock = FIRST_PAUSE, self._ports.clock
         for left in reversed(range(TRIES)):
             try:
@@ -187,6 +198,7 @@ class PostgresStore:
                     raise  # a mistake and not a race: it stays, however often one looks
                 if not left:
                     raise Unavailable("Too many changes at once; nothing was stored. Try again.") from error
+            # Those who met once would meet again after equal pauses.
             chance = self._ports.random.bytes(1)[0] / 255
             await clock.sleep(pause * (0.5 + chance))
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -209,6 +221,11 @@ class PostgresStore:
             raise
 
     async def _read(self, work: Work[T]) -> T:
+        """Run a unit that only reads, once, in a transaction of its own.
+
+        Repeatable read: under read committed each statement sees another state, and a list could disagree with its own
+        count.
+        """
         async with (
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -236,6 +253,7 @@ class PostgresStore:
         for insertion in insertions:
             for sql, given in insertion.rows:
                 rows.add(sql, given)
+        # IN_THE_WAY and not AGAIN: rows are data, so a key that is taken stays taken, however often they are tried.
         await self._again(lambda: self._insert_rows(rows), IN_THE_WAY)
 
     async def _insert_rows(self, rows: Later) -> None:
@@ -245,6 +263,7 @@ class PostgresStore:
                 await unit.many(sql, given)
 
     async def _insert_one(self, insertion: Insertion) -> bool:
+        """Insert the rows of one caller in a transaction of their own; False when a unique key is taken."""
         try:
             await self._insert_group([insertion])
         except asyncpg.UniqueViolationError:
@@ -260,6 +279,11 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
+        """Lend a connection for one transaction.
+
+        Raises Unavailable where the database can't be reached or all connections stay in use, and OutcomeUnknown where
+        the connection is lost once work on it may have begun.
+        """
         pool = self._pool
         if pool is None:
             raise Unavailable("The store is closed. Try again in a moment.", retry_after=2)
@@ -274,7 +298,10 @@ class PostgresStore:
 
 
 async def _leave(_connection: Any) -> None:
-    """Do nothing to a connection that comes back: units leave nothing on it but their transaction, which has ended."""
+    """Do nothing to a connection that comes back: units leave nothing on it but their transaction, which has ended.
+
+    The driver's own reset would cost a round trip for each transaction.
+    """
 
 
 @contextmanager

@@ -27,6 +27,8 @@ from firstline.common.store.values import Reader, reader_for, to_sqlite
 R = TypeVar("R")
 T = TypeVar("T")
 
+# One fsync takes some milliseconds, whatever it covers, so it is shared; the time bound is there because units run in
+# the event loop, which has requests and timers to serve besides.
 GROUP_LIMIT = 256
 GROUP_SECONDS = 0.005
 """A group of units is committed when it has this many members or has run this long, whichever comes first."""
@@ -35,6 +37,8 @@ LOCK_SECONDS, LOCK_PAUSE = 5.0, 0.02
 """How long a group waits for another process that writes, and how often it looks; the event loop goes on meanwhile."""
 
 _PRAGMAS = (
+    # Readers go on while a group is written, and a commit is one fsync of the log; FULL, since NORMAL may lose what was
+    # acknowledged when the power fails.
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -88,6 +92,7 @@ class Statements(PutOff):
     async def all(self, sql: Sql[R], **given: Value) -> list[R]:
         """Return every row."""
         text, read = _prepare(sql)
+        # All rows at once: a cursor left open would keep a read transaction, and the log could not be emptied.
         cursor = self._connection.execute(text, _adapt(given))
         return [read(row) for row in cursor.fetchall()]
 
@@ -122,7 +127,11 @@ async def _whole(work: Work[T], unit: Statements) -> T:
 
 
 def _drive(work: Work[T], unit: Statements) -> T:
-    """Run a unit to its end without giving way to the event loop."""
+    """Run a unit to its end without giving way to the event loop.
+
+    A unit that waited for something else would hold the write lock, and everybody's commit, for as long as that takes;
+    so the first real await is an error and never a slow transaction.
+    """
     coroutine = cast("Coroutine[Any, Any, T]", _whole(work, unit))
     try:
         coroutine.send(None)
@@ -157,8 +166,10 @@ class SqliteStore:
             return
         try:
             self._write_connection = _connect(self._path)
+            # SQLite would wait inside the call and hold up the event loop; `_begin` waits instead.
             self._write_connection.execute("PRAGMA busy_timeout = 0")
             self._read_connection = _connect(self._path)
+            # A unit given to `read` that writes fails here as it does on PostgreSQL.
             self._read_connection.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
             self._disconnect()
@@ -257,6 +268,7 @@ class SqliteStore:
         try:
             await self._begin(connection)
             self._run_group(connection, group)
+            # The fsync leaves the loop: meanwhile reads go on, and units gather for the next group.
             await self._ports.offload(connection.commit)
         except Exception as error:  # of any kind: a dead writer would let its callers wait for ever
             _undo(connection)
@@ -271,6 +283,8 @@ class SqliteStore:
         end = clock.monotonic() + LOCK_SECONDS
         while True:
             try:
+                # IMMEDIATE takes the write lock before anything is read. A transaction that begins as a reader and then
+                # writes fails, or worse, decides by what is no longer so (ADR 2: 160 of 200 updates were lost).
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() >= end:
@@ -296,10 +310,13 @@ class SqliteStore:
         unit = Statements(connection)
         connection.execute("SAVEPOINT unit")
         try:
+            # In the caller's context, so that spans and log lines of the unit carry its request and not the writer's.
             job.result = job.context.run(_drive, job.work, unit)
         except Exception as error:
+            # Some failures (disk full, I/O) end the whole transaction on SQLite's own account, savepoints and all.
             if _failed(error) or not connection.in_transaction:  # then nobody's unit survives
                 raise
+            # ROLLBACK TO keeps the savepoint itself; without RELEASE they would nest deeper with each failure.
             connection.execute("ROLLBACK TO unit")
             connection.execute("RELEASE unit")
             if not job.done.done():
@@ -312,6 +329,7 @@ class SqliteStore:
     def _tell(self, job: _Job) -> None:
         if not job.done.done():
             job.done.set_result(job.result)
+        # Also where the caller has gone away: its change is on disk.
         for channel in job.channels:
             for event in self._listeners.get(channel, ()):
                 event.set()
@@ -322,6 +340,7 @@ class SqliteStore:
         return jobs
 
     def _refuse(self, jobs: list[_Job], error: Exception) -> None:
+        """Tell callers that nothing of theirs was stored; one line of the log for the whole group."""
         _log.error("the store refused units of work", store=self._path.name, units=len(jobs), reason=str(error))
         for job in jobs:
             if not job.done.done():
@@ -347,6 +366,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _failed(error: Exception) -> bool:
     """Say whether the database itself failed, and not one statement."""
+    # Extended codes, such as IOERR_FSYNC, carry the primary one in their lowest byte.
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FAILURES
 
 

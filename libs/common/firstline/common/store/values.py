@@ -1,6 +1,9 @@
 """Conversion between Python values and what the databases keep.
 
 JSON is text on both; times are text of fixed width in UTC on SQLite, and the database's own on PostgreSQL.
+
+Whatever one of the two can't keep is refused on both, at the door: a desk that grows from SQLite to PostgreSQL must not
+find values then that its new store refuses.
 """
 
 import dataclasses
@@ -22,6 +25,7 @@ Kept = str | int | float | bytes | None
 Reader = Callable[[tuple[Any, ...]], Any]
 
 
+# An escape only where an even number of backslashes stands before it: the text `\\u0000` is six plain characters.
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _LARGEST = 2**63 - 1
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -48,6 +52,7 @@ def to_postgres(value: Value) -> Any:
 
     """
     if isinstance(value, datetime):
+        # For its checks alone; the driver takes the datetime itself.
         time_text(value)
         return value
     return to_sqlite(value)
@@ -60,6 +65,7 @@ def _by_kind(value: Any) -> Kept:
 
 
 def _same(value: Any) -> Any:
+    """Return a value that SQLite knows as it is."""
     return value
 
 
@@ -76,6 +82,7 @@ def _whole(text: str) -> str:
 
 
 def _small(number: int) -> int:
+    """Return a number that fits both databases' largest integer, of 64 bits."""
     if abs(number) > _LARGEST:
         raise Invalid("A number has more than 64 bits. Send a smaller one.")
     return number
@@ -89,6 +96,7 @@ def _finite(number: float) -> float:
 
 
 def _json_text(value: object) -> str:
+    """Return a mapping or sequence as compact JSON, whose texts obey the rules of texts."""
     try:
         text = _encode(value)
     except ValueError as error:
@@ -105,10 +113,13 @@ def time_text(value: datetime) -> str:
         ValueError: a naive time.
         Invalid: a time outside the years 1 to 9999 of UTC.
 
+    The width is fixed, six digits of a second always: texts of different widths would sort by their ends ("…00Z" after
+    "…00.5Z").
     """
     if value.tzinfo is None:
         raise ValueError(f"naive time {value}")
     try:
+        # The usual case spares the conversion; this runs for every time of every row.
         instant = value if value.tzinfo is UTC else value.astimezone(UTC)
         return f"{instant.isoformat(timespec='microseconds')[:26]}Z"
     except OverflowError as error:
@@ -138,6 +149,8 @@ def reader_for(into: type[Any], *, native: bool = False) -> Reader:
         into: the class of a row, or the type of a single column.
         native: whether the database knows times and truth values itself.
 
+    What is decided here is decided once a statement and not once a row: rows of plain columns are read without any
+    conversion.
     """
     if not dataclasses.is_dataclass(into):
         convert = _converter(into, native=native)
@@ -149,6 +162,8 @@ def reader_for(into: type[Any], *, native: bool = False) -> Reader:
 
 
 def _row_reader(into: type[Any], converters: list[tuple[int, Callable[[Any], Any]]]) -> Reader:
+    """Return what makes a dataclass of a row, converting only the columns that need it."""
+
     def read(row: tuple[Any, ...]) -> Any:
         values = list(row)
         for index, convert in converters:
@@ -166,6 +181,7 @@ def _maybe(convert: Callable[[Any], Any], value: Any) -> Any:
 def _converter(annotation: Any, *, native: bool) -> Callable[[Any], Any] | None:
     """Return what turns the stored value into the annotated type, or None when it is that already."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        # `X | None`: NULL is left alone by whoever calls the converter.
         (annotation,) = [a for a in typing.get_args(annotation) if a is not type(None)]
     origin = typing.get_origin(annotation) or annotation
     if origin in (datetime, bool):
