@@ -7,6 +7,7 @@ from typing import Final
 
 from firstline.common.ports import Random
 
+# Numbers are read out on the phone and typed from paper; none of these can be taken for another, and no word comes out.
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: digits and capitals without I, L, O and U."""
 
@@ -33,6 +34,7 @@ def read_number(text: str) -> str | None:
 
     Letter case, spaces and hyphens don't matter; I and L are read as 1, O as 0.
     """
+    # Before folding: the capital of a long s is the ASCII letter S, and a look-alike would become a number.
     if not text.isascii():
         return None
     match = _TYPED.fullmatch(re.sub(r"[\s-]", "", text.upper()))
@@ -68,6 +70,9 @@ def reply_address(key: bytes, number: str, base_address: str) -> str:
     """Return `support+fl-7k3m-9qpx.<mac>@domain`, which proves that we gave the number to whoever writes to it.
 
     The local part of `base_address` may have 34 characters, so that the result stays within the 64 of RFC 5321.
+
+    Without the signature anybody could write into any request by guessing its number, or add mail to one that they read
+    of.
     """
     local, _, domain = base_address.rpartition("@")
     return f"{local}+{number.lower()}.{_mac(key, 'reply', number)}@{domain}"
@@ -76,6 +81,7 @@ def reply_address(key: bytes, number: str, base_address: str) -> str:
 def read_reply_address(key: bytes, address: str) -> str | None:
     """Return the number in a signed reply address, or None when the address has none or the signature is wrong."""
     match = _REPLY.fullmatch(normal_address(address))
+    # Addresses come back in any letter case, as mail servers like it; the signature is over the canonical number.
     number = read_number(match["number"]) if match else None
     if match is None or number is None or not _same(match["mac"], _mac(key, "reply", number)):
         return None
@@ -83,7 +89,11 @@ def read_reply_address(key: bytes, address: str) -> str | None:
 
 
 def message_id(key: bytes, number: str, delivery_id: str, domain: str) -> str:
-    """Return the Message-ID of one delivery about a ticket, angle brackets included; the same for each resend."""
+    """Return the Message-ID of one delivery about a ticket, angle brackets included; the same for each resend.
+
+    Answers name it in In-Reply-To, which finds the request where a client's program has dropped the signed address.
+    "reply" and "sent" are signed apart, so that one can't be made of the other.
+    """
     return f"<{number.lower()}.{delivery_id.lower()}.{_mac(key, 'sent', number, delivery_id.lower())}@{domain}>"
 
 

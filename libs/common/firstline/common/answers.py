@@ -1,4 +1,8 @@
-"""Idempotency: an answer is stored with the change it tells of, and given again to a retry with the same key."""
+"""Idempotency: an answer is stored with the change it tells of, and given again to a retry with the same key.
+
+The row goes in under a unique key in the verb's own transaction: of concurrent calls with one key the first commits,
+and the others, run again by the store, find its answer (ADR 5).
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -53,6 +57,8 @@ def retry_of(principal_id: str, operation: str, key: str | None, body: bytes) ->
     Raises:
         Invalid: the key is empty or longer than 200 characters.
 
+    The key is the caller's own: another person's, or another operation's, is another key. Of the body only a digest is
+    kept.
     """
     if key is None:
         return None
@@ -112,6 +118,7 @@ async def answer_once(
         known = await stored_answer(unit, retry) if retry else None
         if known is not None:
             return known
+        # A verb that raises keeps no answer: a retry after a mistake, or after 503, is a new attempt.
         status, body, etag = await work(unit)
         if retry is not None:
             await unit.run(STORE, **answer_row(retry, status, body, etag, clock.now()))

@@ -38,6 +38,7 @@ def permit(operation: str) -> Dependency:
         KeyError: the table has no such row.
 
     """
+    # At import, so that a mistyped row stops the process and never a request.
     TABLE[operation]
 
     async def permitted(request: Request) -> Access:
@@ -105,6 +106,7 @@ def build_app(
     for router in (*routers, _operations):
         app.include_router(router)
     app.add_middleware(problems.BodyLimit, limit=JSON_LIMIT, larger=larger_bodies or {})
+    # Added last and so outermost: bodies that are refused are counted and logged too.
     app.add_middleware(Observed, service=runtime.name, registry=app.state.registry, clock=runtime.ports.clock)
     _demand_permissions(app)
     plain = app.openapi
@@ -115,6 +117,8 @@ def build_app(
 def _life(
     start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return the application's life: started before its first request, stopped after its last."""
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
@@ -127,14 +131,20 @@ def _life(
 
 
 def _operation_id(route: APIRoute) -> str:
+    """Return a route's own name: clients are generated from it, and the framework's default holds the path."""
     return route.name
 
 
 def _api_routes(app: FastAPI) -> Iterator[RouteContext]:
+    """Return the application's own routes, those of included routers too."""
     return (route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute))
 
 
 def _demand_permissions(app: FastAPI) -> None:
+    """Raise ValueError for a route that declares no row of the permission table, or more than one.
+
+    A route without a row would be open to everybody, and no request would ever tell.
+    """
     for route in _api_routes(app):
         rows = declared_operations(route.dependant)
         if len(rows) != 1:
@@ -164,6 +174,7 @@ def problem_schemas() -> dict[str, Any]:
 
 
 def _say_permission(operation: dict[str, Any], row: str) -> None:
+    """Write into an operation who may call it, for people and for tools."""
     who = "anybody" if row == PUBLIC else ", ".join(f"{role}: {near}" for role, near in TABLE[row].items())
     operation["x-permission"] = row
     if row != PUBLIC:
@@ -184,6 +195,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Request) -> dict[str, str]:
     """Say that the store takes writes; the bus does not matter here."""
     runtime: Runtime = request.app.state.runtime
+    # A broker that is away is no reason to take the service out of service (ADR 4).
     await runtime.check_ready()
     return {"status": "ready"}
 
@@ -201,6 +213,7 @@ async def read_log(
     """Give the envelopes after a position of this service's log."""
     runtime: Runtime = request.app.state.runtime
     log, items = await runtime.store.read(lambda unit: log_page(unit, runtime.name, after, limit))
+    # Put together as text: envelopes are JSON already, and a page of 500 is parsed by nobody here.
     name = "null" if log is None else f'"{log}"'
     return Response(f'{{"log":{name},"items":[{",".join(items)}]}}', media_type="application/json")
 

@@ -75,7 +75,10 @@ class Bus(Protocol):
         """
 
     def subscribe(self, service: str, receive: Receive) -> None:
-        """Push events to a service, by its row in BINDINGS."""
+        """Push events to a service, by its row in BINDINGS.
+
+        Whole prefixes: a consumer that bound single types would see gaps in a stream's versions, and wait for ever.
+        """
 
 
 class LocalBus:
@@ -98,6 +101,7 @@ class LocalBus:
 
     async def publish(self, envelopes: Sequence[bytes]) -> None:
         """Deliver to every subscriber; one that fails does not hold up the others, its pull will catch up."""
+        # Consumers side by side, each in order: a slow one delays the producer's next batch, but no other consumer.
         await asyncio.gather(
             *(self._deliver(name, takes, receive, envelopes) for name, (takes, receive) in self._subscribers.items())
         )
@@ -106,6 +110,8 @@ class LocalBus:
         self, name: str, takes: Callable[[str], bool], receive: Receive, envelopes: Sequence[bytes]
     ) -> None:
         try:
+            # Parsed anew for each consumer, as between processes: no object is shared through which one could change
+            # another's.
             events = [Envelope.model_validate_json(text) for text in envelopes]
             taken = [event for event in events if takes(event.type)]
             if taken:

@@ -83,8 +83,12 @@ class Calendar:
         start = _utc(start, "/start")
         if not amount:
             return self._open_from(start)
+        # From the year's beginning instead of from `start`: then prefix sums answer by bisection, and the cost grows
+        # with the years between and not with the days.
         year = self._year(start.year)
         amount += year.before(start)
+        # Only while more is left than the year has: time that runs out at its last closing is due then, and not at the
+        # next year's first opening. `bisect_left` keeps the same rule between stretches.
         while amount > year.sums[-1]:
             amount -= year.sums[-1]
             year = self._year(year.start.year + 1)
@@ -103,6 +107,8 @@ class Calendar:
             return self._open_until(start)
         year = self._year(start.year)
         left = year.before(start) - amount
+        # `left` is always less than the year's total, for the amount is positive; with `bisect_right` a place between
+        # two stretches is the later one's opening.
         while left < 0:
             year = self._year(year.start.year - 1)
             left += year.sums[-1]
@@ -112,6 +118,7 @@ class Calendar:
     def between(self, start: datetime, end: datetime) -> float:
         """Return the business minutes from `start` to `end`; 0 when the end comes first."""
         spent = self._microseconds(start, end)
+        # Whole minutes as a whole number, which no JSON writer turns into 480.0.
         return spent / MINUTE if spent % MINUTE else spent // MINUTE
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
@@ -146,6 +153,7 @@ class Calendar:
         return Openness(open=True, next_opening=second.start if second else None, next_closing=first.end)
 
     def _microseconds(self, start: datetime, end: datetime) -> int:
+        """Return the business time between two instants in microseconds; 0 when the end comes first."""
         start, end = _utc(start, "/start"), _utc(end, "/end")
         if end <= start:
             return 0
@@ -156,12 +164,14 @@ class Calendar:
         return total
 
     def _open_from(self, at: datetime) -> datetime:
+        """Return the instant itself if it is open, else the next opening."""
         found = next(self._from(at), None)
         if found is None:
             raise _exhausted()
         return max(at, found.start)
 
     def _open_until(self, at: datetime) -> datetime:
+        """Return the instant itself if it is open or closing, else the closing before it."""
         year = self._year(at.year)
         while (index := bisect_right(year.opens, year.place(at)) - 1) < 0:
             year = self._year(year.start.year - 1)
@@ -188,6 +198,11 @@ class Calendar:
             yield held
 
     def _year(self, number: int) -> Year:
+        """Return a year worked out; years of one shape outside of those in which zones change by date share the work.
+
+        Raises CalendarExhausted beyond the years in which business time is counted: a walk for more time than a
+        calendar has ends there, after some thousand look-ups and a handful of years worked out.
+        """
         year = self._years.get(number)
         if year is not None:
             return year
@@ -200,6 +215,7 @@ class Calendar:
         return replace(self._kept(shape, number), start=datetime(number, 1, 1, tzinfo=UTC))
 
     def _kept(self, key: object, number: int) -> Year:
+        """Return a year from the few that are kept, working it out when it is not among them."""
         year = self._years.get(key)
         if year is None:
             if len(self._years) >= _KEPT_YEARS:
@@ -219,12 +235,17 @@ def parse_calendar(data: object) -> Calendar:
 
 
 def _utc(at: datetime, pointer: str) -> datetime:
+    """Return an instant in UTC.
+
+    Raises Invalid for a naive instant, or one outside the years in which business time is counted.
+    """
     if at.tzinfo is not UTC:
         if at.utcoffset() is None:
             raise Invalid(
                 "An instant needs its offset from UTC.",
                 faults=(Fault(pointer, "Add Z or an offset such as +02:00."),),
             )
+        # Looked at before the conversion, which itself fails near the years 1 and 9999, and again after it.
         if FIRST_YEAR <= at.year <= LAST_YEAR:
             at = at.astimezone(UTC)
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
@@ -234,6 +255,10 @@ def _utc(at: datetime, pointer: str) -> datetime:
 
 
 def _amount(minutes: float | timedelta) -> int:
+    """Return an amount as whole microseconds, rounding fractions of one.
+
+    Raises Invalid for what is negative or no number, and CalendarExhausted for more than all years hold.
+    """
     if isinstance(minutes, timedelta):
         amount = minutes // MICROSECOND
     elif minutes > _MOST_MINUTES:

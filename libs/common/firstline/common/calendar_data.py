@@ -29,6 +29,7 @@ Week = tuple[Spans, ...]
 
 _MEMBERS = ("tz", "hours", "hours_from", "holidays", "public_holidays", "works_as", "breaks", "overrides")
 _PUBLIC_MEMBERS = ("country", "subdivision", "categories", "dates")
+# Strict, because Python's own readers take more: `date.fromisoformat` accepts 20261123 and 2026-W48-1.
 _TIME = re.compile(r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"(?!0000)[0-9]{4}")
@@ -70,6 +71,7 @@ class WorkingHours:
         if weekday is None:
             if ordinal in self.holidays or (self.public is not None and self.public.has(ordinal)):
                 return ()
+            # Ordinal 1 was a Monday.
             weekday = (ordinal - 1) % 7
         changes = self.changes_until(ordinal)
         return (self.changed_to[changes - 1] if changes else self.week)[weekday]
@@ -82,6 +84,8 @@ class WorkingHours:
         """Return the years that some dated entry can touch, in whatever time zone."""
         days = (*self.holidays, *self.breaks, *self.overrides, *self.works_as, *self.changed_on)
         last = date.max.toordinal()
+        # An interval may run into the next date, and its local date lies up to a day beside that of UTC: three days are
+        # ample.
         near = (min(max(day + step, 1), last) for day in days for step in (-3, 3))
         years = frozenset(date.fromordinal(day).year for day in near)
         return years if self.public is None else years | {*PUBLIC_YEARS, *self.public.dates}
@@ -119,10 +123,12 @@ def read_working_hours(data: object) -> WorkingHours:
 
 
 def _under(pointer: str, name: object) -> str:
+    """Return the JSON pointer (RFC 6901) to a member, its name escaped."""
     return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
 
 
 def _object(value: object, pointer: str, faults: list[Fault]) -> Mapping[object, object]:
+    """Return a mapping, or an empty one and a fault, so that reading goes on and all mistakes are named at once."""
     if isinstance(value, Mapping):
         return value
     faults.append(Fault(pointer, "Must be an object."))
@@ -130,6 +136,7 @@ def _object(value: object, pointer: str, faults: list[Fault]) -> Mapping[object,
 
 
 def _list(value: object, pointer: str, most: int, faults: list[Fault]) -> list[object]:
+    """Return a list of at most so many entries, or an empty one and a fault."""
     if not isinstance(value, list | tuple):
         faults.append(Fault(pointer, "Must be a list."))
     elif len(value) > most:
@@ -140,9 +147,11 @@ def _list(value: object, pointer: str, most: int, faults: list[Fault]) -> list[o
 
 
 def _zone(name: object, faults: list[Fault]) -> ZoneInfo | None:
+    """Return a time zone by its IANA name, or None and a fault."""
     try:
         if isinstance(name, str) and name:
             return ZoneInfo(name)
+    # ValueError for names that would lead out of the folder of zones, OSError for the name of a folder in it.
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     faults.append(Fault("/tz", "Must be the IANA name of a time zone, such as UTC or Europe/Berlin."))
@@ -150,6 +159,7 @@ def _zone(name: object, faults: list[Fault]) -> ZoneInfo | None:
 
 
 def _day(text: object, pointer: str, faults: list[Fault]) -> int | None:
+    """Return a date as an ordinal, or None and a fault."""
     try:
         if isinstance(text, str) and _DATE.fullmatch(text):
             return date.fromisoformat(text).toordinal()
@@ -160,6 +170,7 @@ def _day(text: object, pointer: str, faults: list[Fault]) -> int | None:
 
 
 def _week(value: object, pointer: str, faults: list[Fault]) -> Week:
+    """Return the intervals of each weekday; days that are not named are closed."""
     hours = _object(value, pointer, faults)
     faults += [Fault(_under(pointer, day), "Unknown day; write " + ", ".join(WEEKDAYS) + ".")
                for day in hours if day not in WEEKDAYS]  # fmt: skip
@@ -167,18 +178,21 @@ def _week(value: object, pointer: str, faults: list[Fault]) -> Week:
 
 
 def _later(value: object, faults: list[Fault]) -> Mapping[int, Week]:
+    """Return the weekly hours that begin on later dates."""
     entries = _entries(value, "/hours_from", MAX_CHANGES, faults)
     read = [(_day(day, place, faults), _week(hours, place, faults)) for day, place, hours in entries]
     return {day: week for day, week in read if day is not None}
 
 
 def _dates(value: object, pointer: str, faults: list[Fault]) -> frozenset[int]:
+    """Return a list of dates as ordinals."""
     listed = _list(value, pointer, MAX_DATES, faults)
     days = (_day(text, f"{pointer}/{place}", faults) for place, text in enumerate(listed))
     return frozenset(day for day in days if day is not None)
 
 
 def _works_as(value: object, faults: list[Fault]) -> Mapping[int, int]:
+    """Return which dates have the hours of which weekday, as India's and China's make-up days need it."""
     read: dict[int, int] = {}
     for text, place, weekday in _entries(value, "/works_as", MAX_DATES, faults):
         day = _day(text, place, faults)
@@ -213,6 +227,7 @@ def _public(value: object, faults: list[Fault]) -> PublicHolidays | None:
 
 
 def _public_dates(value: object, pointer: str, faults: list[Fault]) -> Mapping[int, frozenset[int]]:
+    """Return the public holidays that are written down, by year; a year that is there is there completely."""
     dates: dict[int, frozenset[int]] = {}
     for year, place, days in _entries(value, pointer, len(PUBLIC_YEARS), faults):
         if not isinstance(year, str) or not _YEAR.fullmatch(year):
@@ -234,6 +249,7 @@ def _entries(value: object, pointer: str, most: int, faults: list[Fault]) -> lis
 
 
 def _dated(value: object, pointer: str, faults: list[Fault]) -> Mapping[int, Spans]:
+    """Return the intervals of single dates."""
     dated: dict[int, Spans] = {}
     for text, place, intervals in _entries(value, pointer, MAX_DATES, faults):
         day = _day(text, place, faults)
@@ -244,12 +260,14 @@ def _dated(value: object, pointer: str, faults: list[Fault]) -> Mapping[int, Spa
 
 
 def _spans(value: object, pointer: str, faults: list[Fault]) -> Spans:
+    """Return the intervals of a day, sorted, those that overlap or touch made one."""
     listed = _list(value, pointer, MAX_INTERVALS, faults)
     read = [_span(pair, f"{pointer}/{place}", faults) for place, pair in enumerate(listed)]
     return joined(sorted(span for span in read if span is not None))
 
 
 def _span(pair: object, pointer: str, faults: list[Fault]) -> tuple[int, int] | None:
+    """Return an interval in minutes from midnight, or None and a fault; one past midnight ends above 1440."""
     if not isinstance(pair, list | tuple) or len(pair) != 2:  # noqa: PLR2004 - from and to
         faults.append(Fault(pointer, 'Must be a pair of times, such as ["06:00", "16:00"].'))
         return None
@@ -264,6 +282,8 @@ def _span(pair: object, pointer: str, faults: list[Fault]) -> tuple[int, int] | 
 
 
 def _minute(text: object, pointer: str, faults: list[Fault]) -> int | None:
+    """Return a time of day in minutes, or None and a fault."""
+    # Text only: a number says neither minutes nor hours, and YAML 1.1 makes 960 of a bare 16:00.
     if isinstance(text, str) and _TIME.fullmatch(text):
         return int(text[:2]) * 60 + int(text[3:])
     faults.append(Fault(pointer, "Must be a time of day as text, from 00:00 to 24:00."))

@@ -14,6 +14,7 @@ from typing import Any
 PUBLIC_YEARS = range(1900, 2100)
 """Years whose public holidays are known; in all others there are none."""
 
+# Years before and after the policy's first day whose holidays are written down with it (ADR 18).
 _BEFORE, _AFTER = 1, 10
 
 
@@ -70,16 +71,19 @@ def with_public_dates(calendar: Mapping[str, Any], first: date) -> dict[str, Any
     years = range(first.year - _BEFORE, first.year + _AFTER + 1)
     which = named["country"], named.get("subdivision"), tuple(named.get("categories", ("public",)))
     tabled = {str(year): _written(_tabled(*which, year)) for year in years if year in PUBLIC_YEARS}
+    # What the file itself writes down wins: so dates are corrected that the tables have wrong.
     dates = dict(sorted({**tabled, **named.get("dates", {})}.items()))
     return {**calendar, "public_holidays": {**named, "dates": dates}}
 
 
 def _written(days: frozenset[int]) -> list[str]:
+    """Return ordinals as sorted ISO dates."""
     return [date.fromordinal(day).isoformat() for day in sorted(days)]
 
 
 @lru_cache(maxsize=2_000)
 def _tabled(code: str, subdivision: str | None, kinds: tuple[str, ...], year: int) -> frozenset[int]:
+    """Return a year's public holidays as the installed tables know them; kept, for each costs some milliseconds."""
     if year not in PUBLIC_YEARS:
         return frozenset()
     import holidays  # noqa: PLC0415 (slow import)

@@ -60,6 +60,8 @@ def work_out(hours: WorkingHours, number: int) -> Year:
     """Return one year of working hours, going through its pieces of constant UTC offset."""
     start, end = date(number, 1, 1).toordinal(), date(number + 1, 1, 1).toordinal()
     local = _local(hours, start, end)
+    # Within a piece of constant offset local readings and UTC differ by one number, so DST needs no case of its own: a
+    # reading that is repeated lies in two pieces, one that is skipped in none.
     local_closes = [closing for _, closing in local]
     found: list[tuple[int, int]] = []
     for begin, until, offset in _offsets(hours.tz, number):
@@ -88,10 +90,12 @@ def _local(hours: WorkingHours, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _placed(spans: Spans, day: int) -> list[tuple[int, int]]:
+    """Return a date's spans in microseconds from the first date."""
     return [(day * DAY + begin * MINUTE, day * DAY + until * MINUTE) for begin, until in spans]
 
 
 def _without(spans: Spans, cuts: Spans) -> list[tuple[int, int]]:
+    """Return spans without the cuts; both are sorted and disjoint."""
     left: list[tuple[int, int]] = []
     ends = [end for _, end in cuts]
     for opening, closing in spans:
@@ -125,6 +129,7 @@ def _offsets(tz: ZoneInfo, number: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _offset(tz: ZoneInfo, at: datetime) -> int:
+    """Return the offset from UTC at an instant, in microseconds."""
     return (at.astimezone(tz).replace(tzinfo=UTC) - at) // MICROSECOND
 
 

@@ -50,6 +50,9 @@ def prefix_of(event_type: str) -> str:
 
 
 def bound_by(prefixes: tuple[str, ...]) -> Callable[[str], bool]:
-    """Return a test whether a consumer that binds these prefixes takes an event type."""
+    """Return a test whether a consumer that binds these prefixes takes an event type.
+
+    By the first label alone, since an inbox needs every version of a stream it follows.
+    """
     known = frozenset(prefixes)
     return lambda event_type: prefix_of(event_type) in known

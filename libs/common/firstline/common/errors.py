@@ -1,4 +1,8 @@
-"""The one tree of errors. Each leaf is named after the rule that was broken and becomes one problem document."""
+"""The one tree of errors. Each leaf is named after the rule that was broken and becomes one problem document.
+
+The types of problems are part of the API: a class may be renamed only if its `slug` stays. Expected outcomes are raised
+as these and are no errors of the log.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +54,7 @@ class FirstlineError(Exception):
         self.detail = detail
         self.faults = faults
         self.clause = clause
+        # Only where it was given, so that the class's own answer stands otherwise.
         if retry_after is not None:
             self.retry_after = retry_after
         self.extra = dict(extra or {})
@@ -83,7 +88,10 @@ class Forbidden(FirstlineError):
 
 
 class NotFound(FirstlineError):
-    """Nothing is there, or nothing that this caller may see (both answer alike)."""
+    """Nothing is there, or nothing that this caller may see (both answer alike).
+
+    A 403 would tell that the ID exists.
+    """
 
     status = 404
     title = "Not found"
@@ -155,6 +163,7 @@ class Unavailable(FirstlineError):
 class OutcomeUnknown(Unavailable):
     """The store was lost while it wrote: what was to be stored may be there. Trying again with a key is safe."""
 
+    # Outside it is the same as Unavailable: try again. The difference is for us, who must not try again without a key.
     slug = "unavailable"
 
 

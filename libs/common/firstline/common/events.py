@@ -373,6 +373,7 @@ class ErasureApplied(EventData):
 
 
 def _leaves(model: type[EventData]) -> list[type[EventData]]:
+    """Return the models below one that name a type; those in between, such as QueueEvent, only share members."""
     if "TYPE" in vars(model):
         return [model]
     return [leaf for child in model.__subclasses__() for leaf in _leaves(child)]

@@ -85,6 +85,7 @@ class LocalFiles:
         try:
             await self._offload(incoming.start)
             async for chunk in chunks:
+                # Gathered first: a thread for each small chunk of a network would cost more than the write.
                 if incoming.add(chunk):
                     await self._offload(incoming.write)
             return await self._offload(partial(incoming.keep, self._path(incoming.key)))
@@ -160,6 +161,7 @@ class _Incoming:
             self._write()
 
     def _write(self) -> None:
+        """Write all that has gathered and add it to the digest; the caller holds the lock."""
         assert self._file is not None
         self._digest.update(self._waiting)
         # Unbuffered files may take less than they are given.

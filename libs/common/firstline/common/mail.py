@@ -19,7 +19,10 @@ NAME_CHARS = 60
 ADDRESS_CHARS = 254
 MOST_REFERENCES = 20
 
+# No encoded words inside (`=?`): they would be decoded to another address by whoever reads the header.
 _ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
+# Visible ASCII between the brackets, without inner ones; 600 characters is more than anybody's and less than a line may
+# have (998, RFC 5322, 2.1.1).
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,600}>")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # Marks that turn the direction of what follows: they can make a name or subject read as another one.
@@ -90,7 +93,10 @@ def compose(mail: OutgoingMail) -> bytes:
         ("Date", format_datetime(mail.date)),
         ("Message-ID", mail.message_id),
         ("In-Reply-To", mail.in_reply_to if mail.in_reply_to and _well_formed(mail.in_reply_to) else ""),
+        # The newest, where a conversation has more: readers thread by the last ones.
         ("References", "\r\n ".join([one for one in mail.references if _well_formed(one)][-MOST_REFERENCES:])),
+        # RFC 3834: other machines answer no mail that says so, which ends loops between two desks; the next header says
+        # the same to those that don't know this one.
         ("Auto-Submitted", mail.automatic),
         ("X-Auto-Response-Suppress", "DR, RN, NRN, OOF, AutoReply"),
         ("MIME-Version", "1.0"),
@@ -119,10 +125,12 @@ def checked_address(address: str) -> str:
 
 
 def _well_formed(message_id: str) -> bool:
+    """Say whether a Message-ID may stand in a header as it is."""
     return "@" in message_id and _MESSAGE_ID.fullmatch(message_id) is not None
 
 
 def _mailbox(header: str, box: Mailbox) -> str:
+    """Return a mailbox as a header's value, folded where the line would be too long."""
     address = checked_address(box.address)
     name = one_line(box.name)[:NAME_CHARS]
     if not name:
@@ -133,20 +141,25 @@ def _mailbox(header: str, box: Mailbox) -> str:
 
 
 def _words(header: str, text: str) -> str:
+    """Return text as a header's value, in encoded words (RFC 2047) where it is not plain."""
     return Header(text, "us-ascii" if _is_plain(text) else "utf-8", LINE_CHARS, header).encode(linesep="\r\n")
 
 
 def _is_plain(text: str) -> bool:
     """Tell whether a header may carry the text as it is: nothing to decode, nothing too long to fold."""
+    # Text that only looks like an encoded word is encoded itself, or readers would decode it.
     return text.isascii() and "=?" not in text and all(len(word) <= WORD_CHARS for word in text.split(" "))
 
 
 def _body(text: str) -> tuple[str, bytes]:
+    """Return the transfer encoding and the body: as it is where that is ASCII in short lines, else quoted-printable."""
     lines = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).rstrip("\n").split("\n")
     data = "".join(f"{line}\n" for line in lines).encode()
+    # Mail servers may break long lines or refuse them, and not all take other than ASCII (RFC 2045, 6.7).
     plain = data.isascii() and max(map(len, lines)) <= LINE_CHARS
     return ("7bit", data.replace(b"\n", b"\r\n")) if plain else ("quoted-printable", _quoted(data))
 
 
 def _quoted(data: bytes) -> bytes:
+    """Return text in quoted-printable with CRLF line ends."""
     return quopri.encodestring(data).replace(b"\n", b"\r\n")

@@ -59,6 +59,7 @@ class MailPort(Protocol):
 
 
 def _check_envelope(mail_from: str, to: tuple[str, ...]) -> None:
+    """Raise BadAddress for an envelope address that isn't one; the null sender is fine."""
     for address in (*filter(None, [mail_from]), *to):
         checked_address(address)
 
@@ -94,6 +95,7 @@ def _file_name(message_id: str) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put a file in place whole and durably: readers see the old one or the new one."""
+    # In the same folder, because a rename is atomic within one file system only; the dot hides it from readers.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -141,9 +143,12 @@ class SmtpMail:
             async with asyncio.timeout(self._deadline):
                 await client.connect()
                 await client.mail(mail_from)
+                # A recipient that is refused raises before the mail goes out, so nobody has it, and a later attempt to
+                # all makes no doubles.
                 for address in to:
                     await client.rcpt(address)
                 await client.data(mail)
+            # After the mail was accepted it is the server's, however badly it says goodbye.
             with suppress(aiosmtplib.SMTPException, TimeoutError):
                 await client.execute_command(b"QUIT", timeout=QUIT_SECONDS)
         except aiosmtplib.SMTPAuthenticationError as error:
@@ -159,6 +164,7 @@ class SmtpMail:
         """Do nothing: a mail that was sent is in other hands."""
 
     def _client(self) -> aiosmtplib.SMTP:
+        """Return a client for one conversation, not connected yet."""
         return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -173,6 +179,7 @@ class SmtpMail:
 
 
 def _refusal(host: str, error: aiosmtplib.SMTPResponseException) -> MailRefused | MailUnreachable:
+    """Return what a server's answer means for the mail; codes below 400 are no refusal and here no SMTP."""
     if error.code < TEMPORARY:
         return MailUnreachable(f"{host} gave an answer that is not SMTP.")
     return MailRefused(error.code, error.message)

@@ -19,6 +19,7 @@ import httpx
 from firstline.common.errors import Unavailable
 from firstline.common.outbound_rules import Address, OutboundRules, Target, admitted, not_allowed
 
+# All that a delivery goes by and its owner is shown; a stranger's other headers are not kept.
 KEPT_HEADERS = ("content-type", "retry-after")
 HEADER_CHARS = 200
 MOST_ADDRESSES = 4
@@ -142,13 +143,17 @@ class GuardedHttp:
     async def _ask(
         self, target: Target, headers: Mapping[str, str], body: bytes, opened: AsyncExitStack
     ) -> httpx.Response:
+        """Send the request to the first address that takes a connection; the caller closes what is `opened`."""
         failure = PeerUnreachable(f"{target.host} has no address.")
         for address in await self._addresses(target):
             # One transport a request: a kept connection was verified for another host's name.
+            # `trust_env`: a proxy of the environment would resolve names itself, past the check.
             transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
             opened.push_async_callback(transport.aclose)
             try:
                 response = await transport.handle_async_request(self._request(target, address, headers, body))
+            # Nothing was sent yet, so the next address may be tried. After that it may not: the other side could have
+            # the request already, and whoever retries does so knowing that (`PeerTimeout`).
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = _failure(target, error)
                 continue
@@ -159,21 +164,30 @@ class GuardedHttp:
         raise failure
 
     async def _addresses(self, target: Target) -> tuple[Address, ...]:
+        """Return the addresses that may be connected to, in the resolver's order.
+
+        Raises PeerUnreachable where there are none, and NotAllowedAddress where there are, but none that is allowed.
+        """
         try:
             found = target.known or tuple(map(ipaddress.ip_address, await self._resolver(target.host)))
         except (OSError, UnicodeError, ValueError):
             raise PeerUnreachable(f"No address was found for {target.host}.") from None
         allowed = tuple(dict.fromkeys(a for a in found if self._rules.admits(target.host, a)))
+        # Some allowed is enough, those that are not are left out: a name may have a private address beside its public
+        # one.
         if found and not allowed:
             raise not_allowed(f"{target.host} leads to an address that is not public.")
         return allowed[:MOST_ADDRESSES]
 
     def _request(self, target: Target, address: Address, headers: Mapping[str, str], body: bytes) -> httpx.Request:
+        """Return the request for one address: the connection goes there, header and handshake name the host."""
         limits = self._limits
         extensions: dict[str, object] = {
             "timeout": {"connect": limits.connect, "read": limits.answer, "write": limits.answer, "pool": None}
         }
         if target.address is None:
+            # The URL holds the address, the handshake the name: so the certificate is checked against the host that was
+            # asked for. An address has no place in SNI (RFC 6066, 3).
             extensions["sni_hostname"] = target.host
         return httpx.Request(
             "POST",
@@ -182,6 +196,7 @@ class GuardedHttp:
                 "user-agent": "Firstline",
                 **headers,
                 "host": target.authority,
+                # A compressed answer could be a bomb, and only its beginning is read anyway.
                 "accept-encoding": "identity",
                 "connection": "close",
             },
@@ -190,6 +205,7 @@ class GuardedHttp:
         )
 
     async def _excerpt(self, response: httpx.Response) -> str:
+        """Return the beginning of the body; a body that stalls or breaks off takes nothing from the status."""
         kept = bytearray()
         with suppress(TimeoutError, httpx.TransportError):
             chunks = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
@@ -202,8 +218,10 @@ class GuardedHttp:
 
 
 def _failure(target: Target, error: httpx.TransportError) -> PeerUnreachable:
+    """Return what went wrong, in words for the endpoint's owner; the address may be private and is not told."""
     if isinstance(error, httpx.TimeoutException):
         return PeerTimeout(f"{target.host} did not answer in time.")
+    # The library wraps the TLS error in its own, as context and not as cause.
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__context__
@@ -215,4 +233,5 @@ def _failure(target: Target, error: httpx.TransportError) -> PeerUnreachable:
 
 
 def _printable(text: str) -> str:
+    """Return text without control characters: people read it in pages and logs."""
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)

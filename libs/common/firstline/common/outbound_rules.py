@@ -37,6 +37,8 @@ _URL = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+# A last label that is a number makes the host an IPv4 address, whatever its form (WHATWG URL): resolvers take 127.1,
+# 0x7f.0.0.1 or 2130706433 for 127.0.0.1, so only the form of four decimal numbers passes.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
 
@@ -149,10 +151,16 @@ def admitted(url: str, rules: OutboundRules) -> Target:
 
 
 def _read(url: str) -> Target:
+    """Take a URL apart by one strict pattern; the checks before it are there to say what is wrong.
+
+    Parsers of URLs disagree about odd ones, and what one checks the other may connect to differently. So only the plain
+    form is taken, which all read alike.
+    """
     if not url.isascii():
         raise _unusable("Write it in plain ASCII: international names in their xn-- form, other signs as %XX.")
     if not re.match(r"https?://", url, re.IGNORECASE):
         raise _unusable("Begin with https:// or http://.")
+    # The backslash too: some parsers end the host there.
     if "@" in re.split(r"[/?#\\]", url, maxsplit=3)[2]:
         raise _unusable("Leave out the user name and password; deliveries are signed.")
     parts = _URL.fullmatch(url) if len(url) <= URL_CHARS else None
@@ -166,6 +174,7 @@ def _read(url: str) -> Target:
 
 
 def _literal(host: str) -> Address | None:
+    """Return the address that a host is, None for a name."""
     if ":" not in host and not _NUMBER.fullmatch(host.rpartition(".")[2]):
         if not _is_name(host):
             raise _unusable("Write the host as a name such as hooks.example.com, without a dot at the end.")
@@ -177,10 +186,12 @@ def _literal(host: str) -> Address | None:
 
 
 def _is_name(host: str) -> bool:
+    """Say whether every label of a host is one; the underscore is no letter of host names, but in use."""
     return all(_LABEL.fullmatch(label) for label in host.split("."))
 
 
 def _unusable(advice: str) -> UnusableUrl:
+    """Return the error for a URL of another form, with advice on how to write it."""
     return UnusableUrl(advice, faults=(Fault("/url", advice),))
 
 

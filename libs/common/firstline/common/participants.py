@@ -22,8 +22,10 @@ class Participants:
         addresses = {normal_address(recipient.address) for recipient in event.recipients}
         if isinstance(event, TicketSubmitted):
             addresses.add(normal_address(event.requester.email))  # also a requester who wants no mail
+        # The usual case: most events of a ticket change nobody.
         if addresses == set(known):
             return
+        # All anew instead of the difference: lists are short, and one way of writing is enough.
         if known:
             await unit.run(self.drop, ticket_id=ticket_id)
         await unit.many(self.add, [{"ticket_id": ticket_id, "address": address} for address in sorted(addresses)])

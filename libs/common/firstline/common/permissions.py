@@ -58,9 +58,11 @@ class Access:
 
     def covers(self, participants: frozenset[str], organization_id: str | None) -> bool:
         """Say whether an object with these people (addresses in lower case) and organisation is within reach."""
+        # By address and not by ID: people take part by mail long before they have an account.
         own = self.principal.email in participants
         if self.relation is Relation.ANY or own:
             return True
+        # None is no organisation, and two people without one are not of the same.
         same = organization_id is not None and organization_id == self.principal.organization_id
         return self.relation is Relation.ORGANIZATION and same
 
@@ -76,6 +78,7 @@ class Access:
 
 
 _STAFF = {Role.AGENT: Relation.ANY, Role.SUPERVISOR: Relation.ANY, Role.ADMIN: Relation.ANY}
+# A partner answers for the clients of their organisation, and so sees their requests as their own.
 _CLIENTS = {Role.CLIENT: Relation.OWN, Role.PARTNER: Relation.ORGANIZATION}
 _EVERYBODY = {**_CLIENTS, **_STAFF}
 _ADMIN = {Role.ADMIN: Relation.ANY}

@@ -21,7 +21,11 @@ FAILED_STATUS = 70
 
 
 class Clock(Protocol):
-    """Product time (which tests and demos may move) and real durations."""
+    """Product time (which tests and demos may move) and real durations.
+
+    Two times, because they answer two questions: due dates and receipts are product time, back-off and time-outs are
+    real. Under a manual clock the first stands still and the second must not.
+    """
 
     def now(self) -> datetime:
         """Return the present instant of product time, aware UTC."""
@@ -58,7 +62,10 @@ class Spawn(Protocol):
 
 
 class Offload(Protocol):
-    """Runs blocking work (an fsync, an image check) away from the event loop."""
+    """Runs blocking work (an fsync, an image check) away from the event loop.
+
+    A port as well, for a simulator lets no thread run.
+    """
 
     async def __call__(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, or raise what it raises."""
@@ -103,6 +110,7 @@ class ManualClock:
     def move(self, instant: datetime) -> None:
         """Set product time and wake whoever waits for it."""
         self._now = instant
+        # A new event each time: whoever waits on the old one wakes exactly once, and nobody has to clear it.
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -129,7 +137,11 @@ class SystemRandom:
 
 
 class SystemIds:
-    """UUIDv7 from the machine's time and random source."""
+    """UUIDv7 from the machine's time and random source.
+
+    Version 7 begins with the time (RFC 9562), so keys of new rows lie side by side in an index; its 74 random bits are
+    not for secrets.
+    """
 
     def new(self) -> str:
         """Return a new UUIDv7 as text."""
@@ -151,7 +163,11 @@ def nobody_cares(_place: str) -> None:
 
 
 class Failpoint:
-    """Ends the process, as a kill would, when it comes to a place for the n-th time."""
+    """Ends the process, as a kill would, when it comes to a place for the n-th time.
+
+    Without any clean-up, as at a power cut: `finally` and buffers don't count. The process tests place it between an
+    effect and its record, and look whether a promise holds after the next start.
+    """
 
     def __init__(self, place: str, times: int = 1, end: Callable[[int], object] = os._exit) -> None:
         """Name the place, which time counts, and what ends the process with an exit status."""

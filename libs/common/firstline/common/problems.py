@@ -73,6 +73,7 @@ def problem_body(error: FirstlineError) -> dict[str, Any]:
         body["clause"] = error.clause
     parent = current_traceparent()
     if parent:
+        # By which an operator finds the request in the logs when its caller complains.
         body["trace_id"] = parent.split("-")[1]
     return body
 
@@ -83,6 +84,7 @@ def problem_response(error: FirstlineError, more_headers: Mapping[str, str] | No
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == Unauthenticated.status:
+        # RFC 9110 (15.5.2) demands it of every 401.
         headers["WWW-Authenticate"] = 'Bearer realm="firstline"'
     return JSONResponse(problem_body(error), error.status, headers, media_type=MEDIA_TYPE)
 
@@ -96,11 +98,13 @@ def install(app: FastAPI) -> None:
 
 
 async def _known(_request: Request, error: Exception) -> Response:
+    """Answer with the problem document of an error that was raised on purpose."""
     assert isinstance(error, FirstlineError)
     return problem_response(error)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
+    """Answer a body, query or header that does not fit its model with one fault for each place."""
     assert isinstance(error, RequestValidationError)
     if isinstance(error.body, bytes):  # the header did not say JSON, so nobody read it as such
         return problem_response(
@@ -112,6 +116,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 def _fault(item: dict[str, Any]) -> Fault:
+    """Return pydantic's finding as a fault: a JSON pointer into the body, `#query/name` and the like outside of it."""
     place = [str(part) for part in item["loc"]]
     if item["type"] == "json_invalid":
         return Fault("", f"The body is not JSON: {item.get('ctx', {}).get('error', 'it can not be read')}.")
@@ -123,6 +128,7 @@ def _fault(item: dict[str, Any]) -> Fault:
 
 
 def _advice(item: dict[str, Any]) -> str:
+    """Return what to do about a wrong value."""
     match item["type"]:
         case "missing":
             return "This is required; add it."
@@ -135,6 +141,7 @@ def _advice(item: dict[str, Any]) -> str:
 
 
 async def _http(_request: Request, error: Exception) -> Response:
+    """Answer what the framework refuses itself, by its status alone: its own texts are not ours to promise."""
     assert isinstance(error, HTTPException)
     known: dict[int, FirstlineError] = {
         404: NotFound("Nothing is at this address. The paths are listed in /openapi.json."),
@@ -147,6 +154,7 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 
 def _too_large() -> TooLarge:
+    """Return the error for a body beyond its limit."""
     return TooLarge("The body is larger than this operation takes; nothing was stored. Send less at once.")
 
 
@@ -168,6 +176,8 @@ class Surprises:
         try:
             await self._app(scope, receive, watch)
         except Exception as error:
+            # A second answer can't be begun: a broken connection is the only way left to say that the first one is not
+            # whole.
             if scope["type"] != "http" or begun:
                 raise
             _log.error("a request failed unexpectedly", path=scope["path"], exc_info=error)
@@ -192,6 +202,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit, count = self._larger.get(scope["path"], self._limit), 0
+        # What is said may be wrong or missing, so what comes is counted as well.
         said = dict(scope["headers"]).get(b"content-length", b"0")
         if said.isdigit() and int(said) > limit:
             await problem_response(_too_large())(scope, receive, send)
@@ -202,6 +213,8 @@ class BodyLimit:
             message = await receive()
             count += len(message.get("body", b""))
             if count > limit:
+                # Through the framework, whose handler answers it; the application may be reading in the middle of a
+                # form.
                 raise HTTPException(TooLarge.status)
             return message
 

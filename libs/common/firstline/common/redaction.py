@@ -11,6 +11,7 @@ from firstline.common.permissions import STAFF
 ERASED = "[erased]"
 """Stands where a person's words, name or address stood."""
 
+# A name of one or two letters stands in too many words of others.
 SHORTEST_NAME = 3
 TEXTS = frozenset({"body", "subject", "comment", "external_ref", "asked_by", "text"})
 WHOLE = frozenset({"metadata", "fields", "doc_refs"})
@@ -42,11 +43,14 @@ class Erased:
     def cleaned(self, text: str, *, near: bool) -> str:
         """Return a text without the address, and without the names where it is about a request of theirs (`near`)."""
         known = [name for name in self.names if len(name) >= SHORTEST_NAME] if near else []
+        # The longest first: an expression takes the first alternative that fits, and "Ann" would leave the rest of "Ann
+        # Lee".
         words = "|".join(re.escape(word) for word in sorted({self.address, *known}, key=len, reverse=True))
         return re.sub(words, ERASED, text, flags=re.IGNORECASE)
 
     def is_author(self, who: Mapping[str, Any]) -> bool:
         """Say whether an actor, author or requester in a document is this person on the client's side."""
+        # What staff wrote belongs to the case and stays, also if they are erased as clients.
         if who.get("role") in STAFF or who.get("side") == "staff":
             return False
         address = str(who.get("address") or who.get("email") or "").lower()
@@ -54,7 +58,11 @@ class Erased:
 
 
 def redacted(who: Erased, document: Any, *, near: bool = False) -> Any:
-    """Return a document without the person: their own words go, others' words lose the name and address."""
+    """Return a document without the person: their own words go, others' words lose the name and address.
+
+    The document keeps its members and their types, since it is read again: by consumers as an event, by pages as a
+    message.
+    """
     close = near or who.address in json.dumps(document, ensure_ascii=False).lower()
     return _walk(who, document, near=close, own=False, key="")
 
@@ -64,6 +72,8 @@ def redacted_text(who: Erased, text: str, *, near: bool = False) -> str:
     if not near and not who.named_in(text):
         return text
     try:
+        # As a document where it is one: in plain text, "written by" has no meaning, and a name may stand where it is a
+        # key.
         document = json.loads(text)
     except ValueError:
         return who.cleaned(text, near=True)
@@ -72,6 +82,10 @@ def redacted_text(who: Erased, text: str, *, near: bool = False) -> str:
 
 
 def _walk(who: Erased, value: Any, *, near: bool, own: bool, key: str) -> Any:
+    """Return a value without the person.
+
+    `own` says that what is around the value was written by them, `key` is the member's name under which it stands.
+    """
     if isinstance(value, str):
         return ERASED if own and value and key in TEXTS else who.cleaned(value, near=near)
     if isinstance(value, list):
@@ -81,17 +95,20 @@ def _walk(who: Erased, value: Any, *, near: bool, own: bool, key: str) -> Any:
         return value
     if own and key in WHOLE:
         return {}
+    # Decided for each object on its way down: the author of a message inside a request counts, not the request's.
     mine = _written_by(who, value, own)
     members = {name: item for name, item in value.items() if not (key == "changes" and near and name in OWN_CHANGES)}
     left = {name: _walk(who, item, near=near, own=mine, key=name) for name, item in members.items()}
     if who.is_author(value) and left.get("name"):
         left["name"] = None
     if mine and key == "" and isinstance(left.get("attachments"), list):
+        # Names of files tell as much as words do.
         left["attachments"] = [_unnamed(one) for one in left["attachments"]]
     return left
 
 
 def _unnamed(attachment: Any) -> Any:
+    """Return an attachment without its name."""
     return attachment | {"name": ERASED} if isinstance(attachment, dict) and "name" in attachment else attachment
 
 

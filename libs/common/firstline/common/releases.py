@@ -36,6 +36,7 @@ def term(planned: Mapping[str, Any] | None) -> str | None:
     day = date.fromisoformat(planned["date"])
     match planned["precision"]:
         case "week":
+            # The year of the ISO week, which differs from the calendar's around New Year.
             year, week, _ = day.isocalendar()
             return f"{year}-W{week:02}"
         case "month":

@@ -17,6 +17,7 @@ from firstline.common.worker import Worker
 
 RELAY_POLL_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
+# A write and not a read: a full disk, a lost primary and a lock that hangs all let reads pass.
 _TOUCH: Sql[None] = Sql(
     "INSERT INTO lease (name, owner, fence, renewed_at) VALUES ('readiness', '', 1, :now)"
     " ON CONFLICT (name) DO UPDATE SET fence = lease.fence + 1",
@@ -96,18 +97,22 @@ class Runtime:
 
         """
         await self.store.open()
+        # Returns at once, whether the bus is there or not: requests are taken without it (ADR 4).
         await self.bus.start()
+        # First in the list and so the last to stop: what others' last steps appended still goes out.
         self.workers[:0] = [self._relay(), self._forgetting()]
         self.workers += works
         for worker in self.workers:
             worker.start()
 
     def _relay(self) -> Worker:
+        """Return the relay's worker, woken by each commit that appended to the log."""
         name, lease, wake = f"{self.name}: relay", self.lease("relay"), self.store.listen(CHANNEL)
         relay = Relay(self.name, self.store, self.bus, self.ports, lease)
         return Worker(name, relay.step, self.ports, wake=wake, poll_seconds=RELAY_POLL_SECONDS, lease=lease)
 
     def _forgetting(self) -> Worker:
+        """Return the worker that forgets old answers."""
         return Worker(f"{self.name}: answers", self._forget, self.ports, poll_seconds=FORGET_SECONDS)
 
     async def stop(self) -> None:
@@ -138,6 +143,7 @@ class Runtime:
             raise Unavailable("The store does not take writes. See the logs.", retry_after=5) from error
 
     async def _forget(self) -> int:
+        """Forget old answers; return 0, so that the next look is an hour away."""
         now = self.ports.clock.now()
         await self.store.write(lambda unit: answers.forget_old(unit, now))
         return 0

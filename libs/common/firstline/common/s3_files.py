@@ -31,6 +31,7 @@ class S3Files:
         """Keep what the chunks hold; see `Files.put`."""
         key, incoming = self._ids.new(), _Incoming(limit)
         try:
+            # In parts, so that no file is in memory as a whole; the store shows the object only after the last part.
             await obstore.put_async(
                 self._store, _path(key), incoming.take(chunks), use_multipart=True, chunk_size=PART_BYTES
             )
@@ -92,6 +93,7 @@ class _Incoming:
             raise
 
     def _count(self, chunk: bytes) -> None:
+        """Measure and digest a chunk; raise TooLarge once too much has come."""
         self.size += len(chunk)
         if self.size > self._limit:
             raise TooLarge(f"The file is larger than {self._limit} bytes. Send a smaller one.")
@@ -99,6 +101,7 @@ class _Incoming:
 
 
 async def _chunks(found: Any) -> AsyncIterator[bytes]:
+    """Yield an object's content; a connection lost half-way raises Unavailable to whoever reads."""
     try:
         async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
             yield bytes(chunk)
@@ -119,6 +122,7 @@ def s3_store(
 ) -> S3Store:
     """Open a bucket; an endpoint names a server other than Amazon's, with plain HTTP only where it says so."""
     given: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
+    # Plain HTTP only by the endpoint's own word: bodies of requests would else pass unprotected by a slip.
     plain = bool(endpoint and endpoint.startswith("http://"))
     return S3Store(
         bucket,

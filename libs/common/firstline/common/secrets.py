@@ -26,6 +26,7 @@ def derive(secret: bytes, purpose: str) -> bytes:
     Raises:
         ValueError: the secret has fewer than 16 bytes.
 
+    One secret to keep and many keys that can't be turned into each other: a leaked cursor key opens no session.
     """
     if len(secret) < MIN_SECRET_BYTES:
         raise ValueError(f"the desk's secret needs at least {MIN_SECRET_BYTES} bytes")
@@ -34,6 +35,7 @@ def derive(secret: bytes, purpose: str) -> bytes:
 
 def seal(key: bytes, payload: Mapping[str, Any]) -> str:
     """Return a token that anybody can read and only the key's holder can make; put `exp` inside where it may expire."""
+    # The signature is over the encoded text and not over the value, so that nothing depends on how JSON is written.
     body = _encode(_json(payload))
     return f"{body}.{_signature(key, body)}"
 

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Every setting with its default; the default is a desk on this machine."""
 
+    # Empty counts as not set: container files pass on variables that nobody has filled in. Unknown ones are let be,
+    # since one environment may serve several releases.
     model_config = SettingsConfigDict(env_prefix="FIRSTLINE_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     mode: Literal["development", "production"] = Field("development", description="production refuses the manual clock")
@@ -92,6 +94,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ends_in_tests_only(self) -> Self:
+        """Refuse a failpoint in production."""
         if self.failpoint and self.mode == "production":
             raise ValueError("leave failpoint empty in production: it ends the process")
         return self
@@ -99,6 +102,7 @@ class Settings(BaseSettings):
     @field_validator("mail_smtp", "clamd")
     @classmethod
     def _names_a_port(cls, value: str) -> str:
+        """Refuse what is not host and port, at the start and not when the first mail is due."""
         host, _, port = value.rpartition(":")
         if value and not (host and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 (TCP's own bound)
             raise ValueError("write host:port, such as relay.example.com:587")

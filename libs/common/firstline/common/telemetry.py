@@ -69,10 +69,12 @@ def configure_logs(stream: TextIO = sys.stderr, level: str = "INFO", *, human: b
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=_UnfailingFactory(stream),
+        # Loggers are made when modules are loaded, before the settings are known.
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [*(known for known in root.handlers if not isinstance(known, _Libraries)), _Libraries()]
+    # Libraries tell of each connection and statement at lower levels.
     root.setLevel(logging.WARNING)
 
 
@@ -127,6 +129,8 @@ def _without_input(_logger: Any, _name: str, event: MutableMapping[str, Any]) ->
 
 
 def _masked(name: str, value: Any) -> Any:
+    """Return a field's value, masked where its name forbids it in logs, however deep."""
+    # Numbers and truth values are no secrets, and `token_count` is worth reading.
     if NEVER_LOGGED.search(name) and isinstance(value, (str, bytes, list, tuple, dict)):
         return MASK
     if isinstance(value, dict):
@@ -154,6 +158,7 @@ class DiscreetExporter(SpanExporter):
 
 
 def _discreet(span: ReadableSpan) -> ReadableSpan:
+    """Return a copy of a span that tells less."""
     return ReadableSpan(
         name=span.name,
         context=span.context,
@@ -172,12 +177,14 @@ def _discreet(span: ReadableSpan) -> ReadableSpan:
 
 
 def _kept(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the attributes that may leave the process."""
     untold = ("exception.message", "exception.stacktrace")
     found = attributes or {}
     return {name: value for name, value in found.items() if name not in untold and not NEVER_LOGGED.search(name)}
 
 
 def _add_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the trace's id to a line, by which logs of several services are read together."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = f"{context.trace_id:032x}"
@@ -186,6 +193,7 @@ def _add_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mut
 
 def configure_traces(service: str, share: float, otlp_endpoint: str | None) -> None:
     """Record spans of a share of all traces (0 to 1) and export them by OTLP over HTTP where an endpoint is given."""
+    # Who began the trace has decided whether it is recorded: half of a trace helps nobody.
     provider = TracerProvider(
         resource=Resource.create({"service.name": service}), sampler=ParentBased(TraceIdRatioBased(share))
     )
@@ -238,6 +246,7 @@ class Observed:
         if scope["type"] != "http" or scope["path"] in QUIET_PATHS:
             await self._app(scope, receive, send)
             return
+        # What stands when the application raises before it answers.
         status = 500
         began = self._clock.monotonic()
 
@@ -255,8 +264,13 @@ class Observed:
                 self._note(scope, status, self._clock.monotonic() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count the request and write its line.
+
+        Figures are labelled with the route's pattern and never with the path, whose IDs would make a series each.
+        """
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         series = (method, getattr(scope.get("route"), "path", "(none)"), status)
+        # Kept beside the library, which looks labels up under a lock each time.
         if series not in self._series:
             labels = (self._service, *series[:2])
             self._series[series] = (self._seconds.labels(*labels), self._answers.labels(*labels, status))

@@ -22,6 +22,7 @@ from firstline.common.secrets import derive, seal, unseal
 
 ALGORITHM = "Ed25519"
 ISSUER = AUDIENCE = "firstline"
+# For clocks of machines that differ a little; a token's life is counted in hours.
 LEEWAY_SECONDS = 30
 CACHED_TOKENS = 4096
 SERVICE_SECONDS = 300
@@ -73,6 +74,8 @@ class ServiceTokens:
 
     def token(self, service: str) -> str:
         """Return a token that says which service calls, good for five minutes."""
+        # A key derived for this purpose alone: what opens logs opens nothing else, and a leaked signing key of people
+        # opens no log.
         return seal(self._key, {"sub": service, "exp": self._wall.now().timestamp() + SERVICE_SECONDS})
 
     def verified(self, token: str) -> tuple[float, Principal] | None:
@@ -101,6 +104,8 @@ class Verifier:
 
         """
         now = self._wall.now().timestamp()
+        # A signature costs some hundred microseconds, as much as a small read; a client shows one token many times. Its
+        # expiry is looked at each time.
         known = self._known.get(token)
         if known is None:
             known = self._verified(token)
@@ -114,15 +119,20 @@ class Verifier:
         return principal
 
     def _verified(self, token: str) -> tuple[float, Principal]:
+        """Return when a token expires and whom it speaks for, a service or a person."""
         service = self._services.verified(token) if self._services else None
         return service or self._person(token)
 
     def _person(self, token: str) -> tuple[float, Principal]:
+        """Return when a person's token expires and whom it speaks for; see `principal` for what it raises."""
         try:
+            # The algorithm is ours and not the token's to choose (RFC 8725, 3.1): else "none", or the public key taken
+            # for a shared secret, would sign for anybody.
             claims = jwt.decode(token, self._keys, algorithms=[ALGORITHM]).claims
             ours = claims["iss"] == ISSUER and claims["aud"] == AUDIENCE
             begun = float(claims.get("nbf", 0)) <= self._wall.now().timestamp() + LEEWAY_SECONDS
             expires, principal = float(claims["exp"]), _principal(claims)
+        # One answer to whatever is wrong: whoever forges tokens learns nothing from it.
         except (JoseError, ValueError, KeyError, TypeError) as error:
             raise _not_valid() from error
         if not (ours and begun):
@@ -135,6 +145,10 @@ def _not_valid() -> Unauthenticated:
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
+    """Return the principal that a token's claims describe.
+
+    Raises KeyError, ValueError or TypeError where a claim is missing or of another kind.
+    """
     return Principal(
         id=str(claims["sub"]),
         role=Role(claims["role"]),

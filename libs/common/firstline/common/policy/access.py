@@ -50,6 +50,7 @@ class AccessData(Part):
 
     @model_validator(mode="after")
     def _reminds_in_order(self) -> Self:
+        """Refuse hours that don't rise: reminders are counted by their place in the list."""
         if list(self.remind_after_hours) != sorted(set(self.remind_after_hours)):
             raise ValueError("the hours of the reminders must rise, such as [24, 72]")
         return self

@@ -114,6 +114,7 @@ def load_to_compare(source: Path, other: Path) -> Comparable:
         filled = Document(content, document.lines)
     policy = load_as(filled, Policy)
     found = findings(policy)
+    # What is missing only shows that the file is older; all else would make the comparison wrong.
     if wrong := [at for at in found if not at.missing]:
         raise PolicyNotValid(document.mistakes(wrong))
     return Comparable(_settled(policy), tuple(document.mistakes([*lacking, *found])))
@@ -165,6 +166,8 @@ def load_as(document: Document, model: type[M]) -> M:
 
     """
     try:
+        # By way of JSON: models are strict, and of Python values strict would refuse lists for tuples and text for
+        # times, which JSON has no other form for.
         return model.model_validate_json(json.dumps(document.content))
     except ValidationError as error:
         raise PolicyNotValid(document.mistakes(_findings(error, model))) from error
@@ -180,10 +183,12 @@ def misfits(content: Any, model: type[BaseModel]) -> list[Finding]:
 
 
 def _findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
+    """Return what pydantic found, each mistake once."""
     return [_finding(detail, model) for detail in _innermost(error.errors(include_url=False))]
 
 
 def _read(file: Path) -> str:
+    """Return a file's text; a byte order mark, as some editors write it, doesn't count."""
     content = file.read_bytes()
     try:
         return content.decode("utf-8-sig")
@@ -223,6 +228,7 @@ class _Reader:
         return [self.value(item, f"{pointer}/{at}") for at, item in enumerate(node.value)]
 
     def _mapping(self, node: yaml.MappingNode, pointer: str) -> dict[str, Any]:
+        """Return a mapping as a dict. A key that stands twice is a mistake: YAML would quietly let the last one win."""
         members: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -237,6 +243,7 @@ class _Reader:
         return members
 
     def _note(self, node: yaml.Node, pointer: str, problem: str, remedy: str) -> None:
+        """Note a mistake and go on, so that one reading finds all."""
         self.mistakes.append(Mistake(node.start_mark.line + 1, pointer, problem, remedy))
 
 
@@ -262,11 +269,13 @@ def _parse(text: str) -> tuple[Any, dict[str, int]]:
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
+    """Return a scalar as the JSON value it stands for: only words and numbers of JSON are more than text."""
     text: str = node.value
     if node.style is not None:  # quoted or a block: text, whatever it looks like
         return text
     if text in _WORDS:
         return _WORDS[text]
+    # Without leading zeros: 007 is a code and not a number.
     if re.fullmatch(r"-?(0|[1-9][0-9]*)", text):
         return int(text)
     if re.fullmatch(r"-?[0-9]+\.[0-9]+", text):
@@ -318,8 +327,10 @@ def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
 
 
 def _is_part(kind: Any) -> bool:
+    """Say whether an annotation is a model, with keys of its own."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _escaped(step: str) -> str:
+    """Return a step of a JSON pointer (RFC 6901)."""
     return step.replace("~", "~0").replace("/", "~1")

@@ -267,6 +267,7 @@ class EntitlementRule(Part):
 
     @model_validator(mode="after")
     def _says_why(self) -> Self:
+        """Refuse a refusal without words: whoever is turned away is told why and what to do."""
         if not self.register_requests and self.notice is None:
             raise ValueError("a refusal needs a notice that says why and what to do")
         return self
@@ -344,6 +345,7 @@ class Policy(Part):
             pydantic.ValidationError: the document is not one that was published.
 
         """
+        # Replicas of an older release meet documents of a newer one during an upgrade and must go on working by them.
         return cls.model_validate_json(json.dumps(_known_texts(document)), extra="ignore")
 
     def document(self) -> dict[str, Any]:

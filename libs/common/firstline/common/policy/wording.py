@@ -131,6 +131,8 @@ class Wording(BaseModel):
 
 def environment() -> SandboxedEnvironment:
     """Return the environment in which texts are read and printed: plain text, block tags leave no lines behind."""
+    # Sandboxed although `names_in` lets only names and `if` pass: a text may come from a published document that this
+    # release has not checked itself.
     return SandboxedEnvironment(
         autoescape=False,  # plain-text mails, never HTML
         trim_blocks=True,
@@ -151,12 +153,14 @@ def names_in(template: str) -> frozenset[str]:
     except TemplateSyntaxError as error:
         raise ValueError(f"this is no template: {error.message}") from error
     for node in _walk(tree):
+        # A list of what is allowed: whatever the template language grows, texts stay plain.
         if not isinstance(node, _ALLOWED_NODES):
             raise ValueError(f"a text may print names and use if, but not {type(node).__name__.lower()}")  # noqa: TRY004
     return frozenset(node.name for node in tree.find_all(nodes.Name))
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield a node and all below it."""
     yield node
     for child in node.iter_child_nodes():
         yield from _walk(child)
@@ -165,6 +169,7 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
 def hours_in_words(calendar: Mapping[str, Any], on: date | None = None) -> str:
     """Say weekly hours in one line, such as `Mon-Fri 06:00-16:00 (UTC)` (clause 2.1): those of a date, or the first."""
     hours = calendar.get("hours", {})
+    # ISO dates sort as they follow each other.
     for day, later in sorted(calendar.get("hours_from", {}).items()):
         if on is not None and day <= on.isoformat():
             hours = later
