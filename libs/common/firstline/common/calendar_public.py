@@ -83,7 +83,7 @@ def _written(days: frozenset[int]) -> list[str]:
 
 @lru_cache(maxsize=2_000)
 def _tabled(code: str, subdivision: str | None, kinds: tuple[str, ...], year: int) -> frozenset[int]:
-    """Return a year's public holidays as the installed tables know them; kept, for each costs some milliseconds."""
+    """Return a year's public holidays as the installed tables know them; kept, for one costs most of a millisecond."""
     if year not in PUBLIC_YEARS:
         return frozenset()
     import holidays  # noqa: PLC0415 (slow import)

@@ -13,6 +13,7 @@ def expiry(desk: Desk) -> Worker:
     """Return the worker that deletes expired sign-in links and refresh tokens, a portion of each at a time."""
 
     async def forget(unit: Unit) -> int:
+        # By wall time as when they were made: a demonstration that moves product time signs nobody out.
         now = desk.wall.now()
         links = await unit.run(FORGET_LINKS, now=now, limit=PORTION)
         return links + await unit.run(FORGET_REFRESH_TOKENS, now=now, limit=PORTION)

@@ -76,10 +76,12 @@ async def list_queue(
 
 
 def _cursor(entry: Entry) -> list[str | int]:
+    """Return the key of the last entry on a page, after which the next one begins."""
     return [turn_of(entry.key), entry.key.since.isoformat(), entry.key.position] if entry.key else []
 
 
 def _place(place: list[str | int] | None) -> tuple[int, datetime, int]:
+    """Return the place that a cursor stands for."""
     if place is None:
         return BEFORE_ALL
     turn, since, position = place
@@ -123,6 +125,8 @@ async def claimant(
     claim_token: Annotated[str | None, Header(description="Shows which claim is meant; else a fence may.")] = None,
 ) -> Claimant:
     """Return who wants to claim or keep, now."""
+    # Once for the whole call: the lease, its event and the answer have to name the same instants, also where the store
+    # runs the unit again.
     now = queue.runtime.ports.clock.now()
     return Claimant(queue, Hand(access.principal, now, now + queue.lease), claim_token)
 
@@ -159,6 +163,7 @@ async def claim_request(request: Request, by: By, body: ClaimIn | None = None, k
 
 
 async def _take(unit: Unit, by: Claimant, wish: ClaimIn) -> Entry | None:
+    """Claim what is wished for: a named request, or the next that fits."""
     log = by.queue.runtime.log
     if wish.ticket_id is not None:
         return await take_named(unit, log, by.hand, wish.ticket_id)
@@ -195,4 +200,5 @@ async def transfer_claim(ticket_id: Reference, by: By, body: TransferIn) -> Held
 
 
 async def _write(by: Claimant, work: Callable[[Unit], Awaitable[Entry]]) -> Entry:
+    """Run a verb that returns an entry in a transaction of its own."""
     return await by.queue.runtime.store.write(work)

@@ -2,6 +2,9 @@
 
 First come, first served. Only high urgency is served out of turn. A specialist's own tickets don't jump either: the
 specialist takes one by naming it, and that is recorded.
+
+Pure: what an event makes of an entry depends on the entry, the event and the policy's order alone, so a replay gives
+the same queue, and tests walk through histories without a store.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +81,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What an entry is ordered by; `position` is that of the event in intake's log."""
+    """What an entry is ordered by; `position` is that of the event in intake's log.
+
+    Two entries of the same microsecond stand in the order of intake's log, so that the order is total and every
+    replica's the same.
+    """
 
     out_of_turn: bool
     since: datetime
@@ -101,6 +108,8 @@ class Entry:
 
     `since` and `position` are those of the earliest client message, reopening or return that staff have not answered;
     None when there is nothing to answer. The claim is the last three fields.
+
+    A fence that began at 0 again would let a former holder's token be good for a later claim.
     """
 
     ticket_id: str
@@ -154,10 +163,12 @@ def fold(before: Entry | None, ticket_id: str, event: TicketEvent, at: datetime,
     else:
         entry = replace(before, status=event.status, organization_id=event.organization_id)
         entry = _after(entry, event, at, position, rules)
+    # Who leaves the queue has no claim any more, whatever took them out; one place sees to that.
     return entry if entry.key else freed(entry)
 
 
 def _submitted(ticket_id: str, event: TicketSubmitted, position: int, rules: Rules) -> Entry:
+    """Return the entry of a new request; automatic mail makes a ticket and asks for no answer (clause 2.3)."""
     entry = Entry(
         ticket_id=ticket_id,
         number=event.number,
@@ -170,6 +181,7 @@ def _submitted(ticket_id: str, event: TicketSubmitted, position: int, rules: Rul
 
 
 def _after(entry: Entry, event: TicketEvent, at: datetime, position: int, rules: Rules) -> Entry:
+    """Return what any later event makes of an entry, before it is seen whether it still has a place."""
     match event:
         case TicketRedacted():
             entry = replace(entry, subject=event.subject)
@@ -177,11 +189,13 @@ def _after(entry: Entry, event: TicketEvent, at: datetime, position: int, rules:
             pass  # a robot asks nothing and answers nothing
         case TicketReplied(author=Author(side="client")) | TicketReopened():
             entry = _asked(entry, event.received_at, position)
+        # Nobody has written: the news is ours to tell, and its place is that of the moment from which it can be told.
         case TicketReleased() | TicketResumed(cause="release"):
             entry = _asked(entry, at, position)
         case TicketReplied() | TicketResolved() | TicketClosed():
             # Who is reopened later asks anew from that instant: an ended request must not come back at its old place.
             entry = _answered(entry)
+        # With the duplicate's own receipt: who wrote twice loses no place by the merge (ADR 17).
         case TicketDuplicateJoined(owed=[_, *_]):
             entry = _asked(entry, min(answer.since for answer in event.owed), position)
         case TicketDuplicateLeft(owed=[_, *_]):
@@ -218,6 +232,7 @@ def _given_back(entry: Entry, left_since: datetime | None, position: int) -> Ent
 
 
 def _answered(entry: Entry) -> Entry:
+    """Return the entry with nothing left to answer."""
     return replace(entry, since=None, position=None)
 
 
@@ -227,7 +242,11 @@ def freed(entry: Entry) -> Entry:
 
 
 def is_held(entry: Entry, now: datetime) -> bool:
-    """Say whether somebody's lease on the entry is running."""
+    """Say whether somebody's lease on the entry is running.
+
+    By the clock and not by whether the worker has been there: a lease that is over protects nobody, even while no
+    worker runs.
+    """
     return entry.agent is not None and entry.lease_expires_at is not None and entry.lease_expires_at > now
 
 
@@ -313,4 +332,5 @@ def why(entry: Entry, ahead_out_of_turn: int, rules: Rules) -> list[str]:
 
 
 def _count(number: int) -> str:
+    """Return a number of requests in words that don't promise more than was counted."""
     return str(number) if number <= COUNTED else f"More than {COUNTED}"

@@ -45,6 +45,7 @@ async def person_erased(log: Log, unit: Unit, envelope: Envelope) -> None:
     """Delete the copies of the person's address; claims of theirs end."""
     event = envelope.payload(PersonErased)
     person = await unit.one(PERSON, id=event.id)
+    # Also when nobody is known here: claims are by ID, and tokens may name whom accounts never told of.
     if person is not None:
         await unit.run(PARTICIPANTS.forget, address=person.address)
         await unit.run(FORGET_PERSON, id=event.id)

@@ -33,6 +33,7 @@ class ClaimIn(Body):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
+        """Refuse a body that names a request and wishes for the next one as well."""
         if self.ticket_id is not None and (self.tier is not None or self.skills is not None):
             raise ValueError("Name a request by ticket_id, or say tier and skills for the next one; not both.")
         return self

@@ -106,6 +106,7 @@ class StreakTable(QueueTable, table=True):
 
 
 def _index(name: str, condition: str, *columns: str) -> None:
+    """Define a partial index on entries: those without a place, soon nearly all, are not in it."""
     table = METADATA.tables["queue_entry"].c
     where = sa.text(condition)
     sa.Index(name, *(table[column] for column in columns), sqlite_where=where, postgresql_where=where)
@@ -154,6 +155,7 @@ SAVE_ENTRY: Sql[None] = Sql(
     f" ON CONFLICT (ticket_id) DO UPDATE SET {_CHANGES}",
     type(None),
 )
+# Only what a claim changes: the rest may have been moved on by an event in between.
 SAVE_CLAIM: Sql[None] = Sql(
     "UPDATE queue_entry SET owner = :owner, agent = :agent, fence = :fence, lease_expires_at = :lease_expires_at,"
     " free_turn = :free_turn WHERE ticket_id = :ticket_id",
@@ -236,6 +238,7 @@ NEXT_EXPIRY = Sql(
     "SELECT lease_expires_at FROM queue_entry WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1",
     datetime,
 )
+# In one order, as everybody who locks several entries does: two that lock crosswise would be a deadlock.
 HELD_BY = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE agent = :agent ORDER BY ticket_id FOR UPDATE", Entry)
 
 STREAK = Sql("SELECT count FROM queue_streak WHERE wish = :wish FOR UPDATE", int)
@@ -287,4 +290,5 @@ def claim_row(entry: Entry) -> dict[str, Value]:
 
 
 def _free_turn(entry: Entry) -> int | None:
+    """Return the turn of an entry that may be claimed, else None."""
     return turn_of(entry.key) if entry.key and entry.agent is None else None

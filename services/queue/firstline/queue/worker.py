@@ -21,7 +21,11 @@ FIGURES_COUNT = 10_000
 
 
 def expiry(queue: Queue) -> Worker:
-    """Return the worker that gives back claims whose leases are over, at the instant when each is."""
+    """Return the worker that gives back claims whose leases are over, at the instant when each is.
+
+    Every replica does it, without a lease of its own: expired rows are taken with SKIP LOCKED, each by one of them (ADR
+    8).
+    """
     runtime = queue.runtime
 
     async def step() -> int:

@@ -85,10 +85,12 @@ async def created(
 
     retry = retry_of(caller.id, request.scope["route"].name, key, await request.body())
     answer = await answer_once(desk.store, desk.ports.clock, retry, work)
+    # Also a fresh answer goes through its kept form: whoever repeats the call gets the same bytes.
     payload = decrypt(desk.answers_key, answer.body)
     if payload is None:
         raise Conflict("The answer to this Idempotency-Key can't be read any more. List what is there, then decide.")
     response = json_answer(payload["body"], answer.status, answer.etag)
+    # An API key's secret is in it, this once.
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -38,11 +38,15 @@ async def erase_person(unit: Unit, desk: Desk, by: Actor, person_id: str) -> Cer
     if known is not None:
         return known
     person = await read_person(unit, person_id, to_change=True)
+    # All in one transaction with the event: who is told to be erased can't sign in any more, and who can was not told
+    # of.
     await end_sessions(unit, person_id)
     await unit.run(DROP_LINKS, person_id=person_id)
     await unit.run(DROP_KEYS, person_id=person_id)
     await unit.run(DELETE_PERSON, id=person_id)
     await begin_erasure(unit, person_id, person.email, [person.name], [])
+    # Its data name the ID alone: the log keeps it for good, and the address is what is to be forgotten. The others know
+    # the address from their copies.
     event = PersonErased(actor=by, organization_id=person.organization_id, id=person_id)
     await desk.log.append(unit, f"person/{person_id}", event)
     certificate = Certificate(person_id, by.id, desk.ports.clock.now(), {}, None)
@@ -67,6 +71,8 @@ async def erasure_applied(unit: Unit, event: Envelope) -> None:
     """Put a service's report into the certificate; with the last one it is complete."""
     data = event.payload(ErasureApplied)
     certificate = await unit.one(CERTIFICATE_TO_CHANGE, person_id=data.person_id)
+    # Portions come before the last one and say nothing of the end; a report of a person who was never erased here is
+    # another desk's, or of a restored store.
     if certificate is None or not data.done:
         return
     report = {"erased": data.erased, "at": event.time.isoformat()}

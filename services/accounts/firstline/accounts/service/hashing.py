@@ -14,5 +14,8 @@ def new_secret(random: Random) -> str:
 
 
 def digest(secret: str) -> str:
-    """Return the SHA-256 of a secret in hexadecimal, under which it is kept and found."""
+    """Return the SHA-256 of a secret in hexadecimal, under which it is kept and found.
+
+    A slow hash for passwords would gain nothing: it makes guessing dear, and 256 random bits can't be guessed.
+    """
     return hashlib.sha256(secret.encode()).hexdigest()

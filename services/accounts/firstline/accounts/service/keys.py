@@ -52,6 +52,8 @@ async def make_key(
     else:
         role = await _organization(unit, access, organization_id)
     secret = PREFIX + new_secret(ports.random)
+    # Role and organisation as they are now: see `principal_of_key`, which lets the key open nothing once either has
+    # changed.
     key = ApiKey(
         id=ports.ids.new(),
         sha256=digest(secret),
@@ -132,6 +134,7 @@ async def principal_of_key(unit: Unit, secret: str) -> Principal | None:
         return None
     if key.person_id is None:
         return _acting_organization(key)
+    # Looked up each time: a deactivated person's keys are to end at once and not when somebody remembers them.
     person = await unit.one(ACTIVE_PERSON, id=key.person_id)
     if person is None or (person.role, person.organization_id) != (key.role, key.organization_id):
         return None

@@ -56,6 +56,7 @@ async def add_licence(unit: Unit, log: Log, by: Actor, licence: Licence) -> Lice
 
     """
     await demand_organization(unit, licence.organization_id)
+    # By the number of rows and not by an exception: on PostgreSQL an error would end the caller's transaction.
     if not await unit.run(ADD_LICENCE, **asdict(licence)):
         raise LicenceKnown("A licence with this key is known already. Find it at /v1/licences and change it there.")
     await log.append(unit, f"licence/{licence.id}", _changed(licence, by))

@@ -32,7 +32,11 @@ async def add_organization(unit: Unit, log: Log, ports: Ports, by: Actor, *, nam
 
 
 async def ensure_organization(unit: Unit, log: Log, ports: Ports, *, name: str, kind: Kind) -> Organization:
-    """Return the organisation of that name and kind, stored now where it is new."""
+    """Return the organisation of that name and kind, stored now where it is new.
+
+    Names are not unique, since two companies may bear one; so this is for what sets a desk up, one call after the
+    other.
+    """
     found = await unit.one(ORGANIZATION_BY_NAME, name=name, kind=kind)
     return found or await add_organization(unit, log, ports, SYSTEM, name=name, kind=kind)
 

@@ -46,10 +46,12 @@ async def new_sign_in_link(
 
 async def sign_in(unit: Unit, ports: Ports, code: str, *, now: datetime, life: timedelta) -> Session | None:
     """Sign in the person of a link, or None: unknown, expired, used up, or the person is inactive."""
+    # Found and used up in one statement, so that a link for one use can't sign in two who come at once.
     person_id = await unit.one(USE_LINK, sha256=digest(code), now=now)
     person = await unit.one(ACTIVE_PERSON, id=person_id)
     if person is None:
         return None
+    # Each sign-in is a family of its own: signing out on one machine leaves the others signed in.
     return await _session(unit, ports, person, ports.ids.new(), now + life)
 
 
@@ -60,6 +62,7 @@ async def refresh(
 
     For `grace` after its first use it may come again, because two tabs may refresh at once and answers get lost.
     """
+    # Locked until the end: of two who refresh with one token the second sees what the first has made of it.
     found = await unit.one(REFRESH_TOKEN, sha256=digest(token))
     if found is None or found.expires_at <= now:
         return None
@@ -69,6 +72,8 @@ async def refresh(
     person = await unit.one(ACTIVE_PERSON, id=found.person_id)
     if person is None:
         return None
+    # Only the first use counts: within the grace the clock is not wound up again, or a stolen token could be kept
+    # alive.
     await unit.run(MARK_ROTATED, sha256=digest(token), now=now)
     return await _session(unit, ports, person, found.family, now + life)
 

@@ -9,7 +9,10 @@ from firstline.common.store.port import Sql
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What was erased: by service, how much of each kind, and when; complete once all have answered."""
+    """What was erased: by service, how much of each kind, and when; complete once all have answered.
+
+    It outlives the person's row, or nobody could show later that they were erased.
+    """
 
     person_id: str
     asked_by: str

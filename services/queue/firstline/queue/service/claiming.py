@@ -68,6 +68,11 @@ async def _streak(unit: Unit, wish: Wish) -> int:
 
 
 async def _take_first(unit: Unit, hand: Hand, wish: Wish, *, in_turn: bool) -> Entry | None:
+    """Claim the first free entry in one statement; None when there is none.
+
+    Locked rows are skipped, so specialists who claim at once each get another entry and nobody waits; what the first of
+    two gives back in a rollback is free again for the next claim.
+    """
     statement = TAKE[wish.tier is not None, wish.skills is not None, in_turn]
     return await unit.one(statement, agent=hand.who.id, until=hand.until, **wish.given)
 
@@ -78,6 +83,7 @@ async def _claimed(unit: Unit, log: Log, hand: Hand, taken: Entry, way: Way) -> 
     left = await unit.all(FIRSTS)
     reason = inversion(taken.key, left, way) if taken.key else None
     events: list[QueueEvent] = [event_of(QueueClaimed, taken, hand.actor, reason)]
+    # Who answers first stays the client's person, also when others help out: claims change hands, owners seldom do.
     if taken.owner is None:
         taken = replace(taken, owner=hand.who.id)
         await unit.run(SAVE_CLAIM, **claim_row(taken))
@@ -105,12 +111,15 @@ async def take_named(unit: Unit, log: Log, hand: Hand, reference: str) -> Entry:
         return await renew(unit, log, hand, reference, Proof())
     if entry.agent is not None:  # over, and the worker hasn't come to it yet
         await give_back(unit, log, entry, DESK, QueueExpired, "lease_over")
+    # The fence grows with each claim of a ticket, and intake refuses lower ones: a holder whose lease is over, and who
+    # does not know it yet, can't write over the next one's answer.
     taken = replace(entry, agent=hand.who.id, fence=entry.fence + 1, lease_expires_at=hand.until)
     await unit.run(SAVE_CLAIM, **claim_row(taken))
     return await _claimed(unit, log, hand, taken, way_by_hand(entry, hand.who.id, leader=hand.leads))
 
 
 def _held(entry: Entry) -> Held:
+    """Return the error that names the holder, for staff; clients don't claim."""
     expires = entry.lease_expires_at.isoformat() if entry.lease_expires_at else None
     return Held(
         "Another specialist is working on this request. Take the next one, or ask them to release or transfer it.",
@@ -119,7 +128,11 @@ def _held(entry: Entry) -> Held:
 
 
 def claim_token(key: bytes, entry: Entry) -> str:
-    """Return the token that proves a claim to intake: ticket, agent, fence, and its end in ISO 8601."""
+    """Return the token that proves a claim to intake: ticket, agent, fence, and its end in ISO 8601.
+
+    Intake verifies it without asking: same key, and what it has heard of the claim. It is signed and not secret; what
+    it says, its holder may read.
+    """
     expires = entry.lease_expires_at.isoformat() if entry.lease_expires_at else None
     payload = {"ticket_id": entry.ticket_id, "agent": entry.agent, "fence": entry.fence, "exp": expires}
     return seal(key, payload)

@@ -71,6 +71,7 @@ async def find(unit: Unit, reference: str, *, to_change: bool = False) -> Entry:
         NotFound: nothing is known of it.
 
     """
+    # An ID is a UUID and never reads as a number.
     number = read_number(reference)
     if number:
         entry = await unit.one(ENTRY_BY_NUMBER_TO_CHANGE if to_change else ENTRY_BY_NUMBER, number=number)
@@ -90,12 +91,16 @@ async def find_for(unit: Unit, access: Access, reference: str) -> Entry:
     """
     entry = await find(unit, reference)
     addresses = await unit.all(ADDRESSES, ticket_id=entry.ticket_id)
+    # Out of reach and not there are one answer, or numbers could be tried for what exists.
     access.demand(frozenset(addresses), entry.organization_id)
     return entry
 
 
 async def rules_at(unit: Unit, at: datetime) -> Rules:
-    """Return the order that the policy in force at an instant sets."""
+    """Return the order that the policy in force at an instant sets.
+
+    Without any policy heard of yet, urgent entries come first: events may reach queue before the policy does.
+    """
     return await unit.one(RULES, at=at) or Rules()
 
 

@@ -30,6 +30,7 @@ async def follow(unit: Unit, log: Log, envelope: Envelope, event: TicketEvent) -
     # The first event of a ticket finds nothing, and is the most frequent one: it needn't look.
     before = await unit.one(ENTRY_TO_CHANGE, ticket_id=ticket_id) if envelope.version > 1 else None
     after = fold(before, ticket_id, event, envelope.time, envelope.position, rules)
+    # Many events change nothing here; writing the row anew would only give vacuum work.
     if after != before:
         await unit.run(SAVE_ENTRY, **entry_row(after))
     await PARTICIPANTS.keep(unit, ticket_id, event, is_new=before is None)
@@ -47,6 +48,7 @@ def _told(before: Entry | None, after: Entry, event: TicketEvent) -> QueueEvent 
     was = before.key if before else None
     if before is not None and was is not None and after.key is None:
         if isinstance(event, TicketDuplicateLeft):
+            # Of the entry before: after the event it has no key that could be told.
             return event_of(QueueLeft, before, event.actor, "unmerged")
         # Last words that go out with a resolution are an answer too; what follows them finds no entry any more.
         is_answer = isinstance(event, TicketReplied) or after.status in IN_PROGRESS

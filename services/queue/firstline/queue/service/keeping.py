@@ -41,6 +41,7 @@ def read_proof(key: bytes, token: str | None, fence: int | None) -> Proof:
     payload = unseal(key, token)
     if payload is None:
         raise StaleClaim("The Claim-Token is not one of this desk. Claim the request again.")
+    # Its end is not looked at: the entry's own lease is what holds, and it may have been renewed since.
     return Proof(int(payload["fence"]), str(payload["ticket_id"]))
 
 
@@ -52,6 +53,7 @@ async def _hold(unit: Unit, hand: Hand, reference: str, proof: Proof, *, leader:
         StaleClaim: the claim has ended, or is not theirs.
 
     """
+    # Locked before the claim is looked at, so that it can't end between the look and the change.
     entry = await find(unit, reference, to_change=True)
     if proof.ticket_id not in (None, entry.ticket_id):
         raise StaleClaim("The Claim-Token belongs to another request. Send the one of this request.")
@@ -136,6 +138,8 @@ async def _check_agent(unit: Unit, entry: Entry, agent: str) -> None:
 async def expire(unit: Unit, log: Log, now: datetime, limit: int) -> int:
     """End the claims whose leases are over, those over longest first; return how many."""
     expired = await unit.all(EXPIRED, now=now, limit=limit)
+    # Of rows locked for this transaction: a claim that somebody renews at this moment waits, and then finds itself
+    # ended.
     for entry in expired:
         await give_back(unit, log, entry, DESK, QueueExpired, "lease_over")
     return len(expired)
@@ -143,5 +147,6 @@ async def expire(unit: Unit, log: Log, now: datetime, limit: int) -> int:
 
 async def release_all(unit: Unit, log: Log, agent: str, actor: Actor, reason: str) -> None:
     """Give up every claim of somebody who does not serve any more."""
+    # A handful at most, whatever the size of the queue: the index has the held ones of one specialist.
     for entry in await unit.all(HELD_BY, agent=agent):
         await give_back(unit, log, entry, actor, QueueReleased, reason)

@@ -53,7 +53,10 @@ async def standing(unit: Unit, entry: Entry, now: datetime) -> Standing:
 async def _count(
     unit: Unit, turn: int, since: datetime, position: int, tier: str | None, most: int = COUNTED
 ) -> dict[int, int]:
-    """Count free entries before a key by turn, one more than `most` at the utmost."""
+    """Count free entries before a key by turn, one more than `most` at the utmost.
+
+    A count of everything would grow with the queue, for a number that nobody reads beyond a thousand.
+    """
     place: dict[str, Value] = {"turn": turn, "since": since, "position": position, "limit": most + 1}
     found = await (unit.all(AHEAD_OF_TIER, tier=tier, **place) if tier else unit.all(AHEAD, **place))
     return {tally.turn: tally.count for tally in found}
@@ -73,7 +76,10 @@ async def summary(unit: Unit, tier: str | None = None, most: int = COUNTED) -> S
 
 
 async def page(unit: Unit, tier: str | None, after: tuple[int, datetime, int], limit: int) -> list[Entry]:
-    """Return entries in the order in which they are served, claimed ones too, after a place."""
+    """Return entries in the order in which they are served, claimed ones too, after a place.
+
+    By key and never by offset, so that entries which leave meanwhile shift nothing.
+    """
     turn, since, position = after
     place: dict[str, Value] = {"turn": turn, "since": since, "position": position, "limit": limit}
     return await (unit.all(PAGE_OF_TIER, tier=tier, **place) if tier else unit.all(PAGE, **place))
