@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+# A redirect is no success: followed, it would lead a signed body to a host that nobody has checked.
 OK_STATUS = range(200, 300)
 REDIRECT_STATUS = range(300, 400)
 GONE_STATUS = 410
@@ -79,6 +80,7 @@ def judge_answer(status: int, retry_after: str | None, now: datetime) -> Judgeme
     if status == GONE_STATUS:
         return Judgement("gone", "The endpoint answered 410: it wants no more deliveries.")
     followed = ", a redirect, which is not followed" if status in REDIRECT_STATUS else ""
+    # Also 4xx: a receiver that is being deployed answers 404 or 401 for minutes, and its owner would lose these events.
     return Judgement("retry", f"The endpoint answered {status}{followed}.", wished_instant(retry_after, now))
 
 
@@ -120,6 +122,7 @@ def next_step(
     if now - first_at > plan.keep:
         return Step("exhausted", judgement.reason)
     pause = plan.pauses[min(attempt, len(plan.pauses)) - 1]
+    # Spread, or all deliveries of an endpoint that was away would come back in the same second.
     planned = now + pause * (1 - plan.spread + 2 * plan.spread * chance)
     return Step("pending", judgement.reason, max(planned, judgement.not_before or planned))
 
@@ -128,6 +131,7 @@ def reason_to_disable(step: Step, *, first_at: datetime, last_success: datetime 
     """Return why the endpoint gets nothing more after this step, or None: it is gone, or took nothing for 72 hours."""
     if step.state == "gone":
         return step.reason
+    # Something else was delivered meanwhile: then one event is at fault and not the endpoint.
     if step.state == "exhausted" and (last_success is None or last_success < first_at):
         return f"Nothing was delivered since {first_at:%Y-%m-%d %H:%M} UTC. {step.reason}"
     return None

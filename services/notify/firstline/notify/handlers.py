@@ -24,6 +24,7 @@ Reaction = Callable[[Desk, Unit, Envelope], Awaitable[None]]
 async def policy_published(_desk: Desk, unit: Unit, event: Envelope) -> None:
     """Keep a policy version for the requests that are taken under it."""
     data = event.payload(PolicyPublished)
+    # The version stays as it was published; a second event of it, from another service's start, says the same.
     await unit.run(SAVE_POLICY, version=data.version, document=data.document)
 
 

@@ -114,6 +114,7 @@ NEVER_PUSHED = ("delivery", "endpoint")
 def public_event(event: Envelope, position: int, public_url: str) -> dict[str, Any]:
     """Return the public form of an event at its position in the feed."""
     data = event.data
+    # Clocks and deliveries have streams of their own and name their request inside.
     ticket_id = event.subject or data.get("ticket_id")
     number = data.get("number")
     links = {"request": f"{public_url}/v1/tickets/{ticket_id}", "page": f"{public_url}/requests/{number}"}
@@ -147,6 +148,7 @@ def with_content(body: Mapping[str, Any], event: Envelope) -> dict[str, Any]:
 
 
 def _picked(data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return those members of the data that the names ask for, and that the event has."""
     # A robot's message, and a remark of the desk itself, answer nothing; of its origin only that goes out.
     known = {**data, "automatic": data.get("origin", {}).get("automatic", False)}
     return {name: _impersonal(known[name]) if name == "author" else known[name] for name in names if name in known}
@@ -158,7 +160,11 @@ def _impersonal(who: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def readers_of(event: Envelope) -> tuple[str, ...]:
-    """Return who on the client's side may read an event: the participants by address, and the organisation."""
+    """Return who on the client's side may read an event: the participants by address, and the organisation.
+
+    Decided when the event is applied, by who took part then: who joins later reads the request itself, not its past in
+    the feed.
+    """
     if not SHAPES[event.type].public:
         return ()
     organization = event.data.get("organization_id")

@@ -56,6 +56,7 @@ def signed_headers(secrets: Sequence[str], webhook_id: str, at: datetime, body: 
 
     """
     timestamp = str(int(at.timestamp()))
+    # Id and time are inside the signature: a delivery that was listened in on can't be sent again later, or as another.
     content = f"{webhook_id}.{timestamp}.".encode() + body
     return {
         "webhook-id": webhook_id,
@@ -65,4 +66,5 @@ def signed_headers(secrets: Sequence[str], webhook_id: str, at: datetime, body: 
 
 
 def _signature(key: bytes, content: bytes) -> str:
+    """Return the signature of a content in base64."""
     return base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()

@@ -55,6 +55,7 @@ class Writer:
         text = self._wording.text(kind, language)
         given = {name: _printed(name, values.get(name)) for name in sorted(PLACEHOLDERS[kind])}
         subject = self._template(text.subject).render(given)
+        # Kept out of the layout: somebody's own lines, code among them, go out as they were written.
         body = str(values.get("body") or "").strip("\n")
         if "body" in given and body:
             given["body"] = BODY_MARK
@@ -71,6 +72,7 @@ class Writer:
         return all(name in names_in(text.body) for text in texts)
 
     def _template(self, text: str) -> Template:
+        """Return a template of the policy, read once and checked to do no more than print names and choose."""
         if text not in self._read:
             names_in(text)
             self._read[text] = self._environment.from_string(text)
@@ -83,6 +85,7 @@ def bare_subject(subject: str) -> str:
 
 
 def _printed(name: str, value: Value) -> Value:
+    """Return a value as a template prints it: one line, cut to its width; a list as a line each."""
     if value is None:
         return ""
     if isinstance(value, tuple):
@@ -112,6 +115,7 @@ def _laid_out(text: str) -> str:
 
 
 def _joined(lines: list[str]) -> list[str]:
+    """Return lines, those too wide for one joined to what follows, so that both wrap as one paragraph."""
     joined = lines[:1]
     for before, line in pairwise(lines):
         if len(before) > LINE_CHARS and not line.startswith(("http://", "https://", "- ", BODY_MARK)):
@@ -122,5 +126,6 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _wrapped(line: str) -> str:
+    """Return a line in lines of the mail's width; words are never broken, so links stay whole."""
     indent = "  " if line.startswith("- ") else ""
     return textwrap.fill(line, LINE_CHARS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

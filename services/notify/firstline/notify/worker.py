@@ -35,6 +35,7 @@ def mail_worker(desk: Desk, lease: Lease) -> Worker:
 
     async def step() -> int:
         now = desk.now()
+        # A few at a time: a mail server that hangs holds up eight mails for a minute, and not the whole outbox.
         due = await desk.store.read(lambda unit: unit.all(DUE_MAIL, now=now, limit=MAILS_AT_ONCE))
         if not lease.held:  # this process was stopped since: another one sends them
             return 0
@@ -89,6 +90,7 @@ async def _try(desk: Desk, mail: Outgoing) -> Tried:
 
 
 def _since(desk: Desk, begun: float) -> int:
+    """Return the milliseconds since a reading of the monotonic clock."""
     return round((desk.ports.clock.monotonic() - begun) * 1000)
 
 
@@ -132,12 +134,14 @@ class Lanes:
         )
         for push in due:
             self._busy[push.endpoint_id] = self._desk.ports.spawn(self._lane(push), name=f"webhook {push.endpoint_id}")
+        # Not 0 while lanes are busy, or the worker would rest until its poll although a lane may be free in a moment.
         working = len(self._busy)
         if working:
             await self._rest()
         return working
 
     async def _rest(self) -> None:
+        """Wait until a lane is free, somebody has made new work, or a delivery falls due."""
         spawn, clock = self._desk.ports.spawn, self._desk.ports.clock
         watchers = [spawn(_set(self._wake), name="webhooks: woken")]
         due = await next_due(self._desk, WEBHOOKS)
@@ -150,6 +154,7 @@ class Lanes:
                 watcher.cancel()
 
     async def _lane(self, push: Push) -> None:
+        """Deliver one event and record how it went; then the endpoint's next one may go."""
         try:
             with continued("push event", push.traceparent, SpanKind.CLIENT):
                 tried = await _post(self._desk, push)
@@ -168,6 +173,7 @@ async def _post(desk: Desk, push: Push) -> Tried:
     at, begun, status, excerpt = desk.now(), desk.ports.clock.monotonic(), None, ""
     try:
         secrets = signing_secrets(desk, push.secrets)
+        # By wall time: receivers compare with their own clocks, whatever our product time was moved to.
         headers = signed_headers(secrets, push.event_id, desk.wall.now(), push.payload)
         answer = await desk.http.post(push.url, {"content-type": "application/json", **headers}, push.payload)
         status, excerpt = answer.status, answer.excerpt
@@ -181,4 +187,5 @@ async def _post(desk: Desk, push: Push) -> Tried:
 
 
 async def _set(event: asyncio.Event) -> None:
+    """Wait until an event is set, as a task that can be cancelled."""
     await event.wait()

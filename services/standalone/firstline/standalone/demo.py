@@ -124,6 +124,7 @@ async def play(data: Path, tell: Callable[[str], None]) -> None:
 
 
 def _tokens(served: Served) -> dict[str, str]:
+    """Return tokens of the day's specialists and clients, whom accounts need not know."""
     signer = served.desk.keys.signer(SystemClock())
     people = [Principal(name, Role.AGENT, f"{name}@firstline.example", name=name.title()) for name in SPECIALISTS]
     people += [Principal(f"client-{i}", Role.CLIENT, _address(i), name=f"Client {i}") for i in range(REQUESTS)]
@@ -131,6 +132,7 @@ def _tokens(served: Served) -> dict[str, str]:
 
 
 def _address(index: int) -> str:
+    """Return a client's mail address."""
     return f"client{index}@shop.example"
 
 
@@ -148,6 +150,7 @@ def _plan() -> list[Request]:
 
 
 async def _arrivals(day: Day) -> None:
+    """Let the requests come in whose time has come, each by its own way."""
     for request in day.requests:
         if request.number or request.at > day.now:
             continue
@@ -158,6 +161,7 @@ async def _arrivals(day: Day) -> None:
 
 
 async def _arrive_by_api(day: Day, request: Request) -> None:
+    """Send a request by the API."""
     topic = SUBJECTS[request.index % len(SUBJECTS)][1]
     body = {"subject": request.subject, "body": "Please look into it.", "topic": topic}
     if request.urgent:
@@ -167,6 +171,7 @@ async def _arrive_by_api(day: Day, request: Request) -> None:
 
 
 async def _arrive_by_mail(day: Day, request: Request) -> None:
+    """Send a request by mail; one of them twice, and to one a stranger writes."""
     mail = _mail(request.address, request.subject, "Please look into it.", f"<first{request.index}@shop.example>")
     await day.mail(mail)
     if request.index == 0:
@@ -180,6 +185,7 @@ async def _arrive_by_mail(day: Day, request: Request) -> None:
 
 
 def _mail(sender: str, subject: str, body: str, message_id: str) -> EmailMessage:
+    """Return a plain mail to the desk."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = sender, "support@firstline.example", subject
     mail["Message-ID"] = message_id
@@ -197,11 +203,14 @@ async def _work(day: Day) -> None:
         request = next(r for r in day.requests if r.id == claim["ticket_id"])
         day.out_of_turn += request.urgent and not request.answered
         await _answer(day, who, request, claim["claim_token"])
+        # Time stands, and moving it to where it is returns when events have settled: the next one sees what this one
+        # did.
         await day.move(day.now)
         await _react(day, request)
 
 
 async def _answer(day: Day, who: str, request: Request, token: str) -> None:
+    """Answer a claimed request: ask back where the client is to reply, else solve it."""
     path, headers = f"/v1/tickets/{request.id}", {"Claim-Token": token}
     if request.urgent and not request.answered:
         urgency = {"urgency": "high", "reason": "The shop is down."}
@@ -266,6 +275,7 @@ async def _acknowledgements(day: Day, request: Request) -> set[str]:
 
 
 def _line(request: Request) -> str:
+    """Return a request's line in the report."""
     happened = []
     if request.replied_by_mail:
         happened.append("replied by mail")

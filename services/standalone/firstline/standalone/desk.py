@@ -74,6 +74,7 @@ async def running_desk(settings: Settings, public_url: str) -> AsyncIterator[Sta
         stack.callback(resolver.close)
         desk = _build(settings, public_url, resolver)
         for runtime in desk.runtimes.values():
+            # All stores before any service: a consumer's first pull reads the logs of others.
             await runtime.store.open()
             stack.push_async_callback(runtime.store.close)
         # Consumers first, so that nobody's events meet a closed door; they stop last for the same reason.
@@ -94,6 +95,7 @@ async def settle(runtimes: Mapping[str, Runtime]) -> int:
 
 
 def _build(settings: Settings, public_url: str, resolver: Resolver) -> StandaloneDesk:
+    """Put the desk together: keys, stores, bus and the six applications; nothing runs yet."""
     policy = policy_of(settings)
     wall = SystemClock()
     time_file = settings.data / "clock.json"
@@ -109,6 +111,7 @@ def _build(settings: Settings, public_url: str, resolver: Resolver) -> Standalon
     services.update({name: create_service(parts, runtime) for name, runtime in runtimes.items()})
     moved = HandMovedTime(manual, time_file, offload, lambda: settle(runtimes)) if manual else None
     apps = {**services, "desk": create_operations(LocalServices(services), registries(services), moved)}
+    # The website calls the API as any client would, only without a socket: it has no way past permissions and limits.
     public = httpx.ASGITransport(Gateway({**apps, "web": apps["desk"]}), raise_app_exceptions=False)
     client = httpx.AsyncClient(transport=public, base_url=public_url)
     gateway = Gateway({**apps, "web": create_website(parts, client)})
@@ -138,6 +141,8 @@ def _runtimes(
 
 
 def _log_reader(services: Mapping[str, FastAPI], source: str, token: Callable[[], str]) -> ReadLog:
+    """Return what reads a service's log through its application, as over the network but without one."""
+
     async def read(after: int, limit: int) -> LogPage:
         transport = httpx.ASGITransport(services[source], raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=INTERNAL_URL) as client:
@@ -154,6 +159,7 @@ def policy_of(settings: Settings) -> Policy:
         PolicyNotReadable: it can't be read.
 
     """
+    # Installed, the policy lies in the package; in a checkout it lies where people look for it.
     packed = Path(__file__).parent / "policies" / "bitrix24.yaml"
     own = packed if packed.exists() else Path(__file__).parents[4] / "policies" / "bitrix24.yaml"
     path = settings.policy or own

@@ -21,6 +21,8 @@ Page = dict[str, Any]
 SECONDS: Final = 30.0
 MEMBERS: Final = ("url", "title", "text", "topic", "language")
 _HEAD: Final = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
+# By pattern and not by an XML parser: a file from elsewhere could hold entities that grow (billion laughs), and nothing
+# but addresses is wanted.
 _PLACE: Final = re.compile(r"<(?:\w+:)?loc>\s*([^<\s]+)\s*</")
 _HEADING: Final = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -65,6 +67,8 @@ async def send_pages(desk: str, token: str, pages: Sequence[Page]) -> tuple[int,
     async with httpx.AsyncClient(base_url=desk, headers=headers, timeout=SECONDS) as http:
         for page in pages:
             try:
+                # One by one and in order: an import that breaks off can be repeated, and pages that are there are
+                # brought up to date.
                 answer = await http.post("/v1/articles", json=page)
             except httpx.HTTPError as error:
                 raise Unavailable(f"The desk at {desk} does not answer: {error}") from error

@@ -84,6 +84,7 @@ def _event(component: Any, name: str) -> _Event | None:
     if component.get("dtstart") is None:
         _refuse(name, "has no start", "Correct or remove it.")
     first = component.get("dtstart").dt
+    # A datetime is a date to Python, so it is asked for first.
     if isinstance(first, datetime) or not isinstance(first, date):
         return None
     if component.get("recurrence-id") or component.get("rdate"):
@@ -105,6 +106,8 @@ def _repeated(rule: Any, first: date, name: str) -> tuple[bool, int, date, int |
         _refuse(name, "is not repeated once a year", "Write its dates as events of their own.")
     same_day = {"BYMONTH": [first.month], "BYMONTHDAY": [first.day]}
     for part, value in rule.items():
+        # Rules such as "the third Monday" are refused rather than worked out nearly right: a wrong holiday moves
+        # deadlines.
         if part not in {"FREQ", "INTERVAL", "UNTIL", "COUNT", "WKST"} and value != same_day.get(part):
             _refuse(name, f"moves from year to year ({part})", "Write its dates as events of their own.")
     until = rule.get("UNTIL", [date.max])[0]
@@ -113,6 +116,7 @@ def _repeated(rule: Any, first: date, name: str) -> tuple[bool, int, date, int |
 
 
 def _excepted(found: Any) -> frozenset[date]:
+    """Return the first days of repetitions that are left out (EXDATE, RFC 5545)."""
     lists = found if isinstance(found, list) else [found] if found else []
     moments = [entry.dt for one in lists for entry in one.dts]
     return frozenset(moment.date() if isinstance(moment, datetime) else moment for moment in moments)
@@ -127,6 +131,11 @@ def _days(event: _Event, last: int) -> Iterator[date]:
 
 
 def _starts(event: _Event, last: int) -> Iterator[date]:
+    """Yield the first day of an event and of its repetitions, up to a year.
+
+    A 29 February is repeated in leap years only, and a repetition that doesn't exist uses nothing of COUNT (RFC 5545,
+    3.3.10).
+    """
     left = event.count
     for year in range(event.first.year, last + 1 if event.yearly else event.first.year + 1, event.step):
         try:
@@ -140,4 +149,5 @@ def _starts(event: _Event, last: int) -> Iterator[date]:
 
 
 def _refuse(name: str, problem: str, remedy: str) -> None:
+    """Raise the error that names an event, what is wrong with it and what to do."""
     raise HolidaysNotReadable(f"The {name} {problem}. {remedy}")

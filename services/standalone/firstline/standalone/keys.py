@@ -59,6 +59,7 @@ def desk_keys(folder: Path, random: Random) -> Keys:
     """
     folder.mkdir(parents=True, exist_ok=True)
     signing, secret, public = folder / SIGNING, folder / SECRET, folder / PUBLIC
+    # Order matters in what is made: the public half last, so that it is never there without the key it belongs to.
     if public.exists() and not signing.exists():
         raise KeysMissing(f"{signing} is not there, but {PUBLIC} is: look for it where accounts runs.")
     if not signing.exists():
@@ -82,6 +83,8 @@ def service_keys(folder: Path, *, signing: bool) -> Keys:
         return Keys(
             bytes.fromhex((folder / SECRET).read_text("ascii")),
             json.loads((folder / PUBLIC).read_text("utf-8")),
+            # Only accounts reads it, and only accounts' container needs to have it: who takes over another service can
+            # sign for nobody.
             load_key(folder / SIGNING) if signing else None,
         )
     except FileNotFoundError as error:
@@ -171,6 +174,7 @@ def _draft(path: Path, content: bytes, random: Random) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -76,10 +76,12 @@ class RemoteServices:
         return {name: answer.json() for name, answer in answers.items()}
 
     async def _ask(self, path: str) -> dict[str, httpx.Response]:
+        """Ask every service at once, so that only the slowest is waited for; one that fails fails the whole."""
         answers = await asyncio.gather(*(self._get(name, url + path) for name, url in self._urls.items()))
         return dict(zip(self._urls, answers, strict=True))
 
     async def _get(self, name: str, url: str) -> httpx.Response:
+        """Ask one service; raise Unavailable, naming it, for whatever is not a success."""
         try:
             answer = await self._client.get(url)
         except httpx.TransportError as error:
@@ -129,6 +131,7 @@ class _Figures(Collector):
             for figure in registry.collect():
                 known = figures.setdefault(figure.name, figure)
                 if known is not figure:
+                    # Two blocks of one name are refused by those who read the format.
                     known.samples += figure.samples
         return figures.values()
 

@@ -39,6 +39,7 @@ def load_partners(file: Path | None, wall: Clock) -> Partners:
         sources = {one.code: Source(one, _keys(file.parent / one.secret_file)) for one in terms}
     except (OSError, ValueError, ValidationError, yaml.YAMLError) as error:
         raise SourcesNotValid(f"{file} can't be used: {error}") from error
+    # A dictionary would quietly keep the second of two systems with one code, and its secret for both.
     if len(sources) < len(terms):
         raise SourcesNotValid(f"{file} can't be used: two systems have one code.")
     return Partners(sources, wall)

@@ -49,6 +49,7 @@ def run_examples(
 @app.command("diff")
 def diff_files(old: PolicyFile, new: PolicyFile) -> None:
     """Say in words what changes from one policy to another."""
+    # Each is read with what the other may lend it, so that a key which only a later release asks for is no difference.
     compared = _comparable(old, new), _comparable(new, old)
     for file, one in zip((old, new), compared, strict=True):
         if one.missing:

@@ -77,6 +77,7 @@ async def serve_role(role: str, settings: Settings) -> None:
 
 
 async def _serve(role: str, settings: Settings, listening: socket.socket, url: str) -> None:
+    """Run a service on a socket that is there already, so that its port is known before anything waits."""
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(running_role(role, settings, url))
         server, serving = await stack.enter_async_context(served(app, listening, url))
@@ -117,6 +118,8 @@ async def running_role(role: str, settings: Settings, url: str) -> AsyncIterator
         stack.push_async_callback(runtime.store.close)
         await _awaited("database", wall, lambda: _check_migrated(role, runtime.store))
         await stack.enter_async_context(app.router.lifespan_context(app))
+        # Only where somebody has said "development": the default of a forgotten setting must not put sign-in links into
+        # a log.
         if role == "accounts" and settings.mode == "development" and "mode" in settings.model_fields_set:
             _show(await seed(app.state.accounts), url)
         yield app
@@ -136,10 +139,12 @@ async def _awaited(what: str, clock: Clock, attempt: Callable[[], Awaitable[T]])
 
 
 async def _read_keys(settings: Settings, *, signing: bool) -> Keys:
+    """Read the keys, as something that can be awaited."""
     return service_keys(settings.keys_folder, signing=signing)
 
 
 async def _check_migrated(role: str, store: Store) -> None:
+    """Raise NotMigrated while the schema is older than the code."""
     if not await is_migrated(role, store):
         raise NotMigrated(f"The schema of {role} is not up to date. Run: firstline migrate {role}")
 
@@ -150,11 +155,13 @@ def _website(parts: Parts, http: httpx.AsyncClient, api: httpx.AsyncClient) -> A
     registry = CollectorRegistry()
     operations = create_operations(services, [registry], None)
     website = create_website(parts, api)
+    # The proxy in front sends services' paths to them; what reaches web by them all the same finds nothing there.
     gateway = Gateway({**dict.fromkeys(SERVICES, website), "desk": operations, "web": website})
     return Observed(gateway, WEB, registry, parts.wall)
 
 
 def _runtime(role: str, parts: Parts, http: httpx.AsyncClient) -> Runtime:
+    """Return a service's runtime on PostgreSQL and the broker, shared with other replicas."""
     settings, ports = parts.settings, parts.ports
     credentials = ServiceTokens(parts.keys.secret, parts.wall)
     token = partial(credentials.token, role)
@@ -199,10 +206,12 @@ def database_url(service: str, settings: Settings, *, direct: bool = False) -> s
 
 
 def _for(service: str, url: str) -> str:
+    """Return an address for a service."""
     return url.replace("{service}", service)
 
 
 def _needed(value: str, name: str) -> str:
+    """Return a setting, or say which one is missing."""
     if not value:
         raise SettingMissing(f"FIRSTLINE_{name} is not set; firstline.example.env explains it.")
     return value

@@ -26,7 +26,10 @@ class Seeded:
 
 
 async def seed(accounts: "Accounts") -> list[Seeded]:
-    """Make sure that the people exist; return a new sign-in link for each who has a page to see."""
+    """Make sure that the people exist; return a new sign-in link for each who has a page to see.
+
+    By the same verbs as anybody: these people are in the log, and other services hear of them.
+    """
     try:
         return await accounts.store.write(lambda unit: _seed(accounts, unit))
     except Conflict:  # another replica has just done the same; now it is found

@@ -77,6 +77,7 @@ async def served(
     """Answer HTTP on a socket; at the end answer what has begun, then stop."""
     server = _Server(_config(app, url))
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    # The library sets a flag and no event.
     while not server.started and not serving.done():
         await asyncio.sleep(STEP_SECONDS)
     try:
@@ -93,6 +94,7 @@ def stop_on_signals(server: uvicorn.Server) -> None:
 
 
 def _config(app: App, url: str) -> uvicorn.Config:
+    """Return uvicorn's settings: it serves and nothing else; logs, life and signals are ours."""
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -101,6 +103,8 @@ def _config(app: App, url: str) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         backlog=BACKLOG,
+        # Believed only behind a proxy that ends TLS; straight from the network anybody could name any address as
+        # theirs.
         proxy_headers=urlsplit(url).scheme == "https",
     )
 
@@ -115,6 +119,7 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without its protocol named, asyncio doesn't switch Nagle's algorithm off, and each answer waits for 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # A desk that is started again needn't wait for the system to forget the connections of the last one.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
@@ -125,6 +130,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _refused(error: OSError, host: str, port: int, name: str) -> CannotListen:
+    """Return the error for a port that can't be had, with what to change."""
     if error.errno == errno.EADDRINUSE:
         return CannotListen(
             f"Port {port} is in use by another program. Choose another one, such as: make up {name}={port + 1}"
@@ -133,4 +139,5 @@ def _refused(error: OSError, host: str, port: int, name: str) -> CannotListen:
 
 
 def _shown(host: str) -> str:
+    """Return a host that a browser on this machine can open."""
     return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)

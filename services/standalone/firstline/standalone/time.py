@@ -61,12 +61,14 @@ class HandMovedTime:
         async with self._turn:
             if self._path.exists() and instant < self.clock.now():
                 raise TimeGoesForward(f"It is {self.clock.now().isoformat()} already; choose that or a later instant.")
+            # On disk before anything happens by it: after a restart time must not lie before what it has caused.
             await self._offload(lambda: self._keep(instant))
             self.clock.move(instant)
             await self._settle()
         return instant
 
     def _keep(self, instant: datetime) -> None:
+        """Write the instant so that a crash leaves the old one or the new one."""
         draft = self._path.with_suffix(".draft")
         draft.write_text(json.dumps({"now": instant.isoformat()}), "utf-8")
         draft.replace(self._path)
@@ -80,6 +82,7 @@ def kept_time(path: Path) -> datetime | None:
 
 
 async def _time(request: Request) -> HandMovedTime:
+    """Return the clock that is moved by hand; NotFound where time is the machine's."""
     time: HandMovedTime | None = request.app.state.time
     if time is None:
         raise NotFound("Time can't be moved here. Start a desk in development with FIRSTLINE_CLOCK=manual.")

@@ -59,12 +59,14 @@ def create_service(parts: Parts, runtime: Runtime) -> FastAPI:
 
 
 def _accounts(parts: Parts, runtime: Runtime) -> FastAPI:
+    """Return accounts, the one service with the key that signs for people."""
     from firstline.accounts.app import create_app
 
     return create_app(runtime, parts.keys.signer(parts.wall), parts.wall, secret=parts.keys.secret)
 
 
 def _queue(parts: Parts, runtime: Runtime) -> FastAPI:
+    """Return queue; its claim tokens are sealed with a key that intake has too."""
     from firstline.queue.app import create_app
 
     return create_app(
@@ -76,12 +78,14 @@ def _queue(parts: Parts, runtime: Runtime) -> FastAPI:
 
 
 def _sla(parts: Parts, runtime: Runtime) -> FastAPI:
+    """Return sla."""
     from firstline.sla.app import create_app
 
     return create_app(runtime, cursor_key=parts.key("sla cursors"))
 
 
 def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
+    """Return intake, with its children that parse mail and judge files, the vault and the way in for mail."""
     from firstline.intake.app import create_app
     from firstline.intake.inbound import MailRules
     from firstline.intake.judge import FileJudge
@@ -117,6 +121,7 @@ def _files(parts: Parts) -> Files:
 
 
 def _scanner(address: str) -> "Scanner | None":
+    """Return the virus scanner that the settings name, None where nobody looks."""
     from firstline.intake.scanner import Clamd
 
     host, _, port = address.rpartition(":")
@@ -124,6 +129,7 @@ def _scanner(address: str) -> "Scanner | None":
 
 
 def _notify(parts: Parts, runtime: Runtime) -> FastAPI:
+    """Return notify, with its ways out."""
     from firstline.notify.app import create_app
 
     settings, ports = parts.settings, parts.ports

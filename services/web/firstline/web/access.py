@@ -98,6 +98,7 @@ def kinds(policy: Json) -> list[dict[str, str]]:
 
 
 def _asked(one: Json, now: datetime) -> Asked:
+    """Return what one access request shows, to clients and staff alike; what was given is not in it."""
     titles = {kind["code"]: kind["title"] for kind in one["kinds"]}
     given = ", ".join(titles.get(code, code) for code in one["given"])
     provided = f", {stamp(instant(one['provided_at']), now)}" if one["provided_at"] else ""
@@ -123,21 +124,25 @@ def _asked(one: Json, now: datetime) -> Asked:
 
 
 def _can(one: Json) -> frozenset[str]:
+    """Return what may be done in the state that a request is in; what the visitor's role allows, the API says."""
     verbs = {"asked": {"answer", "revoke"}, "provided": {"answer", "revoke", "read"}}.get(one["status"], set())
     return frozenset(verbs | ({"confirm"} if one["to_change"] else set()))
 
 
 def _kind(kind: Json) -> Kind:
+    """Return a kind of access with its form fields."""
     return Kind(kind["code"], kind["title"], tuple(_value(kind["code"], field) for field in kind["fields"]))
 
 
 def _value(kind: str, field: Json) -> Value:
+    """Return one form field of a kind."""
     code = field["code"]
     open_ones = ("address", "login")  # what others may see over one's shoulder
     return Value(f"{kind}.{code}", field["title"], code not in open_ones, field["optional"], field["long"])
 
 
 def _reading(reveal: Json, titles: Mapping[str, str], now: datetime) -> Reading:
+    """Return who read what, when and why."""
     read = ", ".join(titles.get(code, code) for code in reveal["kinds"])
     return Reading(one_line(reveal["by"]), stamp(instant(reveal["at"]), now), read, reveal["reason"])
 
@@ -157,6 +162,8 @@ def revealed(values: Mapping[str, Mapping[str, str]], request: Json) -> list[Sho
         given = values.get(kind["code"])
         if given is not None:
             titles = {field["code"]: field["title"] for field in kind["fields"]}
+            # The policy may have renamed a value since it was given: then it is shown as it was sent, rather than not
+            # at all.
             ordered = sorted(given, key=list(titles).index) if titles.keys() >= given.keys() else list(given)
             found.append(Shown(kind["title"], tuple((titles.get(code, code), given[code]) for code in ordered)))
     return found

@@ -63,6 +63,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
+                    # Not over what an answer brings: a file's own policy is stricter, a page with a script names it.
                     headers.setdefault(name, value)
             await send(message)
 
@@ -72,6 +73,7 @@ class SecurityHeaders:
 def templates() -> Environment:
     """Return the pages; what people wrote is escaped everywhere, and a missing value is an error."""
     loader = FileSystemLoader(FOLDER / "templates")
+    # A missing value is an error, and so found by a test, where an empty place on a page would be found by a client.
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
@@ -135,6 +137,7 @@ def _address(name: str, content: bytes) -> str:
 async def _signed_out(request: Request, _error: Exception) -> Response:
     """Ask to sign in, and let go of a cookie that is of no use."""
     response = sign_in.signed_out_page(request, status=401)
+    # Else each further page would try to renew tokens that are of no use.
     web_of(request).cookie.clear(response)
     return response
 
@@ -177,7 +180,10 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 async def _not_here(request: Request, _error: Exception) -> Response:
-    """Show one page for what doesn't exist and for what isn't the visitor's, so that nobody can tell them apart."""
+    """Show one page for what doesn't exist and for what isn't the visitor's, so that nobody can tell them apart.
+
+    Addresses of the wrong form come here too: what exactly is wrong with one helps nobody.
+    """
     text = "There is nothing at this address, or nothing that you may see. Check the ID, or sign in with another link."
     return _told(request, 404, "Not found", text)
 
@@ -194,4 +200,6 @@ def _told(request: Request, status: int, title: str, text: str) -> Response:
         status,
         {**values, "opening": None, "title": title, "text": text, "link": link, "here": ""},
     )
+    # Tokens may have been renewed before the page failed, and the old refresh token is used up: losing the new one
+    # would sign the visitor out.
     return visit.finish(page) if visit else page

@@ -146,6 +146,8 @@ def left(clock: Json, calendar: Calendar, now: datetime) -> Left | None:
     """Say how much business time a clock has left; None while nothing runs."""
     if clock["due_at"] is None:
         return None
+    # Business time is worked out here, by the same calendar as the clock's: the API gives instants, and how much is
+    # left changes by the minute.
     due = instant(clock["due_at"])
     when = stamp(due, now)
     if due <= now:
@@ -162,6 +164,7 @@ def _warned(clock: Json, now: datetime) -> bool:
 
 def nearest(clocks: Sequence[Json], ticket_id: str) -> Json | None:
     """Return the clock of a request that falls due first."""
+    # A request has several clocks; the one that falls due first is what the row is coloured by.
     running = [clock for clock in clocks if clock["ticket_id"] == ticket_id and clock["due_at"] is not None]
     return min(running, key=lambda clock: instant(clock["due_at"]), default=None)
 
@@ -228,7 +231,11 @@ def marks(ticket: Json) -> tuple[Mark, ...]:
 
 
 def context(ticket: Json, policy: Json, clocks: Sequence[Json], organization: str, now: datetime) -> list[Part]:
-    """Return what stands beside a request: clocks, client with the name of their organisation, scope, gaps, origin."""
+    """Return what stands beside a request: clocks, client with the name of their organisation, scope, gaps, origin.
+
+    Sections without anything to say are left out: a specialist reads this beside every request, and empty headings are
+    noise.
+    """
     calendar = parse_calendar(policy["calendar"])
     parts = [
         Part("Clock", tuple(_clock_fact(clock, calendar, now) for clock in clocks)),
@@ -260,6 +267,8 @@ def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
 def _client(ticket: Json, organization: str) -> list[Fact]:
     """Say whose request it is and what their licence covers (clause 1.1); what is unknown is left out."""
     requester = ticket["requester"]
+    # Both states are named where they differ: the one decides what was promised, the other what a renewal can still
+    # change.
     since = f", now {ticket['entitled']}" if ticket["entitled"] != ticket["entitlement"] else ""
     end = f" · ends in {ticket['licence_last4']}" if ticket["licence_last4"] else ""
     product = " ".join(part for part in (ticket["product"], ticket["product_version"]) if part)

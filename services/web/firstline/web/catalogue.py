@@ -55,6 +55,7 @@ def topic(given: Json) -> Topic:
 
 def section(given: Json) -> Section:
     """Return a topic of the catalogue as anybody may read it."""
+    # "Not decided" is listed with what is covered: nobody is to be turned away by a list.
     lines = [TopicLine(item["text"], item["verdict"] != "out", _more(item)) for item in given["items"]]
     return Section(
         given["clause"],

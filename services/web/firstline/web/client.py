@@ -176,7 +176,10 @@ class Desk:
         return await self._whole(f"/v1/tickets/{reference}/history")
 
     async def _whole(self, path: str) -> list[Json]:
-        """Return all items of a list."""
+        """Return all items of a list.
+
+        Page by page until the end: only for lists that one request or one desk bounds.
+        """
         found: list[Json] = []
         params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
         while True:
@@ -235,6 +238,7 @@ class Desk:
 
     async def file(self, attachment_id: str) -> httpx.Response:
         """Return a file as an open stream, to be read and closed by the caller."""
+        # Streamed through: files may have many megabytes, and several are on their way at once.
         return await self._send("GET", f"/v1/attachments/{attachment_id}", stream=True)
 
     async def queue(self) -> Json:
@@ -293,6 +297,7 @@ class Desk:
     # Below: how a call is made. Whoever adds an operation needs only `_json`.
 
     async def _json(self, method: str, path: str, **given: Any) -> Json:
+        """Make a call and return the JSON object that it answers."""
         answer: Json = (await self._send(method, path, **given)).json()
         return answer
 
@@ -304,6 +309,7 @@ class Desk:
             await self._renew()
             answer = await self._once(method, path, **given)
         if answer.is_error:
+            # A streamed answer has no body yet, and the problem document is in it.
             await answer.aread()
             raise refusal(answer)
         return answer
@@ -337,6 +343,11 @@ class Desk:
         headers: Mapping[str, str] | None = None,
         **given: Any,
     ) -> httpx.Response:
+        """Make a call once, with the visitor's token unless told otherwise.
+
+        Raises Refusal with status 503 where no answer came; whether the desk got the call is then unknown, which is why
+        forms carry keys.
+        """
         bearer = {"Authorization": f"Bearer {self.tokens.access}"} if signed and self.tokens else {}
         request = self._api.build_request(method, path, headers={**(headers or {}), **bearer}, **given)
         try:

@@ -77,5 +77,6 @@ def uses(found: Sequence[Json]) -> list[Use]:
 def advice(verdict: Json, policy: Json, answered: Sequence[str] = ()) -> Advice:
     """Return what a check says of a request; what was answered already is asked again, so that it can be changed."""
     known = {field["code"]: field["question"] for field in policy["information"]["fields"]}
+    # What a check was told already is no longer missing, and its field would vanish with the words in it.
     again = [views.Question(field, one_line(known[field])) for field in answered if field in known]
     return Advice(links(verdict), (*again, *views.questions(verdict)), tuple(views.coverage(verdict, policy)))

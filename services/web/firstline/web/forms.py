@@ -91,7 +91,10 @@ class Draft:
 
 
 def faults_by_field(refusal: Refusal, fields: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what is wrong by field of the form: each pointer's first part, or what `fields` calls it or all of it."""
+    """Return what is wrong by field of the form: each pointer's first part, or what `fields` calls it or all of it.
+
+    The API names members of its body; a form has fields of other names, several of them for one member.
+    """
     known = {**_ALIASES, **(fields or {})}
     wrong: dict[str, str] = {}
     for pointer, advice in refusal.faults:
@@ -139,6 +142,7 @@ def typed(posted: Posted) -> dict[str, str]:
 
 def key_of(posted: Posted) -> str:
     """Return the form's own key, or a new one where it was taken away."""
+    # The same key at each repetition makes a form that is sent twice count once.
     return posted.text("key") or posted.visit.new_key()
 
 
@@ -161,6 +165,8 @@ def _first_endings(types: Mapping[str, Sequence[str]]) -> list[str]:
 async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[Kept, ...], dict[str, str]]:
     """Upload the files of a form; return those that were taken, now or with an earlier try, and what is wrong."""
     earlier = [value for value in posted.form.getlist("kept") if isinstance(value, str)]
+    # Files of an earlier try lie at the desk already; browsers can't be given a chosen file back, so the form carries
+    # their IDs.
     kept = [Kept(file_id, name) for file_id, _, name in (value.partition(" ") for value in earlier)]
     wrong = []
     limit = policy["attachments"]["max_size_mib"] * MEBIBYTE
@@ -173,6 +179,7 @@ async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[K
             kept.append(Kept(await _upload(posted.visit, file, limit, policy), name))
         except Refusal as refusal:
             advice = next((text for _, text in refusal.faults), refusal.detail)
+            # One file that is refused takes no other with it, and its name says which it was.
             wrong.append(f"{name}: {advice}")
     return tuple(kept), {"files": " ".join(wrong)} if wrong else {}
 

@@ -177,6 +177,7 @@ def file_card(attachment: Json) -> FileCard:
         name=one_line(attachment["name"]),
         kind=_FILE_KINDS.get(attachment["type"], "File"),
         size=size(attachment["size"]),
+        # Only what was kept and judged to be a picture by its content is shown in place, never by its name.
         picture=kept and attachment["type"] in PICTURES,
         reason=None if kept else attachment["reason"] or "This file was not kept.",
     )

@@ -81,6 +81,7 @@ def history(events: Sequence[Json], now: datetime) -> list[Happened]:
 
 
 def _who(event: Json) -> str:
+    """Say who did it: the author of a message, else whoever used the verb; the desk itself by its name."""
     author = event["data"].get("author") or {}
     actor = event["actor"]
     if actor.get("role") == "service":

@@ -37,6 +37,7 @@ async def found(desk: Desk, wish: Mapping[str, str]) -> Found:
     except Refusal as refusal:
         if refusal.status != httpx.codes.UNPROCESSABLE_ENTITY:
             raise
+        # The words, and not the page, are at fault; the list stays and says so.
         return Found((), None, NOTHING_TO_SEARCH)
     return Found(tuple(page["items"]), page["next"])
 
@@ -68,6 +69,7 @@ def pieces(text: str, marks: list[list[int]]) -> tuple[Piece, ...]:
     found: list[Piece] = []
     at = 0
     for begin, end in marks:
+        # The API gives places and no markup, so that the page's own escaping covers all of the text.
         found += [Piece(text[at:begin], marked=False), Piece(text[begin:end], marked=True)]
         at = end
     return tuple(piece for piece in (*found, Piece(text[at:], marked=False)) if piece.text)

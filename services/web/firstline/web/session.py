@@ -66,6 +66,7 @@ def with_claim(claims: Mapping[str, str], ticket_id: str, token: str | None) -> 
     others = {known: held for known, held in claims.items() if known != ticket_id}
     if token is None:
         return others
+    # The newest last; who claims a fifth request can still take the first anew, which its holder may at any time.
     return dict([*others.items(), (ticket_id, token)][-CLAIMS_KEPT:])
 
 
@@ -88,7 +89,10 @@ class Cookie:
         return self._random.bytes(FORM_SECRET_BYTES).hex()
 
     def read(self, text: str | None) -> Session | None:
-        """Return the session in a cookie, or None where there is none that we made."""
+        """Return the session in a cookie, or None where there is none that we made.
+
+        Encrypted and not only signed: the tokens inside are not for whoever gets at the browser's files.
+        """
         content = decrypt(self._key, text) if text else None
         try:
             return Session(**content) if content else None
@@ -98,6 +102,7 @@ class Cookie:
     def write(self, response: Response, session: Session) -> None:
         """Let the browser keep a session for as long as it is used now and then."""
         text = encrypt(self._key, asdict(session), self._random)
+        # `lax`: links in mails lead to a page that knows the visitor, and forms of other sites come without the cookie.
         response.set_cookie(
             self.name, text, max_age=KEPT_SECONDS, path="/", secure=self._secure, httponly=True, samesite="lax"
         )

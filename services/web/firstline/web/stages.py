@@ -94,6 +94,7 @@ def _open(request: Json, place: Place | None, last_side: str | None) -> Stage:
     if place is not None:
         state = "In work" if place.claimed else "Waiting for a specialist"
         return Stage(state, ahead(place), SPECIALIST, "waiting")
+    # No place and the last word is ours: answered. No place and the client's: the queue has not heard of it yet.
     if last_side == "staff":
         return Stage("Answered", "Read the answer below. Reply if something is left open.", "you", "yours")
     state = "Received" if request["status"] == "new" else "Waiting for a specialist"
@@ -145,6 +146,8 @@ def _closed(request: Json, policy: Json, now: datetime) -> Stage:
     why = titles.get(request["close_reason"], "")
     if "reopen" in request["allowed"]:
         window = timedelta(days=policy["closing"]["reopen_window_days"])
+        # The window counts from the closing; the API says by `allowed` whether it is still open, so no clock of ours
+        # decides.
         until = stamp(instant(request["closed_at"]) + window, now)
         return Stage(_closed_state(why), f"You can reopen it until {until}: say what is left open.", "", "done")
     return Stage(_closed_state(why), "A new message starts a new request that refers to this one.", "", "done")

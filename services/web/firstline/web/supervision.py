@@ -73,5 +73,6 @@ def rating(request: Json, policy: Json) -> str:
     if given is None:
         return ""
     titles = {mark["code"]: mark["title"] for mark in policy["closing"]["marks"]}
+    # By its code where a later policy has dropped the mark.
     title = titles.get(given["mark"], given["mark"])
     return f"{title}: {one_line(given['comment'])}" if given["comment"] else str(title)

@@ -85,6 +85,7 @@ def coverage(request: Json, policy: Json) -> list[str]:
     said = []
     scope = request["scope"]
     if scope["verdict"] == "out":
+        # The referral's advice first: who helps is worth more to the client than why we don't.
         advice = {known["code"]: known["advice"] for known in policy["scope"]["referrals"]}
         said += [
             f"Technical support does not cover this. {advice.get(scope['refer_to'], scope['reason'] or '')}".strip()
@@ -136,6 +137,8 @@ def abilities(request: Json) -> Abilities:
     ended = request["status"] in ("resolved", "closed")
     label = "Send reply"
     if ended:
+        # The button says what will happen before it does: a reply that starts a new request must not look like one that
+        # doesn't.
         label = "Send and reopen" if "reopen" in request["allowed"] else "Send as a new request"
     if request["merged_into"]:
         label = "Send it there"

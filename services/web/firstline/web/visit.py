@@ -62,7 +62,11 @@ class Web:
 
 
 class Visit:
-    """A request of a visitor who is signed in."""
+    """A request of a visitor who is signed in.
+
+    Whatever a page can do without (opening hours, place, clocks, forecast) is left out when its service is away: a
+    request can be read and answered while the queue is down.
+    """
 
     def __init__(self, web: Web, session: Session) -> None:
         self.web = web
@@ -164,6 +168,7 @@ class Posted:
 def render(web: Web, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
     """Return a page."""
     text = web.templates.get_template(template).render(values, desk=DESK_NAME, style=web.style, scripts=web.scripts)
+    # Pages show correspondence: no proxy and no shared browser may keep them.
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})
 
 
@@ -211,10 +216,13 @@ def posted(limit: int) -> Callable[..., AsyncIterator[Posted]]:
         # Both are looked at before the body is read.
         if not _from_our_pages(request, visit.web.origin):
             raise NotOurForm
+        # A form that doesn't say its length could be of any; browsers always say it.
         length = request.headers.get("content-length", "")
         if not length.isdigit() or int(length) > limit:
             raise HTTPException(413)
         async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+            # Two guards, since old browsers send neither fetch metadata nor an origin: the secret is in our pages only,
+            # and other sites can't read those.
             given = form.get("csrf", "")
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.session.csrf.encode()):
                 raise NotOurForm

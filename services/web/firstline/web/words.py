@@ -39,6 +39,7 @@ def instant(text: str) -> datetime:
 def stamp(at: datetime, now: datetime) -> str:
     """Say when something was or will be, with its zone: the nearer, the shorter."""
     time = f"{at:%H:%M} UTC"
+    # By UTC dates, as the zone beside them says: "today" of one zone and hours of another would be wrong by a day.
     days = (at.date() - now.date()).days
     if days == 0:
         return f"today {time}"
@@ -97,6 +98,7 @@ def pieces(text: str) -> tuple[Piece, ...]:
     found: list[Piece] = []
     end = 0
     for match in _ADDRESS.finditer(text):
+        # Sentences end after addresses more often than addresses end with a full stop.
         address = match.group().rstrip(_ENDINGS)
         if not _leads_somewhere(address):
             continue
@@ -111,4 +113,5 @@ def _leads_somewhere(address: str) -> bool:
         parts = urlsplit(address)
     except ValueError:
         return False
+    # `https://bank.example@evil.example` shows one name and leads to another.
     return bool(parts.hostname) and "@" not in parts.netloc

@@ -34,6 +34,7 @@ async def list_of_deliveries(
     after = str(place[0]) if place else None
     wished = {"channel": channel, "ticket_id": ticket_id, "state": state}
     filters = {name: value for name, value in wished.items() if value is not None}
+    # IDs are UUIDv7 and so in the order of making: "newest first" is the primary key backwards, and needs no sorting.
     found = await desk.store.read(lambda unit: list_deliveries(unit, filters, after, limit + 1))
     more = desk.cursors.write("deliveries", [found[limit - 1].id]) if len(found) > limit else None
     return Page[DeliveryOut](items=[DeliveryOut.model_validate(row) for row in found[:limit]], next=more)

@@ -33,6 +33,7 @@ async def list_webhook_endpoints(
     desk: DeskHere, access: Keeper, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> Page[EndpointOut]:
     """List endpoints, oldest first: all of them, or for a partner those of the own organization."""
+    # The cursor's name says whose list it is of, so that it is of no use to anybody else.
     name = f"endpoints {access.relation} {access.principal.organization_id}"
     place = desk.cursors.read(name, cursor)
     after = str(place[0]) if place else ""
@@ -134,5 +135,6 @@ async def _with_secret(
     if payload is None:
         raise Conflict("The answer to this Idempotency-Key can't be read any more. List what is there, then decide.")
     response = json_answer(payload["body"], answer.status, answer.etag)
+    # The secret is in it.
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -36,6 +36,7 @@ async def list_events(
         advice = f"Use a type such as ticket.replied, or one of the prefixes {', '.join(PREFIXES)}."
         raise Invalid("There is no such event type.", faults=(Fault("#query/type", advice),))
     readers = readers_for(access)
+    # One more than is shown tells of a next page.
     rows = await desk.store.read(lambda unit: read_feed(unit, readers, types, after, limit + 1))
     items = [FeedEvent.model_validate(row.body) for row in rows[:limit]]
     return Page[FeedEvent](items=items, next=str(items[-1].position) if len(rows) > limit else None)

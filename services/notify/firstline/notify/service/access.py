@@ -79,6 +79,7 @@ def kinds_of(book: Book, access: Sequence[tuple[str, str | None]]) -> tuple[str,
     lines = []
     for code, host in access:
         known = rules.kind(code) if rules else None
+        # A policy published since may have dropped the kind; what was given under it is still named.
         title = known.title if known else code
         lines.append(f"{title} ({host})" if host else title)
     return tuple(lines)

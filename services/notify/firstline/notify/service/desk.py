@@ -53,7 +53,10 @@ class Book:
 
 
 class Books:
-    """Policy versions by name; those not read yet come from the store."""
+    """Policy versions by name; those not read yet come from the store.
+
+    A version never changes, so what was read is kept; a desk has a handful of versions in its life.
+    """
 
     def __init__(self, current: Policy) -> None:
         self._books = {current.version: _book(current)}
@@ -68,12 +71,15 @@ class Books:
         if version not in self._books:
             document: Mapping[str, Any] | None = await unit.one(POLICY, version=version)
             if document is None:
+                # Intake's policy and its requests are different streams, so a request may come first; its event waits
+                # for the policy.
                 raise NotYet(f"the policy version {version} is not known yet")
             self._books[version] = _book(Policy.from_document(document))
         return self._books[version]
 
 
 def _book(policy: Policy) -> Book:
+    """Return a policy version with its texts and calendar read."""
     return Book(policy, Writer(policy.wording), parse_calendar(policy.calendar))
 
 

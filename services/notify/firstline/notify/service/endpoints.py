@@ -58,6 +58,7 @@ async def make(
         last_success_at=None,
         **values,
     )
+    # Encrypted and not hashed: each delivery is signed with the secret itself.
     await unit.run(INSERT_ENDPOINT, **{name: getattr(endpoint, name) for name in Endpoint.__slots__})
     return endpoint, secret
 
@@ -134,6 +135,7 @@ async def remove(desk: Desk, unit: Unit, endpoint: Endpoint) -> None:
 
 
 async def _give_up(desk: Desk, unit: Unit, endpoint_id: str, reason: str) -> None:
+    """End what an endpoint has not got yet, and let nothing new be made for it meanwhile."""
     await unit.one(HOLD_FEED)  # else an event that is applied at this moment would still be pushed
     await unit.run(GIVE_UP_ENDPOINT, endpoint_id=endpoint_id, reason=reason, now=desk.now())
 
@@ -149,6 +151,7 @@ async def rotate(desk: Desk, unit: Unit, endpoint: Endpoint, overlap: timedelta)
 
 
 async def _save(desk: Desk, unit: Unit, endpoint: Endpoint) -> Endpoint:
+    """Store an endpoint under its next version."""
     changed = replace(endpoint, version=endpoint.version + 1, updated_at=desk.now())
     await save_endpoint(unit, changed)
     return changed

@@ -37,6 +37,7 @@ async def begin(unit: Unit, person_id: str) -> None:
         await unit.run(ERASE_TICKET, id=ticket_id)
     await unit.run(ERASE_RECIPIENT, recipient=person.email)
     await unit.run(FORGET_READER, reader=f"address:{person.email}")
+    # Last: the address is what all the statements before it look for.
     await unit.run(ERASE_PERSON, id=person.id)
 
 
@@ -68,6 +69,7 @@ class Erasure:
                 await self._desk.mail.discard(message_id)
 
     async def _ticket(self, unit: Unit, who: Erased) -> Portion:
+        """Erase one request of theirs: what its mails and the answers to them said, and what is kept to thread them."""
         ticket_id = _next(who)
         if ticket_id is None:
             return Portion(None)
@@ -85,6 +87,7 @@ class Erasure:
         return Portion(str(int(who.place or 0) + 1), {"deliveries": count, "requests": 1})
 
     async def _feed(self, unit: Unit, who: Erased) -> Portion:
+        """Take the person out of the feed's events, page by page along the primary key."""
         page = await unit.all(FEED_AFTER, after=int(who.place or 0), limit=PORTION)
         count = 0
         for row in page:

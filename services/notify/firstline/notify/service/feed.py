@@ -30,6 +30,7 @@ async def publish(desk: Desk, unit: Unit, event: Envelope, position: int) -> Non
 
 
 async def _hearing(unit: Unit, event: Envelope) -> list[Endpoint]:
+    """Return the endpoints that hear of an event: those of its organisation, and the desk's own."""
     organization = event.data.get("organization_id")
     near = await unit.all(HEARING_OF, organization_id=organization) if organization else []
     found = [*near, *await unit.all(HEARING_ALL)]
@@ -54,6 +55,7 @@ async def _push(desk: Desk, unit: Unit, event: Envelope, endpoint: Endpoint, bod
         automatic=False,
         state="pending",
         reason="",
+        # As bytes, once: a signature is over bytes, and a body written anew for each attempt could differ by a space.
         payload=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
         created_at=now,
         next_at=now,

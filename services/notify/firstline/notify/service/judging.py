@@ -15,6 +15,7 @@ Told = tuple[TextKind, Mapping[str, Value]]
 def judged(book: Book, data: TicketTriaged) -> Sequence[Told]:
     """Return what tells a judgement: one text; several where the policy version has none that holds them all."""
     told = [*_scope_told(book, data), *_urgency_told(book, data), *_missing_told(data)]
+    # An older policy version has no text for all in one; then each is told by its own, as that version always did.
     if len(told) < 2 or not book.writer.knows("judged"):  # noqa: PLR2004
         return told
     together: dict[str, Value] = {}

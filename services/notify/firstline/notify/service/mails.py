@@ -70,6 +70,8 @@ async def write_mail(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, no
         await _put_down(desk, unit, event, ticket, notice, state="suppressed", reason=reason)
         return ticket
     delivery_id = desk.ports.ids.new()
+    # Made before anything is sent and kept with the delivery: every attempt has it, and receivers drop repetitions by
+    # it.
     mark = message_id(desk.mail_key, ticket.number, delivery_id, desk.address.rpartition("@")[2])
     # Nothing is put down before the address is known to be usable, so that a failure leaves exactly one delivery.
     try:
@@ -120,6 +122,8 @@ def thread(conversation: list[list[str | None]], address: str) -> tuple[str | No
     seen = [(one, to) for one, to in conversation if one and to in (None, address)]
     if not seen:
         return None, ()
+    # Whose program threads by the parent shows our mail under the client's own; older ones of ours come along as
+    # references.
     parent = ([one for one, to in seen if to is None] or [one for one, _ in seen])[-1]
     others = dict.fromkeys(one for one, _ in seen if one != parent)
     return parent, (*others, parent)
@@ -140,6 +144,7 @@ async def _over_the_cap(desk: Desk, unit: Unit, book: Book, ticket: Ticket, addr
     """Bound what leaves without a person's doing: two machines could answer each other for ever (P14)."""
     if (await unit.one(ANSWERS_ON_TICKET, ticket_id=ticket.id, recipient=address) or 0) >= MOST_ANSWERS_ON_TICKET:
         return "loop_guard"
+    # Who writes in the portal is signed in, and no machine answers there.
     stranger = notice.kind == STRANGERS
     if not (notice.by_mail or stranger):
         return None
@@ -211,6 +216,8 @@ async def _put_down(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, not
         "number": ticket.number,
         "endpoint_id": None,
         "recipient": normal_address(notice.to.address),
+        # What bounces of an answer comes back to nobody, and two machines can't keep each other busy; all else comes
+        # back to the request, whose specialist then hears that a mail didn't arrive.
         "mail_from": "" if notice.answers else reply_address(desk.mail_key, ticket.number, desk.address),
         "message_id": None,
         "state": "pending",

@@ -43,6 +43,8 @@ class Tried:
 async def record(desk: Desk, unit: Unit, delivery_id: str, tried: Tried) -> None:
     """Record an attempt and what follows from it; an attempt on a delivery that has ended meanwhile changes nothing."""
     delivery = await unit.one(DELIVERY_TO_CHANGE, id=delivery_id)
+    # Somebody erased it, disabled its endpoint or sent it again while this attempt was under way: their decision
+    # stands.
     if delivery is None or delivery.state != "pending":
         return
     first_at, number = delivery.first_at or tried.at, delivery.attempts + 1
@@ -61,6 +63,7 @@ async def record(desk: Desk, unit: Unit, delivery_id: str, tried: Tried) -> None
 
 
 async def _note_attempt(unit: Unit, delivery: Delivery, number: int, tried: Tried) -> None:
+    """Keep what one attempt came to, for whoever asks why something didn't arrive."""
     await unit.run(
         INSERT_ATTEMPT,
         delivery_id=delivery.id,
@@ -75,6 +78,7 @@ async def _note_attempt(unit: Unit, delivery: Delivery, number: int, tried: Trie
 
 
 async def _settle(desk: Desk, unit: Unit, delivery: Delivery, step: Step, attempts: int, first_at: datetime) -> None:
+    """Store a delivery's new state; one that ends in vain is told to the specialists by an event (P27)."""
     delivered = "sent" if delivery.channel == MAIL else "delivered"
     await unit.run(
         SETTLE,
@@ -94,6 +98,7 @@ async def _settle(desk: Desk, unit: Unit, delivery: Delivery, step: Step, attemp
 
 
 async def _judge_endpoint(desk: Desk, unit: Unit, endpoint_id: str, step: Step, first_at: datetime) -> None:
+    """Note a success of an endpoint, or disable it where this step says so."""
     endpoint = await unit.one(ENDPOINT_TO_CHANGE, id=endpoint_id)
     if endpoint is None:
         return
@@ -140,6 +145,7 @@ async def try_again(desk: Desk, unit: Unit, delivery_id: str) -> Delivery:
 
 
 async def _check_sendable(unit: Unit, delivery: Delivery) -> None:
+    """Raise NotToBeRepeated where there is no mail to be sent, or no endpoint that takes it."""
     if delivery.endpoint_id is None:
         if delivery.message_id is None:
             raise NotToBeRepeated("No mail can be sent to this address. Write to the client in another way.")

@@ -16,6 +16,7 @@ from firstline.notify.store.directory import Ticket
 from firstline.notify.wording import Value
 
 PRINTED = "refused_files"
+# A mail of a thousand forbidden files must not get an answer of a thousand lines.
 MOST_TOLD = 20
 NAME_CHARS = 80
 
@@ -56,8 +57,10 @@ async def tell_refused(
 
 
 def _is_said(book: Book, kind: TextKind) -> bool:
+    """Say whether a text of the policy prints refused files, in every language that it is written in."""
     return book.writer.knows(kind) and book.writer.prints(kind, PRINTED)
 
 
 def _short(name: str) -> str:
+    """Return a file's name as a line can hold it."""
     return name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 1]}…"

@@ -78,6 +78,7 @@ async def submitted(desk: Desk, unit: Unit, event: Envelope) -> None:
     ticket = await write_mail(desk, unit, event, ticket, notice)
     if known and not origin.automatic:
         ticket = await refused_files.tell_refused(desk, unit, event, ticket, [notice.to], files, notice.kind)
+    # After the mail, whose Message-ID belongs to the conversation that is kept.
     await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
 
 
@@ -121,6 +122,7 @@ async def ticket_changed(desk: Desk, unit: Unit, event: Envelope) -> None:
     """Tell the client's side what happened, where it concerns them, and know the request's new status."""
     assert event.subject is not None
     data = event.payload(TicketEvent)
+    # Locked: two events of a request are applied one after the other anyhow, but an erasure changes it too.
     ticket = await unit.one(TICKET_TO_CHANGE, id=event.subject)
     assert ticket is not None  # its stream began with ticket.submitted
     tell = TELLINGS.get(event.type)
@@ -192,6 +194,7 @@ async def release_planned(desk: Desk, unit: Unit, event: Envelope, ticket: Ticke
 
 
 def _planned(plan: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """Return what texts print of a planned release."""
     return {"version": plan["version"] if plan else None, "term": term(plan)}
 
 
@@ -263,6 +266,7 @@ async def closed(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Tic
     """Say that it is closed, why, and how to take it up again; a sender of spam hears nothing."""
     data = event.payload(TicketClosed)
     if data.reason == "spam":
+        # An answer would tell a spammer that the address is read.
         return replace(ticket, parting=None)
     book = await desk.books.of(unit, ticket.policy_version)
     closing = book.policy.closing
@@ -290,6 +294,7 @@ async def triaged(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket) -> Ti
     if "language" in data.changes:
         ticket = replace(ticket, language=data.changes["language"][1])
     book = await desk.books.of(unit, ticket.policy_version)
+    # One mail a judgement where the policy can: three in a row for one act of a specialist would be noise.
     for kind, values in judged(book, data):
         ticket = await tell_all(desk, unit, event, ticket, data.recipients, kind, values)
     return ticket
@@ -302,6 +307,7 @@ async def _part(
     words = ticket.parting or {}
     book = await desk.books.of(unit, ticket.policy_version)
     recipients = event.payload(TicketEvent).recipients
+    # A specialist's words are never dropped for want of a place in the policy's text.
     told = kind if not words or book.writer.prints(kind, "body") else "reply"
     ticket = await tell_all(desk, unit, event, ticket, recipients, told, {**values, **words})
     return replace(ticket, parting=None)

@@ -87,6 +87,7 @@ ANSWERS_ON_TICKET = Sql(
 ANSWERS_TO = Sql(
     "SELECT COUNT(*) FROM delivery WHERE recipient = :recipient AND created_at > :since AND automatic", int
 )
+# Bounded by its caller's cap: the partial index holds answers to strangers only, and an hour of them is read.
 ANSWERS_TO_STRANGERS = Sql(
     "SELECT COUNT(*) FROM delivery WHERE created_at > :since AND automatic AND kind = 'acknowledgement_unknown_sender'",
     int,
@@ -105,6 +106,7 @@ DUE_PUSHES = Sql(
     " WHERE e.state = 'enabled' AND NOT (e.id = ANY(:busy)) ORDER BY e.organization_id, e.id LIMIT :limit",
     Push,
 )
+# Only what is still to come: what is due already is the step's, and would wake the worker without end while it is busy.
 NEXT_DUE = Sql(
     "SELECT next_at FROM delivery WHERE state = 'pending' AND channel = :channel AND next_at > :now"
     " ORDER BY next_at LIMIT 1",
@@ -117,6 +119,8 @@ SETTLE: Sql[None] = Sql(
     " payload = CASE WHEN :state IN ('sent', 'delivered') THEN NULL ELSE payload END WHERE id = :id",
     type(None),
 )
+# `attempts` goes on counting, `attempts_before` keeps where the new plan begins: attempts have one number each for
+# ever.
 TRY_AGAIN: Sql[None] = Sql(
     "UPDATE delivery SET state = 'pending', reason = '', attempts_before = attempts, first_at = NULL, next_at = :now,"
     " finished_at = NULL WHERE id = :id",
@@ -152,7 +156,10 @@ FILTERS = ("channel", "ticket_id", "state")
 
 
 async def list_deliveries(unit: Unit, filters: dict[str, str], after: str | None, limit: int) -> list[Delivery]:
-    """Return deliveries, newest first, along the primary key or the index of a filter."""
+    """Return deliveries, newest first, along the primary key or the index of a filter.
+
+    The statement has one form for each set of filters that are present, never `:x IS NULL OR …`, which no index serves.
+    """
     given: dict[str, Value] = {name: filters[name] for name in FILTERS if name in filters}
     conditions = [f"{name} = :{name}" for name in given]
     if after is not None:

@@ -45,6 +45,7 @@ class Ticket:
 
 
 POLICY = Sql("SELECT document FROM policy WHERE version = :version", dict)
+# A version is a hash of its content, so a second one of the same name says the same.
 SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (version, document) VALUES (:version, :document) ON CONFLICT (version) DO NOTHING", type(None)
 )

@@ -52,6 +52,7 @@ UPDATE_ENDPOINT: Sql[None] = Sql(
     " reason = :reason, secrets = :secrets, version = :version, updated_at = :updated_at WHERE id = :id",
     type(None),
 )
+# Without a new version: deliveries would else turn every If-Match of an owner's change stale.
 NOTE_SUCCESS: Sql[None] = Sql("UPDATE endpoint SET last_success_at = :at WHERE id = :id", type(None))
 DELETE_ENDPOINT: Sql[None] = Sql("DELETE FROM endpoint WHERE id = :id", type(None))
 

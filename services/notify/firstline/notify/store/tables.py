@@ -29,6 +29,7 @@ class NotifyTable(SQLModel, registry=registry(metadata=METADATA)):
 
 
 def _partial(name: str, columns: tuple[str, ...], condition: str) -> sa.Index:
+    """Return an index of the rows that a condition names."""
     where: dict[str, Any] = {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
     return sa.Index(name, *columns, **where)
 
@@ -73,6 +74,7 @@ class DeliveryTable(NotifyTable, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
+        # Of what is pending only: deliveries stay for ever, and looking for what is due must not grow with them.
         _partial("ix_delivery_due", ("channel", "next_at", "id"), "state = 'pending'"),
         _partial("ix_delivery_endpoint_due", ("endpoint_id", "next_at", "id"), "state = 'pending'"),
         _partial("ix_delivery_stranger", ("created_at",), "automatic AND kind = 'acknowledgement_unknown_sender'"),

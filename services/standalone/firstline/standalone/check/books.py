@@ -65,7 +65,10 @@ class Books:
             after = page[-1].position or 0
 
     async def rows(self, service: str, sql: Sql[R], key: Callable[[R], str], **given: Any) -> AsyncIterator[list[R]]:
-        """Return the rows of a statement page by page; it takes `:after`, the last key, and `:limit`."""
+        """Return the rows of a statement page by page; it takes `:after`, the last key, and `:limit`.
+
+        By key: a look at a desk at work takes minutes, and rows come and go meanwhile; pages by offset would skip some.
+        """
         store, after = self.stores[service], ""
         while True:
             page = await store.read(lambda unit, after=after: unit.all(sql, after=after, limit=PAGE_ROWS, **given))  # type: ignore[misc]

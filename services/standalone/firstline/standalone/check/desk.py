@@ -66,9 +66,11 @@ def _now(settings: Settings, ports: Ports) -> datetime:
 
 
 def _store(service: str, settings: Settings, ports: Ports) -> Store:
+    """Return a service's store as the settings name it."""
     if settings.database_url.get_secret_value():
         return postgres_store(service, settings, ports)
     path = settings.data / "stores" / f"{service}.db"
+    # Looked at first: SQLite would make an empty file, and a mistyped folder would pass for a desk without a fault.
     if not path.exists():
         raise NoDesk(f"There is no desk in {settings.data}: {path} is missing. Name its folder with --data.")
     return SqliteStore(path, ports)

@@ -51,7 +51,11 @@ async def orders(books: Books) -> list[Ruled]:
 
 
 class Entries:
-    """Tells intake's log anew, as queue should have heard it."""
+    """Tells intake's log anew, as queue should have heard it.
+
+    By queue's own `fold`, on purpose: what is looked for are events that were lost, repeated or applied in another
+    order. Whether `fold` itself is right, tests say.
+    """
 
     def __init__(self, ruled: list[Ruled]) -> None:
         self.found: dict[str, Entry | None] = {}
@@ -76,6 +80,7 @@ class Entries:
             yield Finding("P4", "intake", row.stream, "its first event is not its submission")
 
     def _at(self, time: datetime) -> Rules:
+        """Return the order that held at a time."""
         index = bisect_right(self._from, time)
         return self._rules[index - 1] if index else Rules()
 
@@ -100,6 +105,7 @@ async def queue_differs(books: Books, entries: Entries) -> AsyncIterator[Finding
 
 
 def _place(entry: Entry) -> str:
+    """Return what of an entry has to agree: status, turn and key; claims and owners are in no event of intake's."""
     key = f"since {entry.since}, position {entry.position}" if entry.key else "no place"
     return f"{entry.status}, {'out of turn' if entry.out_of_turn else 'in turn'}, {key}"
 
@@ -137,6 +143,7 @@ class Milestones:
     def read(self, row: LogRow) -> Iterator[Finding]:
         """Take the next row."""
         if row.type == ClockScheduled.TYPE:
+            # A clock that is scheduled anew may reach the same deadline again, and is then told of it again.
             self._told.pop(row.stream, None)
         if row.type not in (ClockWarned.TYPE, ClockBreached.TYPE) or row.data is None:
             return
@@ -172,6 +179,7 @@ async def clocks_differ(books: Books, tickets: Iterable[str]) -> AsyncIterator[F
 
 
 async def _terms(books: Books, version: str) -> Terms | None:
+    """Return what a policy version says of clocks; None where sla has never heard of it."""
     document = await books.stores["sla"].read(lambda unit: unit.one(POLICY, version=version))
     return None if document is None else terms_of(Policy.from_document(document))
 
@@ -179,6 +187,7 @@ async def _terms(books: Books, version: str) -> Terms | None:
 async def _of_ticket(
     books: Books, ticket: Ticket, terms: Terms | None, kept: dict[str, StoredClock]
 ) -> AsyncIterator[Finding]:
+    """Yield what is wrong with one request's clocks."""
     if terms is None:
         yield Finding("P19", "sla", f"ticket {ticket.id}", f"its policy {ticket.policy_version} is not there")
         return

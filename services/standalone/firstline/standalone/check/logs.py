@@ -102,6 +102,7 @@ class Chain:
         return [self._finding(wrong) for wrong in self._chain.unattested()]
 
     def _finding(self, wrong: chain.Wrong) -> Finding:
+        """Return what the chain found as a finding of P9."""
         return Finding("P9", self._service, f"position {wrong.position}, {wrong.place}", wrong.what)
 
 
@@ -118,6 +119,7 @@ async def unpublished(books: Books, service: str) -> AsyncIterator[Finding]:
         yield Finding("P8", service, f"{row.stream} version {row.version}", "it has no position and reaches nobody")
     head = await store.read(lambda unit: unit.one(HEAD))
     if head is not None and head.position:
+        # One row is enough here: whether all those before it are whole, the chain says.
         last = await store.read(lambda unit: unit.one(AT, position=head.position))
         if last != head.hash:
             yield Finding("P9", service, "the log's head", f"position {head.position} is not the row it was")

@@ -34,6 +34,7 @@ async def look(books: Books) -> set[Finding]:
     told, entries = tickets.Told(), folds.Entries(await folds.orders(books))
     fences, milestones = folds.Fences(), folds.Milestones()
     readers: dict[str, Reader] = {"intake": entries.read, "queue": fences.read, "sla": milestones.read}
+    # Each log is read once, for all that is looked for in it: on a desk of years that is most of the work.
     for service in books.stores:
         chain = logs.Chain(service, await logs.name_of(books, service))
         async for row in books.log(service):
@@ -79,4 +80,6 @@ async def check(books: Callable[[], Books], pause: Callable[[], Awaitable[None]]
         return first, []
     await pause()
     second = books()
+    # What two looks have in common, a pause apart, was not under way. Findings are equal by place and not by their
+    # words, whose numbers may move on.
     return second, sorted(found & await look(second))

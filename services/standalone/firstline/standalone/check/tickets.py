@@ -86,6 +86,7 @@ class Told:
             if row.data is None:
                 self.erased.add(ticket_id)
             elif row.type in WITH_MESSAGE:
+                # A look into the text instead of a parse: it is asked of every event of the log.
                 self.messages[ticket_id] += '"message_id":"' in row.data
 
 
@@ -124,12 +125,14 @@ async def not_acknowledged(books: Books) -> AsyncIterator[Finding]:
 async def _counts(
     books: Books, service: str, sql: Sql[Count], rows: list[Row], **given: tuple[str, ...]
 ) -> Mapping[str, int]:
+    """Return how many rows of a statement belong to each of a page's requests."""
     ids = [row.id for row in rows]
     found = await books.stores[service].read(lambda unit: unit.all(sql, ids=ids, **given))
     return {count.ticket_id: count.count for count in found}
 
 
 async def _late(books: Books, ids: list[str]) -> list[str]:
+    """Return the requests whose acknowledgement is due and still waits."""
     given: dict[str, Any] = {"ids": ids, "kinds": ACKNOWLEDGEMENTS, "before": books.settled_before}
     return await books.stores["notify"].read(lambda unit: unit.all(LATE, **given))
 
@@ -147,6 +150,7 @@ async def lost_mails(books: Books) -> AsyncIterator[Finding]:
 
 
 def _judged(mail: KeptMail, known: set[str], settled_before: datetime) -> str | None:
+    """Say what is wrong with what became of a mail; None where nothing is."""
     if mail.outcome is None:
         return "it was not judged in time" if mail.received_at < settled_before else None
     if mail.outcome not in OUTCOMES:
@@ -157,6 +161,7 @@ def _judged(mail: KeptMail, known: set[str], settled_before: datetime) -> str | 
 
 
 async def _kept(books: Books, mail: KeptMail) -> str | None:
+    """Say what is wrong with a mail's bytes; None where they are those that came, or were erased."""
     if not mail.file_key:
         return None  # a person was erased, and this mail with them
     try:

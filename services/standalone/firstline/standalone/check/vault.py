@@ -39,6 +39,7 @@ async def kept_too_long(books: Books) -> AsyncIterator[Finding]:
 
 
 def _why_gone(row: Kept, before: datetime) -> str | None:
+    """Say why a value should be gone by now; None where it may be kept."""
     if row.ticket_status in ("resolved", "closed"):
         return f"the request is {row.ticket_status}, and what was given is still kept"
     if row.access_status != "provided":

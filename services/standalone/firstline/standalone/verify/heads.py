@@ -82,6 +82,7 @@ class HeadsFile:
         """Add a line for each log that has grown; always returns 0, for nothing is left to do."""
         heads = await heads_now(self._stores, self._ports)
         grown = [head for head in heads if self._last.get(head.service) != (head.log, head.position)]
+        # Nothing for a quiet log: the file grows with work, and not with time.
         if grown:
             await self._ports.offload(lambda: _append(self._path, [line_of(head) for head in grown]))
             self._last |= {head.service: (head.log, head.position) for head in grown}
@@ -108,4 +109,5 @@ async def heads_kept(path: Path, stores: Mapping[str, Store], ports: Ports, seco
     finally:
         await worker.stop()
         with suppress(Unavailable):
+            # Once more, for rows since the last look would else have no witness until the next start.
             await file.note()

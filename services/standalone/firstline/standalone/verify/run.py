@@ -96,6 +96,7 @@ async def verify_log(service: str, store: Store, heads: Path | None) -> Verdict:
         OSError: it can't be read.
 
     """
+    # Read before the rows: a desk at work adds some meanwhile, and those beyond the head are no fault.
     head = await store.read(lambda unit: unit.one(HEAD)) or Head("", 0, "", 0)
     chain = Chain(head.log)
     beside = Beside(heads_of(heads, service) if heads else iter(()))
@@ -116,6 +117,7 @@ async def verify_log(service: str, store: Store, heads: Path | None) -> Verdict:
 
 
 def _at_head(head: Head, row: SaltedRow) -> Iterator[Wrong]:
+    """Yield what is wrong where the row at the head is not the one that the head names."""
     if row.position == head.position and row.hash != head.hash:
         yield Wrong(head.position, "the log's head", f"its hash is noted as {head.hash}")
 

@@ -43,6 +43,7 @@ async def show_to_staff(visit: Visiting, reference: Reference, done: str = "") -
 
 
 async def _page(visit: Visit, reference: str, draft: Draft, status: int, notice: str | None = None) -> Response:
+    """Show what was asked for on a request, with the forms that fit its reader."""
     item = await visit.desk.ticket(reference)
     shown = {
         "number": item["number"],
@@ -63,6 +64,8 @@ async def provide(posted: Posting, reference: Reference, request_id: Reference) 
     for name, given in posted.form.multi_items():
         kind, dot, code = name.partition(".")
         if dot and isinstance(given, str) and given.strip():
+            # Line ends as browsers send them (CRLF) would break a private key; spaces inside a value stay, for they may
+            # be part of it.
             values.setdefault(kind, {})[code] = given.strip("\r\n").replace("\r\n", "\n")
     return await _act(posted, reference, request_id, "provide", {"values": values}, "given")
 
@@ -119,6 +122,7 @@ async def reveal(posted: Posting, reference: Reference, request_id: Reference) -
     try:
         if not body["reason"]:
             raise forms.lacking({"read_reason": "Say why you read it; the client reads it."})
+        # Without a key: each reading is noted and told to the client, a repeated one too (ADR 15).
         read = await visit.desk.act(reference, verb, body, claim=visit.claim(ticket["id"]))
     except Refusal as refusal:
         draft = forms.refused(posted, refusal, opened=request_id, fields={"reason": "read_reason"})
@@ -144,6 +148,7 @@ async def _act(posted: Posted, reference: str, request_id: str, verb: str, body:
     except Refusal as refusal:
         wrong = dict.fromkeys((advice for _, advice in refusal.faults), "")
         told = {"": " ".join(wrong) or refusal.detail}
+        # A draft without values: what was typed is a secret, and a page with it would lie in the browser's history.
         return await _refused(posted, reference, Draft(visit.new_key(), wrong=told, title=refusal.title), refusal)
     side = "console" if visit.session.is_staff else "requests"
     return visit.go(f"/{side}/{reference}/access?done={done}")

@@ -38,6 +38,7 @@ async def list_answers(visit: Visiting, code: str = "", done: str = "") -> Respo
 
 
 async def _links(visit: Visit, ids: list[str]) -> tuple[documents.Link, ...]:
+    """Return pages of the documentation by their IDs, in that order."""
     return documents.linked([await visit.desk.article(one) for one in ids])
 
 
@@ -67,6 +68,7 @@ async def keep(posted: Posting) -> Response:
     """Keep what was written, or find pages to link first."""
     visit = posted.visit
     ids = [one for one in posted.form.getlist("article") if isinstance(one, str)]
+    # Read again at each step: a page of the documentation may have been renamed since the form was opened.
     links = await _links(visit, ids)
     if posted.text("then") == "find":
         found = documents.linked(await visit.desk.find_articles(posted.text("find"), None, limit=10))

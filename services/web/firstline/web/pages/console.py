@@ -42,6 +42,8 @@ PLAN_FIELDS: Final = {
     "planned_release/date": "release_date",
     "planned_release/precision": "release_precision",
 }
+# After these the queue has ended the claim, or does so in a moment; the token is of no use any more and would only fill
+# the cookie.
 ENDING_THE_CLAIM: Final = ("replied", "waiting", "handed_over", "resolved", "closed", "merge")
 
 
@@ -104,6 +106,7 @@ async def _claim(posted: Posted, ticket_id: str | None) -> Response:
         return await _queue(visit, refusal.status, problem={"title": refusal.title, "text": refusal.detail})
     if claim is None:
         return visit.go("/console?done=nobody")
+    # The token stays in the visitor's cookie and in no store: whoever holds it works on the request.
     visit.keep_claim(claim["ticket_id"], claim["claim_token"])
     return visit.go(f"/console/{claim['ticket_id']}?done=taken")
 
@@ -170,6 +173,8 @@ async def _insert(posted: Posted, reference: str, kept: tuple[forms.Kept, ...]) 
     for canned in chosen:
         parts.append(canned["text"])
         parts += [board.as_link(await desk.article(page)) for page in canned["article_ids"]]
+    # Below what was typed, and nothing is sent: a ready-made answer is to be read before it goes out in somebody's
+    # name.
     text = "\n\n".join(part for part in parts if part)
     draft = Draft(forms.key_of(posted), {**forms.typed(posted), "body": text}, kept)
     return await _work(posted.visit, reference, draft, 200)
@@ -197,6 +202,7 @@ async def judge_scope(posted: Posting, reference: Reference) -> Response:
         return await _refused(
             posted, reference, forms.lacking({"verdict": "Choose a topic, a verdict, or both."}), act="scope"
         )
+    # Members that were left empty are not sent: null would mean "nobody", where the policy's own referral is to stand.
     named = {"refer_to": posted.text("refer_to"), "reason": posted.text("scope_reason")}
     scope = {**choices.SCOPE_GIVEN.get(verdict, {}), **{name: value for name, value in named.items() if value}}
     body: Json = {"topic": topic or None, "scope": scope or None}
@@ -286,6 +292,7 @@ async def split(posted: Posting, reference: Reference) -> Response:
     except Refusal as refusal:
         fields = {"subject": "split_subject", "body": "split_body"}
         return await _refused(posted, reference, refusal, act="split", fields=fields)
+    # To the new request: the specialist is about to answer it.
     return visit.go(f"/console/{made['number']}?done=split")
 
 
@@ -313,6 +320,7 @@ async def release(posted: Posting, reference: Reference) -> Response:
     visit = posted.visit
     ticket = await visit.desk.ticket(reference)
     claim = visit.claim(ticket["id"])
+    # Forgotten whatever the queue says: where it refuses, the claim has ended anyhow.
     visit.keep_claim(ticket["id"], None)
     if claim:
         try:
@@ -335,6 +343,7 @@ async def _act(
 ) -> Response:
     """Use a verb and show the request; where it is refused, with what was typed."""
     visit = posted.visit
+    # By ID, since claims in the cookie go by it; the address may hold the number.
     ticket = await visit.desk.ticket(reference)
     try:
         await visit.desk.act(reference, verb, body, key=forms.key_of(posted), claim=visit.claim(ticket["id"]))

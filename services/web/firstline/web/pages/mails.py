@@ -39,6 +39,7 @@ async def _page(
     notice: str | None = None,
     problem: Mapping[str, str] | None = None,
 ) -> Response:
+    """Show held mails, with what was typed into the form of one of them where its judgement was refused."""
     page = await visit.desk.held_mails(cursor, request or None)
     mails = [letters.held_mail(mail, visit.now) for mail in page["items"]]
     shown = {"mails": mails, "older": page["next"], "about": request, "notice": notice, "problem": problem}
@@ -73,6 +74,7 @@ async def _judge(posted: Posted, mail_id: str, verb: str, body: Json, done: str,
     try:
         await visit.desk.judge_mail(mail_id, verb, body, forms.key_of(posted))
     except Refusal as refusal:
+        # Nothing that was typed is at fault: the mail was judged by somebody else meanwhile, say, and its form is gone.
         if not refusal.faults:
             problem = {"title": refusal.title, "text": refusal.detail}
             return await _page(visit, Draft(visit.new_key()), status=refusal.status, problem=problem)

@@ -61,6 +61,7 @@ HELD_HEADERS: Final = ("content-type", "content-length", "content-disposition")
 async def covered(request: Request) -> Response:
     """Show anybody what is covered, what is not, and who helps with that (clauses 1.3, 1.4, 3.1 to 3.6)."""
     web, session = web_of(request), session_of(request)
+    # Anybody may read it, signed in or not, and the API asks for no token here.
     desk = Desk(web.api, None)
     scope, policy = await desk.scope(), await desk.policy()
     me = {"me": session, "csrf": session.csrf if session else "", "density": session.density if session else ""}
@@ -119,6 +120,7 @@ async def send(posted: PostingFiles) -> Response:
     if posted.text("then") == "check":
         return await _checked(posted, sent, kept)
     body = {**sent, "attachment_ids": [file.id for file in kept]}
+    # Once, before it is sent: a client who was told and sends all the same is not asked again (clause 2.4).
     hints = await _hints(posted, body)
     if hints:
         return await _form(visit, Draft(forms.key_of(posted), forms.typed(posted), kept, hints=hints), 200)
@@ -182,6 +184,8 @@ async def _first_place(visit: Visit, request_id: str) -> stages.Place | None:
     for _ in range(PLACE_TRIES):
         if entry := await visit.entry(request_id):
             return stages.place(entry)
+        # The event reaches the queue some milliseconds later. A quarter of a second at most, then the page does
+        # without.
         await visit.web.ports.clock.sleep(PLACE_PAUSE_SECONDS)
     return None
 
@@ -195,12 +199,14 @@ async def read(visit: Visiting, reference: Reference, done: str = "") -> Respons
 
 
 async def _request(visit: Visit, reference: str, draft: Draft, status: int, notice: str | None = None) -> Response:
+    """Show one request as its client reads it, with what was typed where an act was refused."""
     item = await visit.desk.ticket(reference)
     entitled = (await visit.desk.entitlement(reference))["now"]
     messages = await visit.desk.messages(reference)
     policy = await visit.desk.policy()
     place = stages.place(await visit.entry(item["id"]))
     forecast = await visit.forecast(item["id"]) if place else None
+    # The last word decides whose turn it is; a machine's message is nobody's word.
     said = [m["author"]["side"] for m in messages if m["audience"] == "public" and not m["automatic"]]
     shown = {
         "number": item["number"],
@@ -235,6 +241,7 @@ async def reply(posted: PostingFiles, reference: Reference) -> Response:
     answers = _answers(posted)
     body = forms.with_answers(posted.text("body"), asked, answers)
     if not body and forms.LICENCE in answers:
+        # A key goes into no message, but a message there has to be: it brings the request back to the queue.
         body = "The licence key is added."
     wrong = {**({} if body else {"body": "Write what you want to say."}), **wrong}
     if wrong:
@@ -302,6 +309,7 @@ async def file(visit: Visiting, attachment_id: Reference) -> Response:
     """Hand on a file of a message; the browser may show it as a picture, and never runs it."""
     answer = await visit.desk.file(attachment_id)
     headers = {name: answer.headers[name] for name in HELD_HEADERS if name in answer.headers}
+    # `sandbox`: even an HTML file that got through would have no origin, no scripts and no cookies here.
     policy = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "no-store"}
     return visit.finish(StreamingResponse(_chunks(answer), headers={**headers, **policy}))
 

@@ -33,6 +33,7 @@ async def list_releases(visit: Visiting, done: str = "") -> Response:
 
 
 async def _releases(visit: Visit, draft: Draft, status: int, notice: str | None = None) -> Response:
+    """Show the releases that requests wait for, with what was typed where shipping one was refused."""
     rows = [_line(release) for release in await visit.desk.releases()]
     shown = {"releases": rows, "draft": draft, "notice": notice}
     return await visit.page("releases.html", status=status, here="releases", **shown)

@@ -56,6 +56,7 @@ async def list_all(
 async def _page(
     visit: Visit, draft: Draft, code: int, wish: dict[str, str], outcome: Outcome | None = None
 ) -> Response:
+    """Show a page of the requests that are wished for, and what came of the last act on many."""
     found = await searching.found(visit.desk, wish)
     shown: dict[str, Any] = {
         "hits": [searching.hit(item, visit.now) for item in found.items],
@@ -86,6 +87,7 @@ async def act_on_many(posted: Posting) -> Response:
         return await _page(visit, Draft(visit.new_key(), typed, wrong=lacks), 422, wish)
     _, verb, given, member = ACTS[act]
     body = {**given, **({member: text} if member and text else {})}
+    # Of those that the visitor has claimed: the others are changed as somebody without a claim may change them.
     tokens = {one: token for one in chosen if (token := visit.claim(one))}
     trying = posted.text("then") == "try"
     call = {"ids": chosen, "verb": verb, "body": body, "dry_run": trying, "claim_tokens": tokens}
@@ -93,11 +95,14 @@ async def act_on_many(posted: Posting) -> Response:
         results = await visit.desk.act_on_many(call, forms.key_of(posted))
     except Refusal as refusal:
         return await _page(visit, Draft(visit.new_key(), typed, wrong={"text": refusal.detail}), refusal.status, wish)
+    # A trial keeps what was typed, for the real act follows; it gets a key of its own, or it would be given the trial's
+    # answer.
     draft = Draft(visit.new_key(), typed if trying else {})
     return await _page(visit, draft, 200, wish, _outcome(results))
 
 
 def _outcome(results: Json) -> Outcome:
+    """Say in words what one verb for many came to."""
     done = count(results["done"], "request", "requests")
     title = f"It would be done to {done}. Nothing was changed." if results["dry_run"] else f"Done to {done}."
     refused = tuple((item["given"], item["problem"]["detail"]) for item in results["items"] if not item["ok"])

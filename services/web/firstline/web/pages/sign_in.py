@@ -35,6 +35,7 @@ async def sign_in(request: Request, code: Annotated[str, Query(max_length=400)] 
         return signed_out_page(request, refusal)
     assert desk.tokens is not None
     name = one_line(person["name"] or person["email"])
+    # A form secret of its own for each sign-in: pages of an earlier one are of no use any more.
     session = Session(
         person["id"], desk.tokens.access, desk.tokens.refresh, web.cookie.new_secret(), name, person["role"]
     )
@@ -55,6 +56,7 @@ async def sign_out(posted: Posting) -> Response:
     """Forget the visitor here, and end the session at the desk where it can be reached."""
     with suppress(Refusal):
         await posted.visit.desk.sign_out()
+    # Whether the desk was reached or not: who signs out on a stranger's machine must be signed out there.
     response = RedirectResponse("/sign-in", 303)
     posted.visit.web.cookie.clear(response)
     return response
@@ -66,4 +68,5 @@ async def choose_density(posted: Posting) -> Response:
     chosen = posted.text("density")
     if chosen in ("compact", "comfortable"):
         posted.visit.session = replace(posted.visit.session, density=chosen)
+    # One of two fixed pages: a free address would let another site lead visitors on from here.
     return posted.visit.go("/console" if posted.text("back") == "console" else "/requests")

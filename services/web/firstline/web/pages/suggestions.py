@@ -18,6 +18,7 @@ async def suggest(visit: Visiting, q: Annotated[str, Query(max_length=2000)], to
     try:
         found = await visit.desk.find_articles(q, topic or None)
     except Refusal:
+        # A hint that is missing stops nobody from writing; an error would.
         found = []
     pages = [{"title": link.title, "url": link.url} for link in documents.linked(found)]
     return visit.finish(JSONResponse({"pages": pages}, headers={"Cache-Control": "no-store"}))

@@ -23,6 +23,7 @@ async def list_asked(visit: Visiting, done: str = "") -> Response:
 
 
 async def _asked(visit: Visit, draft: Draft, status: int, notice: str | None = None) -> Response:
+    """Show what waits for a supervisor, with what was typed where an answer was refused."""
     shown = {"asked": supervision.asked(await visit.desk.unanswered(), visit.now), "draft": draft, "notice": notice}
     return await visit.page("supervisor_requests.html", status=status, here="supervisor", **shown)
 
