@@ -53,6 +53,7 @@ def to_change(request: AccessRequest, rules: AccessData | None) -> list[str]:
     if request.changed_at is not None:
         return []
     kinds = {code: rules.kind(code) if rules else None for code in request.given}
+    # A kind that the policy no longer has is to be changed all the same: forgetting is the dangerous side.
     return [code for code, kind in kinds.items() if kind is None or kind.change_after]
 
 
@@ -65,6 +66,8 @@ def purge_at(request: AccessRequest, rules: AccessData | None) -> datetime | Non
 
 def next_due(request: AccessRequest, rules: AccessData | None) -> datetime | None:
     """Return when it has to be looked at next; None where nothing more happens by itself."""
+    # One instant a request and not one for each thing that may happen: the worker's index stays as small as what is
+    # open.
     if request.status == "asked":
         return request.expires_at
     if request.status == "provided":

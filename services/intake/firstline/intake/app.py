@@ -125,6 +125,7 @@ def create_app(
         if smtp is not None:
             await smtp.start()
 
+    # From the outside in: no new mail, then the work at hand, then the children that it needs.
     stop = partial(_stop, (*([smtp.stop] if smtp else []), runtime.stop, parser.stop, judge.stop))
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)
@@ -144,6 +145,7 @@ async def _prepare(desk: Desk) -> None:
     await desk.store.open()
     await desk.store.write(lambda unit: publish_policy(desk, unit))
     if desk.vault.locked:
+        # And goes on: without the vault's key requests and answers work, only access data wait (ADR 12).
         _log.error("the vault is locked", reason=desk.vault.locked)
     elif missing := await missing_keys(desk):
         _log.error(

@@ -200,6 +200,7 @@ def _look_into(entry: Entry, look: _Look, depth: int) -> None:
 
 
 def _may_lie_there(kind: str, rules: ArchiveRules) -> bool:
+    """Say whether a picture of that kind may lie in an archive."""
     return rules.limits.other_images or kind in rules.images or kind in rules.only_in_archive
 
 
@@ -225,6 +226,7 @@ def _zip_entries(data: bytes, limits: ArchiveLimits) -> list[Entry]:
     with zipfile.ZipFile(BytesIO(data)) as archive:
         listed = archive.infolist()
     places = [(info, *_zip_place(data, info)) for info in listed]
+    # Entries that share bytes make a small file unpack to petabytes, each of them within every limit by itself.
     spans = sorted((info.header_offset, start + info.compress_size) for info, start, _ in places)
     if any(end > begin for (_, end), (begin, _) in pairwise(spans)) or (spans and spans[-1][1] > len(data)):
         raise Found("archive_damaged")
@@ -243,6 +245,9 @@ def _zip_place(data: bytes, info: zipfile.ZipInfo) -> tuple[int, bool]:
 
 
 def _zip_entry(data: bytes, info: zipfile.ZipInfo, start: int, same: bool) -> Entry:
+    """Return what a ZIP says of an entry; raise `Found` for a method or name that isn't taken."""
+    # A name of its own in the entry's head is seen by some programs and not by others: what we judge is not what is
+    # unpacked.
     if not same or "\0" in info.orig_filename:
         raise Found("archive_name")
     locked = bool(info.flag_bits & LOCKED) or info.compress_type == AES
@@ -266,6 +271,7 @@ def _checked(packed: memoryview, size: int, crc: int | None, *, inflate: bool) -
     seen = total = 0
     for chunk in _inflated(packed, size) if inflate else _pieces(packed):
         total += len(chunk)
+        # One piece beyond what is said is enough to know.
         if total > size:
             break
         seen = zlib.crc32(chunk, seen)
@@ -275,6 +281,7 @@ def _checked(packed: memoryview, size: int, crc: int | None, *, inflate: bool) -
 
 
 def _pieces(content: memoryview) -> Iterator[bytes]:
+    """Yield a content in pieces."""
     for start in range(0, len(content), CHUNK_BYTES):
         yield bytes(content[start : start + CHUNK_BYTES])
 
@@ -318,9 +325,12 @@ def _rar_entries(data: bytes, limits: ArchiveLimits) -> list[Entry]:
 
 
 def _rar_entry(data: bytes, info: Any) -> Entry:
+    """Return what a RAR says of an entry; raise `Found` where it is part of a set or contradicts itself."""
     split = info.flags & (rarfile.RAR_FILE_SPLIT_BEFORE | rarfile.RAR_FILE_SPLIT_AFTER)
     if split or info.data_offset + info.compress_size > len(data):
         raise Found("archive_damaged")
+    # What is compressed would need a program to unpack; its size is taken as the archive says it, under the same
+    # limits.
     stored = info.compress_type == rarfile.RAR_M0
     if stored and info.compress_size != info.file_size and not info.needs_password():
         raise Found("archive_link" if info.file_redir is not None else "archive_damaged")

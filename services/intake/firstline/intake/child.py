@@ -69,6 +69,7 @@ class Child:
         """
         if self._child is not None and self._served >= self._jobs:
             await self._end()
+        # Started with the first job and again after trouble: a desk that gets no mail holds no child.
         child = self._child or await self._start()
         # Time is over when the child is dead, so that there is one way out of every trouble.
         watch = self._spawn(self._expire(child), name=f"{self._name}-watch")
@@ -95,6 +96,7 @@ class Child:
             Unavailable: it can't be started, or ends before it is ready.
 
         """
+        # Nothing else: secrets of ours come in the environment, and a hole in a decoder would read them.
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         try:
             self._child = await asyncio.create_subprocess_exec(

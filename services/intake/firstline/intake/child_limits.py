@@ -21,6 +21,7 @@ def limit_process() -> None:
     """
     limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, OPEN_FILES)]
     if (used := _address_space()) is not None:
+        # On top of what the libraries take when they are loaded, which differs from system to system.
         limits.append((resource.RLIMIT_AS, used + MEMORY_BYTES))
     for kind, limit in limits:
         with suppress(ValueError, OSError):
@@ -37,6 +38,7 @@ def limit_job() -> None:
 def limit_job_strictly() -> None:
     """Allow the next job two seconds of CPU time and no more: a signal ends the process at once."""
     limit_job()  # behind it, should the timer not be there
+    # CPU time of the process and not of the wall: a busy machine makes no honest file too costly.
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
 
 

@@ -58,6 +58,7 @@ def sniff(data: bytes) -> str:
 def sniff_packed(head: bytes) -> str:
     """Return the type of what lies in an archive, by its first bytes; `PACKED` for what is packed once more."""
     if head.startswith(_PACKED) or head[_TAR] == b"ustar":
+        # Packed once more: what lies inside would go past the limits of the archive around it.
         return PACKED
     return sniff(head)
 
@@ -66,6 +67,7 @@ def _is_text(data: bytes) -> bool:
     """Tell whether this is text in any charset: no control characters but those that logs have."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
+            # UTF-16 has zeros in every other byte; behind its mark it is text as any other.
             data = data.decode("utf-16").encode()
         except UnicodeDecodeError:
             return False

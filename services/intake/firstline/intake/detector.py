@@ -59,6 +59,7 @@ def detector_of(policy: PastedSecrets) -> Detector:
 def find(detector: Detector, text: str) -> tuple[Span, ...]:
     """Return where secrets seem to stand, in their order and apart from one another; time grows with the length."""
     here = look(detector.cues, text)
+    # The longest first of those that begin at one place, so that no half of a secret stays beside its mask.
     found = sorted([*by_shape(text), *by_labels(here), *by_neighbours(here)], key=lambda span: (span.start, -span.end))
     apart: list[Span] = []
     for span in found:
@@ -79,6 +80,7 @@ def masked(detector: Detector, text: str) -> Masked:
     done = length = 0
     for span in spans:
         mask = _mask(detector, span.kind, text[span.start : span.end])
+        # Places in the new text, which is the one that people and events see.
         marks.append(Mark(span.kind, length + span.start - done))
         pieces += (text[done : span.start], mask)
         length += span.start - done + len(mask)

@@ -127,6 +127,7 @@ def _submission(request: ExampleRequest) -> Submission:
 
 
 def _shown(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a verdict with lists as an example writes them: fields and codes alone."""
     return {**found, **{name: [item[member] for item in found[name]] for name, member in _LISTED.items()}}
 
 
@@ -141,6 +142,7 @@ def _expected(example: Example) -> dict[str, Any]:
 
 
 def _at(found: Mapping[str, Any], name: str) -> Any:
+    """Return what a verdict has under a name, or under a member of it."""
     outer, _, member = name.partition(".")
     value = found.get(outer)
     return value.get(member) if member and isinstance(value, Mapping) else value

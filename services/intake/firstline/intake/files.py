@@ -123,9 +123,11 @@ def judge(name: str, declared_type: str, data: bytes, rules: FileRules) -> FileV
     Raises:
         MemoryError: the file takes more memory than there is.
 
+    What can be refused without decoding is looked at first, so that a wrong file costs a look at its head.
     """
     kind = sniff(data)
     plain = safe_name(name)
+    # A name without an ending gets that of its content, since browsers open by it.
     if "." not in plain and kind in rules.taken:
         plain = f"{plain}.{rules.taken[kind][0]}"
     reason = _objection(plain, declared_type, kind, data, rules)
@@ -142,6 +144,7 @@ def refusal(reason: Reason, name: str, kind: str = UNKNOWN) -> FileVerdict:
 
 def _text(kind: str, data: bytes) -> str | None:
     """Return what a small text file says."""
+    # Secrets pasted into files stand in small ones; reading every log for them would be the dearest part of an upload.
     if kind != "text/plain" or len(data) > READ_TEXT_BYTES:
         return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -174,6 +177,7 @@ def _fault(kind: str, data: bytes, rules: FileRules) -> Reason | None:
 def _fits(name: str, declared_type: str, kind: str, rules: FileRules) -> bool:
     """Tell whether the ending belongs to the content, and the declared type isn't another one that is known."""
     declared = declared_type.partition(";")[0].strip().lower()
+    # A type that nobody knows contradicts nothing: senders' programs invent some.
     contradicts = declared != kind and (declared in rules.taken or declared in rules.only_in_archive)
     return name.rpartition(".")[2].lower() in rules.taken[kind] and not contradicts
 

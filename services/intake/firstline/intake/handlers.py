@@ -31,6 +31,7 @@ async def claim_lives(desk: Desk, unit: Unit, event: Envelope) -> None:
     if data.agent is None or data.lease_expires_at is None or event.subject is None:
         return
     await note_claim(unit, event.subject, data.fence, data.agent, data.lease_expires_at, live=True)
+    # After the claim was noted: both belong to one transaction, and the claim's row is the one that verbs look at.
     ticket = await unit.one(TICKET_TO_CHANGE, id=event.subject)
     if event.type == QueueClaimed.TYPE and ticket is not None and ticket.status == "new":
         people = await unit.all(PARTICIPANTS, ticket_id=ticket.id)

@@ -159,12 +159,14 @@ def decide(
         duplicate: a mail with the same fingerprint was taken before.
         staff: the sender's address belongs to a member of staff.
 
+    Pure: the same mail under the same rules has the same outcome, however often a crash makes us judge it again.
     """
     # A copy is a copy whatever else it is; and what can't be read is judged by nothing that stands in it.
     if duplicate:
         return Decision(Outcome.DUPLICATE, "same_message")
     if UNREADABLE.intersection(mail.problems):
         return Decision(Outcome.QUARANTINED, "unreadable")
+    # Robots before threads: a machine's mail that names a request must not count as its client's word.
     automatic = automatic_of(mail, envelope, key)
     check = check_sender(mail.auth_results, rules.server, mail.from_address or "")
     if automatic or _is_own(mail.from_address, rules):
@@ -221,6 +223,7 @@ def _for_thread(
 ) -> Decision:
     """Append a person's mail to the ticket it names if the sender may write there, or hold it beside the ticket."""
     ours = next((candidate for candidate in candidates if address in candidate.participants), None)
+    # A mail that is held stands beside the request that it names, where a specialist sees it.
     beside = (ours or candidates[0]).ticket_id
     if (obstacle := _obstacle(address, ours, check, strict=strict, staff=staff)) is not None:
         return Decision(Outcome.QUARANTINED, obstacle, beside)
@@ -251,5 +254,6 @@ def _for_new(address: str | None, check: Check, reason: Reason) -> Decision:
 
 def ticket_subject(mail: ParsedMail) -> str:
     """Return the subject for a new ticket: without foreign numbers, else the first 50 characters of the text."""
+    # A foreign number in the subject would lead later answers into somebody else's request.
     subject = without_tags(mail.subject)[:MAX_SUBJECT_CHARS].rstrip()
     return subject or " ".join(mail.text.split())[:BORROWED_CHARS].rstrip() or NO_SUBJECT

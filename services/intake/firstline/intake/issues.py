@@ -37,6 +37,7 @@ def issue_rules(policy: SeveralIssues) -> IssueRules:
 
 def seems_several(rules: IssueRules, text: str) -> bool:
     """Say whether a text seems to hold several questions; what it quotes is passed over."""
+    # What is quoted was asked before, by somebody else perhaps.
     own = [line.strip() for line in text[:LOOKED_AT].splitlines() if not line.lstrip().startswith(">")]
     listed, apart = _questions(own)
     several = listed >= rules.listed_questions or listed + apart >= rules.questions

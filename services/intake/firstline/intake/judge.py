@@ -111,9 +111,11 @@ async def _exchange(child: Process, file: Unjudged, rules: FileRules) -> dict[st
         left -= len(chunk)
         child.stdin.write(chunk)
         await child.stdin.drain()
+    # Shorter than was kept: a fault of the store, and no verdict on the file.
     if left:
         raise Unavailable("The file can't be read at the moment. Try again later.", retry_after=RETRY_SECONDS)
     (length,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
+    # The child is not believed: it may have been taken over by the file that it has just read.
     if length > MAX_ANSWER_BYTES:
         raise ValueError(length)
     answer: dict[str, Any] = json.loads(await child.stdout.readexactly(length))

@@ -23,6 +23,7 @@ RESERVE_BYTES: Final = 4 * 1024 * 1024
 
 def serve(jobs: BinaryIO, answers: BinaryIO, judge: Judging = judge) -> None:
     """Answer jobs until the parent closes the pipe, or one has taken all the memory."""
+    # Loaded before the limits are set, so that a first picture doesn't pay for it.
     Image.preinit()
     child_limits.limit_process()
     answers.write(READY)
@@ -36,6 +37,7 @@ def serve(jobs: BinaryIO, answers: BinaryIO, judge: Judging = judge) -> None:
 def _answer(job: dict[str, Any], jobs: BinaryIO, answers: BinaryIO, judge: Judging) -> bool:
     """Judge a file; tell whether it has taken all the memory."""
     before, exhausted = child_limits.cpu_seconds(), False
+    # Given back when memory has run out: without it there would be none left to say so with.
     reserve = bytearray(RESERVE_BYTES)
     child_limits.limit_job_strictly()
     try:

@@ -49,6 +49,7 @@ def value(part: Message, name: str) -> str:
 def decode_words(text: str) -> str:
     """Return a text with its encoded words (RFC 2047) decoded; as it stands, where they are broken."""
     try:
+        # Cut first: the library's time grows faster than the length, on words made to hurt.
         pieces = decode_header(text[:MAX_ENCODED_CHARS])
     except (MessageError, ValueError, LookupError):
         return text
@@ -106,6 +107,7 @@ def _pairs(given: Iterable[str], limit: int) -> list[tuple[str, str]]:
 def message_ids(part: Message, name: str) -> tuple[str, ...]:
     """Return the Message-IDs in a header, each once: of a long list the oldest and the newest."""
     found = tuple(dict.fromkeys(_ID.findall(" ".join(values(part, name)))))
+    # The newest decide to which request a mail belongs, the oldest where its thread began.
     return found if len(found) <= MAX_IDS else (found[0], *found[1 - MAX_IDS :])
 
 

@@ -40,6 +40,7 @@ def decode(data: bytes, charset: str | None) -> str:
     for name in (charset, "utf-8"):
         if (text := _strict(data, name)) is not None:
             return text
+    # From the beginning only: guessing takes longer than all else, and a text has one charset.
     guess = charset_normalizer.from_bytes(data[:GUESSED_BYTES], cp_isolation=list(GUESSES)).best()
     return data.decode(guess.encoding if guess else GUESSES[0], "replace")
 
@@ -72,6 +73,7 @@ def newly_written(text: str) -> str:
     """
     lines = text.strip("\n").split("\n")
     kept = _without_quoted_end(lines[: _reply_lines(lines)])
+    # Whoever writes below or between the quotation has nothing above it: then all of it is shown rather than nothing.
     return "\n".join(kept).strip() or text.strip()
 
 
@@ -91,6 +93,7 @@ def _without_quoted_end(lines: list[str]) -> list[str]:
     while end and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith(">")):
         end -= 1
     quoted = any(line.strip() for line in lines[end:])
+    # "On Monday Anna wrote:" in any language: nobody ends an answer of their own with a colon.
     if quoted and end and lines[end - 1].rstrip().endswith(":"):
         end -= 1
     return lines[:end]

@@ -35,6 +35,7 @@ def owed_after(owed: Owed, ticket_id: str, event: TicketEvent, now: datetime) ->
             owed = asked(owed, ticket_id, event.received_at)
         case TicketReleased() | TicketResumed(cause="release"):
             owed = asked(owed, ticket_id, now)
+        # A public answer answers all that is owed here, duplicates' messages too (ADR 17).
         case TicketReplied() | TicketResolved() | TicketClosed():
             owed = {}
         case TicketDuplicateJoined():

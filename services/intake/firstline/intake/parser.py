@@ -66,6 +66,8 @@ class MailParser(Child):
                 with suppress(ChildDied):
                     return await self._ask(lambda child: _exchange(child, raw))
             with suppress(ChildDied):
+                # A mail was accepted by 250 and can't be refused any more: its head alone still says who wrote, for a
+                # specialist to see.
                 mail, _ = await self._ask(lambda child: _exchange(child, parsing.head_of(raw)))
                 return parsing.unparseable(raw, mail), []
             return parsing.unparseable(raw), []

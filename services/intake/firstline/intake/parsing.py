@@ -83,6 +83,7 @@ def head_of(raw: bytes) -> bytes:
 def _digest(raw: bytes) -> str:
     """Return the SHA-256 of the mail without the headers that each delivery adds, whatever its line ends."""
     head = head_of(raw)
+    # Line ends as well: two servers on the way may write them differently, and the copy must be known as one.
     digest = hashlib.sha256(_TRACES.sub(b"", head.replace(b"\r\n", b"\n")))
     digest.update(raw[len(head) :].replace(b"\r\n", b"\n"))
     return digest.hexdigest()
@@ -178,6 +179,7 @@ def _read(parsed: bytes, raw: bytes, problems: tuple[str, ...]) -> tuple[ParsedM
 
 def _losses(text: str, found: _Found) -> Iterator[str]:
     """Name what did not fit."""
+    # Said and not hidden: the specialist is to know that the raw mail has more.
     if len(text) > MAX_TEXT_CHARS or len(found.texts) > MAX_TEXTS:
         yield "text_cut"
     if len(found.files) > MAX_ATTACHMENTS:
@@ -199,6 +201,7 @@ def _best(alternatives: list[_Found]) -> list[_Found]:
     """Choose the first alternative in plain text, else the first that has any text."""
     spoken = [found for found in alternatives if any(_payload(part).strip() for part in found.texts)]
     plain = [found for found in spoken if not any(_is_html(part) for part in found.texts)]
+    # Alternatives say the same; plain text is what the sender's program made of it, and safer than what we would.
     return (plain or spoken)[:1]
 
 
@@ -233,6 +236,8 @@ def _payload(part: Message) -> bytes:
         content = part.get_payload(decode=True)
         return content if isinstance(content, bytes) else b""
     written = BytesIO()
+    # Lines stay as they are (`max_line_length=None`): a mail that is enclosed has a signature, or a digest, over its
+    # own.
     generator = BytesGenerator(written, mangle_from_=False, policy=compat32.clone(max_line_length=None))
     for child in _children(part):
         generator.flatten(child)

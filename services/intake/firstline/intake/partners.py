@@ -117,6 +117,7 @@ def verified(source: Source, headers: Mapping[str, str], body: bytes, now: datet
     webhook_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not 0 < len(webhook_id) <= MAX_ID_CHARS or not _SECONDS.fullmatch(timestamp):
         raise SignatureRefused("Send webhook-id, webhook-timestamp (seconds since 1970) and webhook-signature.")
+    # An old webhook, listened in on, is refused even where its id was forgotten.
     if abs(now.timestamp() - int(timestamp)) > TOLERANCE.total_seconds():
         raise SignatureRefused("webhook-timestamp is more than five minutes off. Set the clock, and sign each attempt.")
     content = f"{webhook_id}.{timestamp}.".encode() + body
@@ -167,6 +168,7 @@ def _text(document: Any, path: str) -> str | None:
 
 
 def _at(document: Any, path: str) -> Any:
+    """Return what stands at a dotted path; a number leads into a list. None where nothing does."""
     for part in path.split("."):
         if isinstance(document, list) and part.isdecimal() and int(part) < len(document):
             document = document[int(part)]

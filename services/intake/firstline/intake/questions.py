@@ -58,6 +58,7 @@ def _after(text: str, match: re.Match[str], starts: Sequence[re.Match[str]]) -> 
     """Return the answer behind a question, empty where there is none."""
     beginning = text.rfind("\n", 0, match.end()) + 1
     quoted = _QUOTED.match(text, beginning) is not None
+    # An answer ends where the next question begins.
     end = min((other.start() for other in starts if other.start() >= match.end()), default=len(text))
     rest, *below = text[match.end() : end].split("\n")
     if not quoted and rest.strip(_MARKS):

@@ -57,6 +57,7 @@ class Clamd:
         raise _nobody_looks()  # larger than the daemon takes, or out of order: nothing is let through for that
 
     async def _ask(self, opened: Opened) -> bytes:
+        """Stream a file to the daemon and return what it says: chunks with their lengths, an empty one at the end."""
         reader, writer = await asyncio.open_connection(*self._address, limit=MAX_ANSWER_BYTES)
         try:
             writer.write(b"zINSTREAM\0")
@@ -71,4 +72,5 @@ class Clamd:
 
 
 def _nobody_looks() -> Unavailable:
+    """Return the error that leaves a file waiting."""
     return Unavailable("The virus scanner can't be reached. Files wait for it.", retry_after=RETRY_SECONDS)

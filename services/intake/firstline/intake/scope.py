@@ -135,7 +135,10 @@ class Rulebook:
 
 
 def rulebook(policy: Policy) -> Rulebook:
-    """Arrange a policy for judging. Topic codes are `topic` and `topic.item`; None stands for no topic."""
+    """Arrange a policy for judging. Topic codes are `topic` and `topic.item`; None stands for no topic.
+
+    All codes are worked out here once: a submission is judged by look-ups, however large the catalogue.
+    """
     questions = {known.code: MissingInformation(known.code, known.question) for known in policy.information.fields}
     always = policy.information.always
     nothing_known = Scope("undetermined", "full", policy.scope.without_topic)
@@ -165,6 +168,7 @@ def rulebook(policy: Policy) -> Rulebook:
 
 
 def _rule(topic: Topic, part: Topic | Item, reason: str, required: tuple[MissingInformation, ...]) -> TopicRule:
+    """Return what a topic code means: the item's own verdict under its topic's tier."""
     scope = Scope(part.verdict, part.support_mode, reason, part.refer_to)
     # Who is sent elsewhere is not asked for details first.
     questions = () if part.verdict == "out" else required
@@ -182,6 +186,8 @@ def judge(rules: Rulebook, submission: Submission) -> Judgement:
         LicenceNotActive: the policy registers no requests in this state of the licence.
 
     """
+    # First, and whatever else is wrong: what comes by a channel that registers nothing is not judged at all (clause
+    # 4.5).
     check_channel(rules, submission.channel)
     rule = rules.topics.get(submission.topic)
     if rule is None:
@@ -251,6 +257,7 @@ def revised(rules: Rulebook, topic: str | None, before: Mapping[str, Any], given
 
 
 def _check_scope(rules: Rulebook, scope: Mapping[str, Any]) -> None:
+    """Raise Invalid for a scope that contradicts itself, or refers to nobody (clauses 1.3, 1.4)."""
     if (scope["verdict"] == "out") != (scope["support_mode"] == "none"):
         fault = Fault("/scope/support_mode", "`none` goes with the verdict `out` and with nothing else.")
         raise Invalid("Verdict and support mode don't go together.", faults=(fault,), clause="1.4")
@@ -315,6 +322,7 @@ def _urgency(rules: Rulebook, rule: TopicRule, submission: Submission) -> tuple[
 
 
 def _unknown_topic(rules: Rulebook, topic: str | None) -> UnknownTopic:
+    """Return the error that names the topics there are, with the items of the one that was meant."""
     section = f"{topic}".partition(".")[0]
     codes = [code for code in rules.topics if code is not None]
     items = [code for code in codes if code.startswith(f"{section}.")] if section in codes else []

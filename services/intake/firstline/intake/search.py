@@ -66,6 +66,8 @@ class Excerpt:
 
 def terms_of(*texts: str) -> list[str]:
     """Return what is kept of texts: each different word once, in their order."""
+    # Bounds for each text and for all together: one pasted log must not push the subject's words out, nor fill the
+    # index.
     of_each = (islice(dict.fromkeys(_terms(text[:MOST_CHARS])), MOST_TERMS) for text in texts)
     return list(islice(dict.fromkeys(term.text for terms in of_each for term in terms), MOST_OF_ONE))
 
@@ -86,6 +88,7 @@ def query_of(typed: str) -> Query:
 def excerpt(text: str, terms: Sequence[Term]) -> Excerpt | None:
     """Return the part of a text around the first word that was asked for, None where there is none."""
     flat = " ".join(text.split())
+    # Some are enough for a line; a word that stands ten thousand times is not marked ten thousand times.
     marks = list(islice(_marks(flat, terms), 50))
     if not marks:
         return None
@@ -131,6 +134,7 @@ def _terms(text: str) -> Iterator[Term]:
             yield from (
                 (Term(run, whole=False),) if len(run) == 1 else (Term(a + b, whole=True) for a, b in pairwise(run))
             )
+        # Codes and numbers whole: 4711 is not the beginning of 47110, and `E1042` has no endings.
         elif not run.isalpha():
             if len(run) > 1:
                 yield Term(run[:LONGEST_TERM], whole=True)

@@ -152,6 +152,7 @@ def _further(here: Looked, end: int) -> Iterator[Span]:
 
 
 def _is_masked(here: Looked, value: Value) -> bool:
+    """Say whether a mask stands there from an earlier look; masking twice would mask the mask."""
     return here.masked(value.start) or here.masked(value.start - 1)
 
 
@@ -202,6 +203,7 @@ def _behind_joint(here: Looked, end: int) -> int:
 
 
 def _skip(text: str, place: int) -> int:
+    """Return the place behind spaces and marks."""
     match = _SKIP.match(text, place)
     return match.end() if match else place
 
@@ -236,6 +238,7 @@ def _accepted(here: Looked, value: Value, start: int, mode: Mode, kind: SecretKi
 
 
 def _is_password(here: Looked, value: Value, start: int, mode: Mode) -> bool:
+    """Say whether the value of a password's cue is one: the looser it is joined, the stronger it has to look."""
     found = _strength(here, value)
     if mode in _LEAST:
         return found >= _LEAST[mode] or (found == Strength.WORD and _is_weak_password(here, value, start, mode))
@@ -276,6 +279,9 @@ def _begins_line(text: str, start: int) -> bool:
 
 
 def _is_token(here: Looked, value: Value, mode: Mode) -> bool:
+    """Say whether the value of a token's cue looks made by a machine; digests and UUIDs only where they are clearly
+    joined.
+    """
     bare = value.text.strip("\"'`()[]{}<>.,;")
     if strength(bare, here.rules.never) < Strength.STRONG or (
         mode in {"bare", "below", "remark"} and not is_random(bare, CLEAR_TOKEN)
@@ -287,6 +293,7 @@ def _is_token(here: Looked, value: Value, mode: Mode) -> bool:
 
 
 def _is_licence(here: Looked, value: Value, mode: Mode) -> bool:
+    """Say whether the value of a licence's cue has the look of a product key."""
     bare = value.text.strip("\"'`()[]{}<>.,;")
     if next(licence_keys(bare), None) is not None:
         return True

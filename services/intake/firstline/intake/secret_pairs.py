@@ -118,6 +118,7 @@ def _cells(text: str, start: int, end: int, delimiter: re.Pattern[str]) -> list[
 
 
 def _column(here: Looked, place: int, column: int, width: int, delimiter: re.Pattern[str]) -> Iterator[Span]:
+    """Yield the cells of one column, as long as the rows below the heading have as many cells."""
     text = here.text
     for _ in range(MAX_ROWS):
         end = line_end(text, place)

@@ -104,6 +104,7 @@ def by_shape(text: str) -> Iterator[Span]:
 
 
 def _private_keys(text: str) -> Iterator[Span]:
+    """Yield private keys in PEM, OpenPGP and PuTTY's format, from head to tail."""
     place = 0
     while (head := _KEY_HEAD.search(text, place)) is not None:
         tail = _KEY_TAIL.search(text, head.end(), head.end() + KEY_CHARS)
@@ -120,6 +121,7 @@ def _private_keys(text: str) -> Iterator[Span]:
 
 
 def _addresses(text: str) -> Iterator[Span]:
+    """Yield passwords in addresses such as `ftp://name:password@host`."""
     place = 0
     while (place := text.find("://", place)) >= 0:
         place += 3
@@ -134,6 +136,7 @@ def _addresses(text: str) -> Iterator[Span]:
 
 
 def _tokens(text: str, head: str, shape: re.Pattern[str]) -> Iterator[Span]:
+    """Yield tokens that begin as those of a known service do."""
     place = 0
     while (place := text.find(head, place)) >= 0:
         match = shape.match(text, place) if not _inside(text, place) else None
@@ -157,12 +160,14 @@ def _looks_made(body: str, head: str) -> bool:
 
 
 def _matches(text: str, shape: re.Pattern[str], kind: SecretKind) -> Iterator[Span]:
+    """Yield what fits a shape and looks made by a machine."""
     for match in shape.finditer(text):
         if is_random(match[1], 10):
             yield Span(*match.span(1), kind)
 
 
 def _commands(text: str, word: str, shape: re.Pattern[str]) -> Iterator[Span]:
+    """Yield passwords in the options of commands that people copy from a terminal."""
     place = 0
     while (place := text.find(word, place)) >= 0:
         match = shape.match(text, place)

@@ -227,6 +227,7 @@ def strength(value: str, never: Collection[str]) -> Strength:
 
 
 def _by_classes(bare: str, low: str, never: Collection[str]) -> Strength:
+    """Return the strength by length and by the kinds of characters."""
     digits = sum(char.isdigit() for char in bare)
     letters = sum(char.isalpha() for char in bare)
     symbols = any(char in _SYMBOLS for char in bare.rstrip("!?"))

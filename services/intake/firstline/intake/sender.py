@@ -44,6 +44,7 @@ def check_sender(headers: tuple[str, ...], server: str | None, address: str) -> 
             return "pass" if same and result.outcome == "pass" else "fail"
     if any(result.outcome == "pass" and _aligned(_domain(result), domain) for result in results):
         return "pass"
+    # A fail of one method alone is no forgery where another passes: forwarding breaks SPF, lists break DKIM.
     failed = any(result.outcome == "fail" and result.method in {"spf", "dkim"} for result in results)
     return "fail" if failed else "none"
 

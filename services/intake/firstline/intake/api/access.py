@@ -104,6 +104,7 @@ async def revoke_access(
     async def verb(change: Change) -> AccessRequest:
         return await service.revoke(change, request_id)
 
+    # Without the claim: taking back what was given must not wait for whoever is at work.
     return await _answer(here, verb, claimed=False)
 
 
@@ -151,5 +152,6 @@ async def _answer(here: Call, verb: Callable[[Change], Awaitable[AccessRequest]]
 
 
 def _shown(change: Change, request: AccessRequest) -> str:
+    """Return an access request as JSON text, in the words of the policy version that its request was taken under."""
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     return AccessRequestOut.of(request, policy.access).model_dump_json()

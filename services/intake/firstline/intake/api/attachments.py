@@ -18,6 +18,7 @@ from firstline.intake.service.attachments import readable_attachment, upload
 from firstline.intake.store.messages import Attachment
 
 router = APIRouter(prefix="/v1/attachments", tags=["files"])
+# The policy's largest file, and what a form puts around it.
 FORM_LIMIT = 26 * 1024 * 1024
 
 
@@ -39,6 +40,7 @@ async def upload_file(
 
 
 def _shown(attachment: Attachment) -> str:
+    """Return an uploaded file's document as JSON text."""
     return attachment_out(attachment).model_dump_json()
 
 
@@ -54,6 +56,7 @@ async def download_file(
         "Content-Disposition": _disposition(attachment.name),
         "Content-Length": str(attachment.size),
         "X-Content-Type-Options": "nosniff",
+        # Whatever got past the judge: it is saved and not shown, and shown it has no origin, no scripts and no cookies.
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "private, no-store",

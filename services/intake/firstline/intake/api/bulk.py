@@ -52,6 +52,8 @@ class Verb:
 
 
 def _on_change(act: Callable[[Call, Change, Any], Awaitable[Ticket]]) -> Act:
+    """Return a verb on a change as an act for many: with If-Match and claim looked at first, as in the single call."""
+
     async def work(here: Call, unit: Unit, body: Any) -> Ticket:
         return await act(here, await here.begin(unit), body)
 
@@ -59,6 +61,7 @@ def _on_change(act: Callable[[Call, Change, Any], Awaitable[Ticket]]) -> Act:
 
 
 async def _say(here: Call, unit: Unit, body: MessageIn) -> Ticket:
+    """Add a message or note to one of many."""
     return (await acts.say(here, unit, body)).ticket
 
 
@@ -91,6 +94,8 @@ class Bulk:
 
     def call(self, reference: str) -> Call:
         """Return the wish for one of them."""
+        # A key of its own for each request: a retry of the whole goes on with those that were not reached, and repeats
+        # none.
         retry = replace(self.retry, scope=f"{self.retry.scope} {reference}") if self.retry else None
         return Call(self.desk, self.access, reference, retry, None, self.tokens.get(reference))
 
@@ -108,6 +113,8 @@ class Bulk:
             result = {"id": ticket.id, "number": ticket.number, "status": ticket.status, "version": ticket.version}
             text = json.dumps({"given": reference, "ok": True, **result, "problem": None})
             if self.dry_run:
+                # After all has been done in the transaction, so that a trial says exactly what the act would: it only
+                # isn't committed.
                 raise _OnlyTried(text)
             return 200, text, None
 
@@ -149,6 +156,7 @@ async def act_on_many(
     known = await desk.store.read(lambda unit: stored_answer(unit, retry)) if retry else None
     if known is not None:
         return json_answer(known.body, known.status, known.etag)
+    # One by one: each is its own transaction, and 500 at once would only wait for the same writer.
     references = await _references(bulk, body)
     results = [await bulk.one(reference) for reference in references]
     done = sum(1 for result in results if json.loads(result)["ok"])
@@ -205,6 +213,8 @@ async def _references(bulk: Bulk, body: BulkIn) -> list[str]:
             raise Invalid(f"The filter finds more than {BULK_LIMIT} requests; nothing was done.", faults=(fault,))
         return 200, json.dumps([ticket.id for ticket in found]), None
 
+    # What the filter found is kept with the key: a retry an hour later would find others, and do to them what nobody
+    # saw.
     retry = replace(bulk.retry, scope=f"{bulk.retry.scope} filter") if bulk.retry else None
     answer = await answer_once(bulk.desk.store, bulk.desk.ports.clock, retry, look)
     ids: list[str] = json.loads(answer.body)

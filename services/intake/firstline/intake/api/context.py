@@ -51,6 +51,7 @@ async def retry_here(request: Request, access: Access, key: str | None) -> Retry
 def shown(desk: Desk, access: Access, ticket: Ticket, participants: list[str], at: datetime | None = None) -> TicketOut:
     """Return a request's document, with the verbs that the caller may use now, or could `at` an instant."""
     policy, rules = desk.policies.of(ticket.policy_version)
+    # By the version that the request was taken under: a policy published since changes nobody's window.
     verbs = allowed(ticket, side_of(access.principal), policy.closing.reopen_window, at or desk.now())
     document = ticket_out(ticket, policy, access.principal, verbs, participants)
     return document.model_copy(update={"completeness": completeness_of(ticket, rules)})
@@ -82,6 +83,7 @@ class Call:
 
         """
         change = await begin(self.desk, unit, self.access, self.reference)
+        # The version before the claim: whoever has read an older request should hear of that first, whoever holds it.
         check_version(self.if_match, change.ticket.version)
         if self.access.principal.is_staff:
             await check_claim(change, self.access.principal, self.claim_token)

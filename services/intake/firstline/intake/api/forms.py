@@ -87,6 +87,8 @@ class FormFile:
             Invalid: the form has no file, or can't be read.
 
         """
+        # Name and type first, so that what can be refused by them costs no upload; the content waits in the socket
+        # meanwhile.
         while self._upload is None and await self._read():
             pass
         if self._upload is None:
@@ -122,19 +124,23 @@ class FormFile:
         return True
 
     def _begin(self) -> None:
+        """Begin with the next part."""
         self._part = _Part()
 
     @staticmethod
     def _grow(text: bytearray, more: bytes) -> None:
+        """Add to a header's name or value, and refuse a head beyond any that browsers write."""
         text += more
         if len(text) > MAX_HEAD_BYTES:
             raise _unreadable()
 
     def _header(self) -> None:
+        """Keep a header of the part; the parser gives names and values in pieces."""
         self._part.headers[bytes(self._part.header).lower()] = bytes(self._part.value)
         self._part.header, self._part.value = bytearray(), bytearray()
 
     def _headers(self) -> None:
+        """Decide, at the end of a part's head, whether it is the file. Other fields are passed over."""
         _, options = parse_options_header(self._part.headers.get(b"content-disposition"))
         self._part.name = options.get(b"name", b"")
         if self._part.name != FILE or b"filename" not in options:
@@ -146,10 +152,12 @@ class FormFile:
             self._upload = Upload(_unescaped(options[b"filename"]), declared)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        """Hand on a piece of the file."""
         if self._part.name == FILE:
             self._waiting.append(data[start:end])
 
     def _end(self) -> None:
+        """Know that the form is whole: what breaks off before that is no file."""
         self._ended = True
 
 
@@ -160,9 +168,11 @@ def _unescaped(name: bytes) -> str:
 
 
 def _missing() -> Invalid:
+    """Return the error for a body without a file."""
     fault = Fault("/file", "This is required; add it as a file of a multipart form.")
     return Invalid("1 value needs another look; nothing was stored.", faults=(fault,))
 
 
 def _unreadable() -> Invalid:
+    """Return the error for a body that is no form, or breaks off."""
     return Invalid("The body can't be read as what its Content-Type says. Check it and send it again.")

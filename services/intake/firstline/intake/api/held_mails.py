@@ -43,6 +43,7 @@ class Judging:
 
     async def answer_reading(self, verb: Callable[[Unit, Read | None], Awaitable[Mail]]) -> Response:
         """Read the mail with its files, judge it, and keep only the files that came into a request."""
+        # Before the transaction: parsing and judging files take seconds, and a unit awaits nothing but its statements.
         read = await self.room.read(self.mail_id)
         try:
             return await self.answer(lambda unit: verb(unit, read))

@@ -66,5 +66,6 @@ async def release_held_text(held_id: str, here: Annotated[Call, Depends(call("he
 
 
 def _shown(held: HeldText) -> HeldTextOut:
+    """Return a held text without the text."""
     names = ("id", "message_id", "place", "kinds", "status", "held_at", "purge_at", "decided_by", "decided_at")
     return HeldTextOut(**{name: getattr(held, name) for name in names})

@@ -39,6 +39,7 @@ banners_router = APIRouter(prefix="/v1/banners", tags=["incidents"])
 
 IncidentId = Annotated[str, Path(max_length=64, description="ID of the incident.")]
 ANSWERS_SHOWN = 20
+# IDs are hexadecimal digits and hyphens.
 LAST = "g"
 """Behind every ID."""
 Work = Callable[[Unit], Awaitable[Incident]]
@@ -145,6 +146,7 @@ async def list_linked(
 
 
 async def _shown(desk: Desk, unit: Unit, access: Access, tickets: list[Ticket]) -> list[TicketOut]:
+    """Return requests' documents, with the participants of all of them read at once."""
     people = await unit.all(PARTICIPANTS_OF_ALL, ticket_ids=[ticket.id for ticket in tickets])
     return [
         shown(desk, access, ticket, [one.address for one in people if one.ticket_id == ticket.id]) for ticket in tickets

@@ -38,10 +38,12 @@ async def take_partner_webhook(source: str, request: Request, desk: DeskHere) ->
     reference makes a request (201), further ones are messages to it (200); the same `webhook-id` again changes nothing.
     """
     partners: Partners = request.app.state.partners
+    # Proven before anything of the body is read as JSON: a stranger gets no parser to play with.
     known = partners.source(source)
     content = await request.body()
     webhook_id = verified(known, request.headers, content, partners.wall.now())
     taken = _taken(known.terms, _document(content))
+    # Senders repeat a webhook under its id until they get an answer; the id is the key, and the digest its guard.
     retry = Retry(f"partner-webhook {known.terms.code}", webhook_id, hashlib.sha256(content).hexdigest())
     ticket = await known_request(desk, known, taken.external_ref)
     answer = await open_request(desk, known, taken, retry) if ticket is None else None
@@ -53,6 +55,7 @@ async def take_partner_webhook(source: str, request: Request, desk: DeskHere) ->
 
 
 def _document(content: bytes) -> Any:
+    """Return the body's JSON; nested too deep, it is no JSON for us either."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:

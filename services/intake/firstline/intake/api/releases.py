@@ -78,6 +78,7 @@ async def ship_release(
 
 
 def _shown(release: Expected) -> ReleaseOut:
+    """Return a release's document."""
     return ReleaseOut(
         version=release.version, note=release.note, shipped_at=release.shipped_at, waiting=release.waiting
     )

@@ -117,6 +117,7 @@ async def rate_request(body: RatingIn, here: Annotated[Call, Depends(call("ticke
 
 
 def _shown(asked: SupervisorRequest) -> SupervisorRequestOut:
+    """Return the document of what a supervisor was asked."""
     return SupervisorRequestOut(
         id=asked.id,
         ticket_id=asked.ticket_id,

@@ -147,6 +147,7 @@ def _found(ticket: Ticket, texts: list[Text], terms: tuple[Term, ...]) -> list[F
     found = [FoundOut(message_id=None, text=subject.text, marks=list(subject.marks))] if subject else []
     for one in texts:
         if one.ticket_id == ticket.id and (part := excerpt(one.text, terms)):
+            # One message is enough to recognise a request by; excerpts of all would make a page of a book.
             return [*found, FoundOut(message_id=one.message_id, text=part.text, marks=list(part.marks))]
     return found
 
@@ -159,6 +160,7 @@ def _documents(
     texts: list[Text],
     terms: tuple[Term, ...],
 ) -> list[TicketOut]:
+    """Return requests' documents with their participants, and where the words of a search stand."""
     people: dict[str, list[str]] = {}
     for person in participants:
         people.setdefault(person.ticket_id, []).append(person.address)
@@ -196,6 +198,7 @@ async def _as_it_was(desk: Desk, access: Access, reference: str, at: datetime) -
         raise Invalid("A time without its zone can't be compared.", faults=(fault,))
 
     async def work(unit: Unit) -> Past:
+        # By who may see it now: somebody who has left the request sees nothing of its past either.
         ticket, _ = await find_for(unit, access, reference)
         return told_anew(ticket, await rows_until(unit, ticket.id, at))
 

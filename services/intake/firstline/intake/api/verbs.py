@@ -74,6 +74,7 @@ def _added(here: Call, told: Told) -> Made:
     people = [person.address for person in told.participants]
     ticket = document(here.desk, here.access, told.ticket, people)
     follows, merged_from = json.dumps(told.follows), json.dumps(told.merged_from)
+    # Put together as text, since the request's document is JSON already.
     body = f'{{"id":"{told.message_id}","ticket":{ticket},"follows":{follows},"merged_from":{merged_from}}}'
     return 201, body, etag_of(told.ticket.version)
 

@@ -41,6 +41,7 @@ class BulkIn(Body):
 
     @model_validator(mode="after")
     def _names_some(self) -> Self:
+        """Refuse a call for nobody, for everybody, or for more than can be done in one."""
         if (self.ids is None) == (self.filter is None):
             raise ValueError("Give either ids or a filter.")
         if self.filter is not None and not self.filter.model_dump(exclude_none=True):

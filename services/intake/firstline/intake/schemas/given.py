@@ -25,6 +25,7 @@ def _without_nul(text: str) -> str:
 def _keepable(value: T) -> T:
     """Refuse free JSON that could not be kept, or not be given back unchanged: too much, too deep, no real values."""
     waiting: list[tuple[Any, int]] = [(value, 0)]
+    # A stack of our own and no recursion: JSON nested a thousand deep would end the interpreter's.
     while waiting:
         part, depth = waiting.pop()
         if depth > DEPTH_LIMIT:
@@ -40,6 +41,7 @@ def _keepable(value: T) -> T:
 
 
 def _check_plain(value: object) -> None:
+    """Refuse a single value that could not be given back unchanged."""
     match value:
         case str():
             _without_nul(value)
@@ -173,6 +175,7 @@ class PlannedReleaseIn(Body):
 
     @model_validator(mode="after")
     def _has_a_date(self) -> Self:
+        """Refuse a precision without a date."""
         if self.precision is not None and self.date is None:
             raise ValueError("A precision needs its date; add it, or leave both out.")
         return self

@@ -43,6 +43,7 @@ class BannerIn(Body):
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
+        """Refuse a banner that would never be shown."""
         if self.begin and self.until and self.until <= self.begin:
             raise ValueError("Let it end after it begins.")
         return self

@@ -288,8 +288,10 @@ def ticket_out(
     plan = values.pop("planned_release")
     for inside in ("awaited_release", "silent_since"):
         values.pop(inside)
+    # Development's name for a defect leads into a tracker that clients can't read.
     if not reader.is_staff:
         values.pop("defect_ref")
+    # Which licence it is, is accounts' business; clients see its last four characters.
     del values["licence_id"]
     requester = RequesterOut(
         id=values.pop("requester_id"),
