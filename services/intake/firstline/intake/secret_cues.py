@@ -279,9 +279,7 @@ def _begins_line(text: str, start: int) -> bool:
 
 
 def _is_token(here: Looked, value: Value, mode: Mode) -> bool:
-    """Say whether the value of a token's cue looks made by a machine; digests and UUIDs only where they are clearly
-    joined.
-    """
+    """Say whether the value of a token's cue looks made by a machine; digests and UUIDs only where clearly joined."""
     bare = value.text.strip("\"'`()[]{}<>.,;")
     if strength(bare, here.rules.never) < Strength.STRONG or (
         mode in {"bare", "below", "remark"} and not is_random(bare, CLEAR_TOKEN)

@@ -28,12 +28,14 @@ def findings(policy: Policy) -> list[Finding]:
 
 
 def _calendars(policy: Policy) -> Iterator[Finding]:
+    """Find mistakes of the hours of the desk, and of those of the staff."""
     yield from _calendar("/calendar", policy.calendar)
     if policy.targets.staff_calendar is not None:
         yield from _calendar("/targets/staff_calendar", policy.targets.staff_calendar)
 
 
 def _calendar(pointer: str, data: object) -> Iterator[Finding]:
+    """Find mistakes of the calendar, by its own reader."""
     try:
         parse_calendar(data)
     except Invalid as error:
@@ -42,6 +44,7 @@ def _calendar(pointer: str, data: object) -> Iterator[Finding]:
 
 
 def _codes(policy: Policy) -> Iterator[Finding]:
+    """Find codes that stand twice in a list in which they are looked up."""
     yield from _repeated("/channels/official", [channel.code for channel in policy.channels.official])
     yield from _repeated("/channels/refused", [channel.code for channel in policy.channels.refused])
     yield from _repeated("/urgency/levels", [level.code for level in policy.urgency.levels])
@@ -61,12 +64,14 @@ def _codes(policy: Policy) -> Iterator[Finding]:
 
 
 def _repeated(pointer: str, codes: list[str]) -> Iterator[Finding]:
+    """Find the second and later places of a code in a list."""
     for at, code in enumerate(codes):
         if code in codes[:at]:
             yield Finding(f"{pointer}/{at}/code", f"the code {code!r} stands twice", "give one of them another code")
 
 
 def _channels(policy: Policy) -> Iterator[Finding]:
+    """Find channels that are official and refused."""
     official = [channel.code for channel in policy.channels.official]
     for at, channel in enumerate(policy.channels.refused):
         if channel.code in official:
@@ -75,6 +80,7 @@ def _channels(policy: Policy) -> Iterator[Finding]:
 
 
 def _levels(policy: Policy) -> Iterator[Finding]:
+    """Find levels that are named and not there, and those without targets."""
     known = [level.code for level in policy.urgency.levels]
     used = [("/urgency/default", policy.urgency.default)]
     used += [(f"/urgency/recovery/{kind}", level) for kind, level in policy.urgency.recovery.items()]
@@ -99,6 +105,7 @@ def _conditions(policy: Policy, name: str) -> list[tuple[str, str]]:
 
 
 def _rules(policy: Policy) -> Iterator[Finding]:
+    """Find rules of targets that name what there is not, are for every request, or never apply (clause 2.3)."""
     topics = [topic.code for topic in policy.scope.topics]
     topics += [f"{topic.code}.{item.code}" for topic in policy.scope.topics for item in topic.items]
     yield from _unknown("topic", topics, _conditions(policy, "topic"))
@@ -133,6 +140,7 @@ def _covers(wide: TargetConditions, narrow: TargetConditions) -> bool:
 
 
 def _warnings(policy: Policy) -> Iterator[Finding]:
+    """Find warnings that stand twice, and hours of the staff in which nothing would be told."""
     targets = policy.targets
     for at, warning in enumerate(targets.warn_before):
         if warning in targets.warn_before[:at]:
@@ -143,6 +151,7 @@ def _warnings(policy: Policy) -> Iterator[Finding]:
 
 
 def _fields(policy: Policy) -> Iterator[Finding]:
+    """Find fields that are asked for and not described (clause 4.2)."""
     known = [field.code for field in policy.information.fields]
     used = [(f"/information/always/{at}", code) for at, code in enumerate(policy.information.always)]
     for at, topic in enumerate(policy.scope.topics):
@@ -151,6 +160,7 @@ def _fields(policy: Policy) -> Iterator[Finding]:
 
 
 def _scope(policy: Policy) -> Iterator[Finding]:
+    """Find parts of the scope that contradict themselves, or lead to nobody where they are not covered (clause 1.3)."""
     known = [referral.code for referral in policy.scope.referrals]
     parts = list(_scope_parts(policy))
     yield from _unknown("referral", known, [(f"{at}/refer_to", part.refer_to) for at, part in parts if part.refer_to])
@@ -167,6 +177,7 @@ def _scope(policy: Policy) -> Iterator[Finding]:
 
 
 def _scope_parts(policy: Policy) -> Iterator[tuple[str, ScopePart]]:
+    """Yield topics and their items with the pointers to them."""
     for at, topic in enumerate(policy.scope.topics):
         yield f"/scope/topics/{at}", topic
         for nth, item in enumerate(topic.items):
@@ -174,6 +185,7 @@ def _scope_parts(policy: Policy) -> Iterator[tuple[str, ScopePart]]:
 
 
 def _endings(policy: Policy) -> Iterator[Finding]:
+    """Find endings that nobody could give, or of which nobody would be warned (clause 4.8)."""
     for at, circumstance in enumerate(policy.circumstances):
         if circumstance.effect == "abort" and circumstance.cause:
             problem = f"{circumstance.code!r} ends the work and names a cause to wait"
@@ -205,6 +217,7 @@ def _untold(policy: Policy, pointer: str, kind: TextKind) -> Iterator[Finding]:
 
 
 def _wording(policy: Policy) -> Iterator[Finding]:
+    """Find texts that are missing in the default language, and mistakes in every text."""
     wording = policy.wording
     default = wording.languages.get(wording.default_language)
     if default is None:
@@ -212,6 +225,7 @@ def _wording(policy: Policy) -> Iterator[Finding]:
         yield Finding("/wording/default_language", problem, f"use one of {_listed(wording.languages)}")
     else:
         pointer = f"/wording/languages/{wording.default_language}"
+        # Other languages may lack texts; the default one is what stands in for them.
         for kind in PLACEHOLDERS:
             if kind not in default:
                 remedy = f"add `{kind}:` with a subject and a body"
@@ -222,6 +236,7 @@ def _wording(policy: Policy) -> Iterator[Finding]:
 
 
 def _text(pointer: str, kind: TextKind, text: Text) -> Iterator[Finding]:
+    """Find mistakes of one mail's text."""
     for member, template in (("subject", text.subject), ("body", text.body)):
         yield from _template(f"{pointer}/{member}", kind, template)
     if "{{ number }}" not in text.subject:
@@ -229,6 +244,7 @@ def _text(pointer: str, kind: TextKind, text: Text) -> Iterator[Finding]:
 
 
 def _template(pointer: str, kind: TextKind, template: Template) -> Iterator[Finding]:
+    """Find placeholders that the kind of text doesn't have: printing it would fail when the mail is due."""
     allowed = sorted(PLACEHOLDERS[kind])
     try:
         names = sorted(names_in(template))
@@ -241,6 +257,7 @@ def _template(pointer: str, kind: TextKind, template: Template) -> Iterator[Find
 
 
 def _relations(policy: Policy) -> Iterator[Finding]:
+    """Find texts about other requests without the other's ID."""
     for kind, text in policy.relations:
         pointer = f"/relations/{kind}"
         if NUMBER not in text:
@@ -250,12 +267,14 @@ def _relations(policy: Policy) -> Iterator[Finding]:
 
 
 def _unknown(what: str, known: Sequence[str], used: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    """Find codes that lead to nothing."""
     for pointer, code in used:
         if code not in known:
             yield Finding(pointer, f"there is no {what} {code!r}", f"use one of {_listed(known)}")
 
 
 def _listed(codes: Iterable[str]) -> str:
+    """Return codes as a remedy names them."""
     return ", ".join(codes) or "(there are none yet)"
 
 

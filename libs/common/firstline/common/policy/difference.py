@@ -23,19 +23,23 @@ def policy_difference(old: Policy, new: Policy) -> list[str]:
     for part in Policy.model_fields:
         if getattr(old, part) != getattr(new, part):
             tell = _TOLD.get(part, partial(_any, part))
+            # A part that differs is named even where its teller finds no words: silence would read as "no change".
             said += list(tell(old, new)) or [f"{_named(part)}: changed."]
     return said
 
 
 def _named(part: str) -> str:
+    """Return a part's name for people."""
     return part.replace("_", " ").capitalize()
 
 
 def _plain(part: str, old: Policy, new: Policy) -> Lines:
+    """Tell a value that is short enough to be shown."""
     yield f"{_named(part)}: {getattr(old, part)} becomes {getattr(new, part)}."
 
 
 def _calendar(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in when the desk works (clause 2.1)."""
     yield from calendar_difference(old.calendar, new.calendar)
 
 
@@ -59,6 +63,7 @@ def _members(before: Part, after: Part) -> str:
 
 
 def _member(name: str, before: Any, after: Any) -> str:
+    """Return a member with both values where they are numbers or short texts, else its name."""
     words = name.replace("_", " ")
     if isinstance(before, int | float) and isinstance(after, int | float):
         return f"{words} {_value(before)} becomes {_value(after)}"
@@ -72,10 +77,13 @@ _SHORT: Final = 30
 
 
 def _value(value: float) -> str:
+    """Return a number, or a truth value in words."""
+    # True is 1 to Python, so numbers are told apart by type and not looked up.
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _channels(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in how clients reach the desk (clauses 4.1, 4.5)."""
     yield from _by_code("Official channels", old.channels.official, new.channels.official)
     yield from _by_code("Refused channels", old.channels.refused, new.channels.refused)
     if old.channels.advice != new.channels.advice:
@@ -83,6 +91,7 @@ def _channels(old: Policy, new: Policy) -> Lines:
 
 
 def _urgency(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in levels and in how a request begins (clause 2.1)."""
     yield from _by_code("Urgency levels", old.urgency.levels, new.urgency.levels)
     if old.urgency.default != new.urgency.default:
         yield f"Urgency: requests start as {new.urgency.default}, not {old.urgency.default}."
@@ -93,6 +102,7 @@ def _urgency(old: Policy, new: Policy) -> Lines:
 
 
 def _out_of_turn(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in who is served before the others."""
     yield from listed("Served out of turn", old.out_of_turn.levels, new.out_of_turn.levels)
     before, after = (policy.out_of_turn.max_in_a_row or "any number" for policy in (old, new))
     if before != after:
@@ -100,11 +110,13 @@ def _out_of_turn(old: Policy, new: Policy) -> Lines:
 
 
 def _information(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in what is asked for (clause 4.2)."""
     yield from _by_code("Fields", old.information.fields, new.information.fields)
     yield from listed("Asked for whatever the topic", old.information.always, new.information.always)
 
 
 def _scope(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in what is covered (clauses 1.3, 1.4, 3.1 to 3.6)."""
     yield from _by_code("Referrals", old.scope.referrals, new.scope.referrals)
     before = {topic.code: topic for topic in old.scope.topics}
     after = {topic.code: topic for topic in new.scope.topics}
@@ -118,6 +130,7 @@ def _scope(old: Policy, new: Policy) -> Lines:
 
 
 def _topic(old: Topic, new: Topic) -> Lines:
+    """Tell what changes in a topic and its items."""
     yield from _covering(new.code, old, new)
     yield from listed(f"Topic {new.code}, required fields", old.required, new.required)
     own = [name for name in ("clause", "title", "tier") if getattr(old, name) != getattr(new, name)]
@@ -149,6 +162,7 @@ def _covering(place: str, old: ScopePart, new: ScopePart) -> Lines:
 
 
 def _closing(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in how requests end (clause 4.8)."""
     if old.closing.reopen_window_days != new.closing.reopen_window_days:
         yield f"Closing: reopened within {new.closing.reopen_window_days} days, was {old.closing.reopen_window_days}."
     yield from _by_code("Closing reasons", old.closing.reasons, new.closing.reasons)
@@ -159,6 +173,7 @@ def _closing(old: Policy, new: Policy) -> Lines:
 
 
 def _attachments(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in which files are taken (clause 4.6)."""
     before, after = old.attachments, new.attachments
     for name in ("images", "only_in_archive", "archives", "others"):
         yield from listed(f"Attachments, {name.replace('_', ' ')}", getattr(before, name), getattr(after, name))
@@ -178,6 +193,7 @@ def _any(part: str, old: Policy, new: Policy) -> Lines:
 
 
 def _wording(old: Policy, new: Policy) -> Lines:
+    """Tell which texts came, went or were reworded; their words themselves are for a text comparison."""
     before, after = old.wording, new.wording
     if before.default_language != after.default_language:
         yield f"Texts: the default language is {after.default_language}, was {before.default_language}."
@@ -193,6 +209,7 @@ def _wording(old: Policy, new: Policy) -> Lines:
 
 
 def _circumstances(old: Policy, new: Policy) -> Lines:
+    """Tell what changes in what may delay or abort the work (clause 4.8)."""
     yield from _by_code("Circumstances", old.circumstances, new.circumstances)
 
 

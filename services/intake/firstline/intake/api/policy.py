@@ -20,6 +20,7 @@ async def read_policy(desk: DeskHere) -> dict[str, Any]:
     else:
         rules = document["targets"]["rules"]
         document["targets"]["rules"] = [rule for rule in rules if rule["when"]["organization_id"] is None]
+    # The texts of mails, with their placeholders: nobody outside reads them as they stand there.
     document.pop("wording")
     return {"version": policy.version, **document}
 
