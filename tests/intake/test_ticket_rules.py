@@ -137,7 +137,7 @@ async def test_triage_tells_what_changed(world: World) -> None:
         "tier": "development",
         "doc_required": True,
         "language": "de",
-        "scope": {"verdict": "out", "product_error": True},
+        "scope": {"verdict": "out", "reason": "A partner built it.", "product_error": True},
     }
     after = await world.must(ticket, "triage", judgement)
     assert (after["urgency"], after["urgency_provisional"], after["urgency_reason"]) == (
@@ -147,7 +147,7 @@ async def test_triage_tells_what_changed(world: World) -> None:
     )
     assert (after["tier"], after["complexity"], after["doc_required"]) == ("development", "hard", True)
     assert (after["scope"]["verdict"], after["scope"]["product_error"]) == ("out", True)
-    assert after["scope"]["reason"] == ticket["scope"]["reason"]
+    assert after["scope"]["reason"] == "A partner built it."
     ((_, data),) = await world.events(ticket["id"], after=1)
     assert data["changes"]["urgency"] == ["high", "normal"]
     assert data["changes"]["urgency_provisional"] == [True, False]
@@ -186,10 +186,19 @@ async def test_a_scope_is_revised_and_taken_back(world: World) -> None:
     }
     back = await world.must(ticket, "triage", {"scope": {"verdict": "in", "reason": "Ours after all."}})
     assert [back["scope"][name] for name in ("verdict", "support_mode", "refer_to")] == ["in", "full", None]
+    await world.must(ticket, "triage", {"scope": {"verdict": "out", "reason": "Theirs."}})
+    again = await world.must(ticket, "triage", {"scope": {"verdict": "in"}})
+    assert again["scope"]["reason"] == ticket["scope"]["reason"]  # not why it was none of ours
     only = await world.must(ticket, "triage", {"scope": {"support_mode": "consult_only"}})
     assert [only["scope"][name] for name in ("verdict", "support_mode")] == ["in", "consult_only"]
     told = [data["changes"]["scope"] for _, data in await world.events(ticket["id"], after=1)]
-    assert [(old["verdict"], new["verdict"]) for old, new in told] == [("in", "out"), ("out", "in"), ("in", "in")]
+    assert [(old["verdict"], new["verdict"]) for old, new in told] == [
+        ("in", "out"),
+        ("out", "in"),
+        ("in", "out"),
+        ("out", "in"),
+        ("in", "in"),
+    ]
 
 
 async def test_a_product_error_brings_in_what_is_not_covered(world: World) -> None:
@@ -237,6 +246,17 @@ async def test_closing_as_out_of_scope_says_whom_to_ask(world: World, given: dic
     assert changed == ([["in", None], ["out", "hosting"]] if given else [])
 
 
+async def test_a_verdict_without_a_topic_needs_its_reason(world: World) -> None:
+    """The client is never told that it is not covered because nobody knows yet; closing says its own reason."""
+    ticket = await world.submit()
+    refused = await world.verb(ticket, "triage", {"scope": {"verdict": "out", "refer_to": "hosting"}})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/scope/reason")
+    decided = await world.must(ticket, "triage", {"scope": {"verdict": "in"}})
+    assert decided["scope"]["verdict"] == "in"  # which tells the client nothing
+    closed = await world.must(ticket, "close", {"reason": "out_of_scope", "refer_to": "hosting"})
+    assert closed["scope"]["reason"] == "Technical support does not cover it"
+
+
 async def test_closing_refers_to_nobody_unknown(world: World) -> None:
     """A referral that the policy doesn't have is refused with those that it has."""
     ticket = await world.submit()
@@ -256,9 +276,10 @@ async def test_closing_refers_to_nobody_unknown(world: World) -> None:
         ({"complexity": "trivial"}, "/complexity"),
         ({"language": "german"}, "/language"),
         ({"scope": {"verdict": "maybe"}}, "/scope/verdict"),
-        ({"scope": {"verdict": "out", "support_mode": "full"}}, "/scope/support_mode"),
+        ({"scope": {"verdict": "out", "support_mode": "full", "reason": "x"}}, "/scope/support_mode"),
         ({"scope": {"support_mode": "none"}}, "/scope/support_mode"),
-        ({"scope": {"verdict": "out", "refer_to": "nobody"}}, "/scope/refer_to"),
+        ({"scope": {"verdict": "out", "refer_to": "nobody", "reason": "Theirs."}}, "/scope/refer_to"),
+        ({"scope": {"verdict": "out"}}, "/scope/reason"),
         ({"status": "closed"}, "/status"),
     ],
 )

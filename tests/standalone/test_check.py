@@ -173,7 +173,7 @@ async def test_requests_taken_apart_and_joined_break_no_promise(data: Path) -> N
             (f"{four}/merge", {"into": sent[0]["id"]}),
             (f"{three}/unmerge", {}),
             (f"{three}/link", {"to": sent[0]["id"]}),
-            (f"{three}/triage", {"scope": {"verdict": "out", "refer_to": "hosting"}}),
+            (f"{three}/triage", {"scope": {"verdict": "out", "refer_to": "hosting", "reason": "Theirs."}}),
         ]
         for path, body in acts:
             answer = await agent.post(path, json=body)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from firstline.intake.service.articles import NewArticle, save_article
 from firstline.intake.service.canned import NewCanned, save_canned
 from firstline.standalone.desk import StandaloneDesk
@@ -34,15 +35,38 @@ async def test_a_form_can_be_checked_first(desk: StandaloneDesk, visitor: Visit)
     await client.send("/requests", **typed, then="check")
     answers = {"read": URL, "field-update": "From 24.1 to 24.2", "version": "24.2"}
     page = await client.send("/requests", **typed, **answers, then="check")
-    assert page.form("/requests")["field-update"] == "From 24.1 to 24.2"
+    assert (page.form("/requests")["field-update"], page.form("/requests")["read"]) == ("From 24.1 to 24.2", URL)
     page = await client.send("/requests", **typed, **answers)
     assert client.path.endswith("/received")
-    assert "These pages may answer it meanwhile" in page.text
+    assert "These pages may answer it meanwhile" not in page.text
     assert "Which update was it" not in page.text
     supervisor = await visitor("supervisor")
     assert "suggested 1, read 1" in (await supervisor.open("/console/documentation")).text
     assert (await client.open("/console/documentation")) is not None
     assert client.answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"body": ""}, {"topic": "nothing"}, {"body": "It is white. I have another question: why?"}],
+    ids=["lacking", "refused", "remarked"],
+)
+async def test_what_was_ticked_and_answered_stays(
+    desk: StandaloneDesk, visitor: Visit, changed: dict[str, str]
+) -> None:
+    """Whatever the form comes back for, the pages that were read and the answers behind the questions are there."""
+    await _documented(desk)
+    client = await visitor("client")
+    await client.open("/requests/new")
+    typed = {"subject": "White page after an update", "body": "It failed.", "topic": "updates"}
+    await client.send("/requests", **typed, then="check")
+    answers = {"read": URL, "field-update": "From 24.1 to 24.2"}
+    page = await client.send("/requests", **{**typed, **answers, **changed})
+    assert client.path == "/requests"
+    assert (page.form("/requests")["field-update"], page.form("/requests")["read"]) == ("From 24.1 to 24.2", URL)
+    page = await client.send("/requests", **typed)
+    assert client.path.endswith("/received")
+    assert "These pages may answer it meanwhile" not in page.text
 
 
 async def test_a_check_that_is_refused_loses_nothing(visitor: Visit) -> None:

@@ -235,13 +235,17 @@ def _brought_in(rules: Rulebook, scope: Mapping[str, Any]) -> dict[str, Any]:
 def revised(rules: Rulebook, topic: str | None, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a scope as a specialist revises it; what isn't given follows, or stays as it is (clauses 1.3, 1.4).
 
-    A product error alone brings in what is not covered; taking it back gives what the topic says.
+    A product error alone brings in what is not covered; taking it back gives what the topic says. Another verdict
+    without a reason has the topic's: the one for the former verdict would tell the client the opposite.
 
     Raises:
-        Invalid: verdict and support mode don't go together, or there is no such referral.
+        Invalid: verdict and support mode don't go together, there is no such referral, or a verdict without a topic
+            has no reason.
 
     """
     scope = {**before, **given}
+    if scope["verdict"] != before["verdict"] and "reason" not in given:
+        scope["reason"] = _reason_of(rules, topic, told="out" in (before["verdict"], scope["verdict"]))
     if "product_error" in given and "verdict" not in given:
         if not given["product_error"]:
             scope = {**asdict(rules.topics.get(topic, rules.topics[None]).scope), **given}
@@ -254,6 +258,20 @@ def revised(rules: Rulebook, topic: str | None, before: Mapping[str, Any], given
         scope["refer_to"] = given.get("refer_to")
     _check_scope(rules, scope)
     return scope
+
+
+def _reason_of(rules: Rulebook, topic: str | None, *, told: bool) -> str:
+    """Return the reason that a topic gives; the client is not `told` a verdict with the words that nobody knows yet.
+
+    Raises:
+        Invalid: there is no topic, and the client is told.
+
+    """
+    rule = rules.topics.get(topic, rules.topics[None])
+    if told and rule is rules.topics[None]:
+        fault = Fault("/scope/reason", "Say why, or give the request a topic; the client reads it.")
+        raise Invalid("A verdict on a request without a topic needs its reason.", faults=(fault,), clause="1.3")
+    return rule.scope.reason
 
 
 def _check_scope(rules: Rulebook, scope: Mapping[str, Any]) -> None:

@@ -51,6 +51,12 @@ def links(request: Json) -> tuple[Link, ...]:
     return linked(request["suggested_articles"])
 
 
+def unread(request: Json) -> tuple[Link, ...]:
+    """Return those of them that the client doesn't say to have read."""
+    read = [given["url"] if isinstance(given, Mapping) and "url" in given else given for given in request["doc_refs"]]
+    return tuple(link for link in links(request) if link.url not in read)
+
+
 def linked(found: Sequence[Json]) -> tuple[Link, ...]:
     """Return pages of the documentation as links."""
     return tuple(Link(page["id"], one_line(page["title"]), page["url"]) for page in found)
@@ -76,7 +82,12 @@ def uses(found: Sequence[Json]) -> list[Use]:
 
 def advice(verdict: Json, policy: Json, answered: Sequence[str] = ()) -> Advice:
     """Return what a check says of a request; what was answered already is asked again, so that it can be changed."""
-    known = {field["code"]: field["question"] for field in policy["information"]["fields"]}
     # What a check was told already is no longer missing, and its field would vanish with the words in it.
-    again = [views.Question(field, one_line(known[field])) for field in answered if field in known]
+    again = asked(policy, answered)
     return Advice(links(verdict), (*again, *views.questions(verdict)), tuple(views.coverage(verdict, policy)))
+
+
+def asked(policy: Json, fields: Sequence[str]) -> tuple[views.Question, ...]:
+    """Return the questions for some fields, as far as the policy knows them."""
+    known = {field["code"]: field["question"] for field in policy["information"]["fields"]}
+    return tuple(views.Question(field, one_line(known[field])) for field in fields if field in known)

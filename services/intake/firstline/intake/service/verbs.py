@@ -239,8 +239,10 @@ async def close(
 
 def _leave_out(change: Change, refer_to: str | None) -> None:
     """Let the scope say what closing as out of scope says, and whom to ask instead (clause 1.3)."""
-    _, rules = change.desk.policies.of(change.ticket.policy_version)
+    policy, rules = change.desk.policies.of(change.ticket.policy_version)
     given = {"verdict": "out"} | ({"refer_to": refer_to} if refer_to else {})
+    if change.ticket.topic is None and change.ticket.scope["verdict"] != "out":
+        given["reason"] = next(known.title for known in policy.closing.reasons if known.code == OUT_OF_SCOPE)
     change.become(scope=revised(rules, change.ticket.topic, change.ticket.scope, given))
 
 

@@ -206,7 +206,7 @@ async def judge_scope(posted: Posting, reference: Reference) -> Response:
     named = {"refer_to": posted.text("refer_to"), "reason": posted.text("scope_reason")}
     scope = {**choices.SCOPE_GIVEN.get(verdict, {}), **{name: value for name, value in named.items() if value}}
     body: Json = {"topic": topic or None, "scope": scope or None}
-    fields = {"topic": "scope_topic", "scope": "verdict"}
+    fields = {"topic": "scope_topic", "scope": "verdict", "scope/reason": "scope_reason", "scope/refer_to": "refer_to"}
     return await _act(posted, reference, "triage", body, "scope", act="scope", fields=fields)
 
 

@@ -95,11 +95,24 @@ async def ask(visit: Visiting) -> Response:
     return await _form(visit, Draft(visit.new_key(), {"recovery": "none"}), 200)
 
 
-async def _form(visit: Visit, draft: Draft, status: int, advice: documents.Advice | None = None) -> Response:
-    """Show the form for a new request as it was typed so far, with what a check said of it."""
-    topics = [catalogue.topic(topic) for topic in (await visit.desk.scope())["topics"]]
-    rules = forms.file_rules(await visit.desk.policy())
-    shown = {"topics": topics, "recoveries": RECOVERIES, "rules": rules, "draft": draft, "advice": advice}
+async def _form(
+    visit: Visit, draft: Draft, status: int, advice: documents.Advice | None = None, read: tuple[str, ...] = ()
+) -> Response:
+    """Show the form for a new request as it was typed and ticked so far, with what a check said of it.
+
+    What was typed behind the questions of an earlier check is there again, whatever the form is shown for.
+    """
+    policy = await visit.desk.policy()
+    answered = [name.removeprefix(ANSWER) for name, words in draft.values.items() if name.startswith(ANSWER) and words]
+    shown = {
+        "topics": [catalogue.topic(topic) for topic in (await visit.desk.scope())["topics"]],
+        "recoveries": RECOVERIES,
+        "rules": forms.file_rules(policy),
+        "draft": draft,
+        "advice": advice,
+        "questions": advice.questions if advice else documents.asked(policy, answered),
+        "read": read,
+    }
     page = await visit.page("new_request.html", status=status, here="new", **shown)
     page.headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; {OWN_SCRIPTS}"
     return page
@@ -112,26 +125,37 @@ async def send(posted: PostingFiles) -> Response:
     kept, wrong = await forms.take_files(posted, await visit.desk.policy())
     wrong = {**forms.empty(posted, REQUIRED), **wrong}
     if wrong:
-        return await _form(visit, forms.refused(posted, forms.lacking(wrong), kept), 422)
+        return await _again(posted, forms.refused(posted, forms.lacking(wrong), kept), 422)
     given = {name: posted.text(name) for name in (*REQUIRED, *OPTIONAL)}
     sent: Json = {name: value for name, value in given.items() if value} | {"channel": "portal"}
     sent["fields"] = _answers(posted)
-    sent["doc_refs"] = [address for address in posted.form.getlist("read") if isinstance(address, str)]
+    sent["doc_refs"] = [*_read(posted)]
     if posted.text("then") == "check":
         return await _checked(posted, sent, kept)
     body = {**sent, "attachment_ids": [file.id for file in kept]}
     # Once, before it is sent: a client who was told and sends all the same is not asked again (clause 2.4).
     hints = await _hints(posted, body)
     if hints:
-        return await _form(visit, Draft(forms.key_of(posted), forms.typed(posted), kept, hints=hints), 200)
+        return await _again(posted, Draft(forms.key_of(posted), forms.typed(posted), kept, hints=hints), 200)
     try:
         made = await visit.desk.submit(body, forms.key_of(posted))
     except Refusal as refusal:
         # The files of a form that is sent twice were uploaded twice, so its key meets another body.
         if refusal.slug == SENT_BEFORE:
             return visit.go("/requests?done=before")
-        return await _form(visit, forms.refused(posted, refusal, kept), refusal.status)
+        return await _again(posted, forms.refused(posted, refusal, kept), refusal.status)
     return visit.go(f"/requests/{made['number']}/received")
+
+
+async def _again(posted: Posted, draft: Draft, status: int, advice: documents.Advice | None = None) -> Response:
+    """Show the form for a new request once more, with nothing lost."""
+    return await _form(posted.visit, draft, status, advice, _read(posted))
+
+
+def _read(posted: Posted) -> tuple[str, ...]:
+    """Return the addresses of the pages that were ticked as read, each once."""
+    ticked = [address for address in posted.form.getlist("read") if isinstance(address, str)]
+    return tuple(dict.fromkeys(address for address in ticked if address.startswith(("https://", "http://"))))
 
 
 async def _hints(posted: Posted, body: Json) -> tuple[str, ...]:
@@ -157,10 +181,10 @@ async def _checked(posted: Posted, sent: Json, kept: tuple[forms.Kept, ...]) -> 
     try:
         verdict = await visit.desk.check(sent)
     except Refusal as refusal:
-        return await _form(visit, forms.refused(posted, refusal, kept), refusal.status)
+        return await _again(posted, forms.refused(posted, refusal, kept), refusal.status)
     draft = Draft(forms.key_of(posted), forms.typed(posted), kept)
     advice = documents.advice(verdict, await visit.desk.policy(), list(sent["fields"]))
-    return await _form(visit, draft, 200, advice)
+    return await _again(posted, draft, 200, advice)
 
 
 @router.get("/requests/{reference}/received")
@@ -174,7 +198,7 @@ async def received(visit: Visiting, reference: Reference) -> Response:
         "stage": stages.stage(item, policy, await _first_place(visit, item["id"]), None, visit.now),
         "notices": views.notices(item, policy),
         "questions": views.questions(item),
-        "links": documents.links(item),
+        "links": documents.unread(item),
     }
     return await visit.page("received.html", here="new", **shown)
 

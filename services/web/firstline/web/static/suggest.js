@@ -46,7 +46,7 @@ function show(pages) {
 }
 
 function checkedBefore() {
-  return [...document.querySelectorAll("#advice a")].map((link) => link.href);
+  return [...document.querySelectorAll("#advice a, #pages-read a")].map((link) => link.href);
 }
 
 function row(page) {
