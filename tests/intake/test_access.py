@@ -13,7 +13,7 @@ from firstline.common.ports import SystemRandom
 from firstline.common.store.migrate import migrate_postgres
 from firstline.common.store.postgres import PostgresStore
 from firstline.common.vault import KeyedVault, LockedVault
-from firstline.intake.service.vault import missing_keys, rewrap_some
+from firstline.intake.service.rotation import missing_keys, rewrap_some
 from intake_world import VAULT_KEY, World, open_world, principal_of
 
 CLARA, ANNA = "client:clara", "agent:anna"

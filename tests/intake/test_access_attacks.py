@@ -14,7 +14,7 @@ from firstline.common.store.migrate import migrate_postgres
 from firstline.common.store.postgres import PostgresStore
 from firstline.common.vault import KeyedVault, LockedVault
 from firstline.intake.access import AccessRequest
-from firstline.intake.service.vault import rewrap_some
+from firstline.intake.service.rotation import rewrap_some
 from firstline.intake.store.access import ACCESS_OF_TICKET, SECRETS, Secret
 from intake_world import VAULT_KEY, World, open_world
 

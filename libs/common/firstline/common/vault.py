@@ -28,6 +28,8 @@ ID_CHARACTERS: Final = 16
 DATA_KEY_BYTES: Final = NONCE_BYTES + KEY_BYTES + TAG_BYTES
 MAGIC: Final = b"FLv1"
 _HEAD: Final = len(MAGIC) + ID_CHARACTERS
+HEAD_BYTES: Final = _HEAD + DATA_KEY_BYTES
+"""What stands before the sealed content in a file."""
 _KEY_LINE: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -75,10 +77,10 @@ class Sealed:
             SealBroken: it is something else.
 
         """
-        if not is_sealed(kept) or len(kept) < _HEAD + DATA_KEY_BYTES:
+        if not is_sealed(kept) or len(kept) < HEAD_BYTES:
             raise _broken()
         key_id = kept[len(MAGIC) : _HEAD].decode("ascii", "replace")
-        return cls(key_id, kept[_HEAD : _HEAD + DATA_KEY_BYTES], kept[_HEAD + DATA_KEY_BYTES :])
+        return cls(key_id, kept[_HEAD:HEAD_BYTES], kept[HEAD_BYTES:])
 
 
 def is_sealed(kept: bytes) -> bool:

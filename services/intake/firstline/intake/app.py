@@ -43,7 +43,7 @@ from firstline.intake.service.erasing import Erasure
 from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.service.partners import Partners
-from firstline.intake.service.vault import missing_keys
+from firstline.intake.service.rotation import missing_keys
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import (
     access_worker,

@@ -28,10 +28,10 @@ from firstline.intake.service.inbound import (
 )
 from firstline.intake.service.incidents import INCIDENT_CHANNEL, give_or_refuse
 from firstline.intake.service.releases import RELEASE_CHANNEL, bring_back
+from firstline.intake.service.rotation import rewrap_some
 from firstline.intake.service.scanning import scan_held
 from firstline.intake.service.silence import act_on_silence
 from firstline.intake.service.sweeping import SWEEP_SECONDS, Sweeper
-from firstline.intake.service.vault import rewrap_some
 from firstline.intake.silence import Act
 from firstline.intake.store.access import ACCESS_DUE, NEXT_ACCESS_DUE, PUT_OFF_ACCESS, DueAccess
 from firstline.intake.store.due import DUE, NEXT_DUE, SAVE_DUE

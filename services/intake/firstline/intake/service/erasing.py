@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from firstline.common.erasure import PORTION, Portion, Stage, begin_erasure, common_stages
 from firstline.common.errors import NotFound, Unavailable
 from firstline.common.events import TicketRedacted
-from firstline.common.raw_mail import read_raw_mail
 from firstline.common.redaction import ERASED, Erased
 from firstline.common.store.port import Sql, Unit
 from firstline.intake.service.access_ending import forget
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM, Desk
 from firstline.intake.service.held_texts import purge_of_ticket
+from firstline.intake.service.inbound import raw_of
 from firstline.intake.service.words import rewrite_words
 from firstline.intake.store.erasure import (
     ASKED,
@@ -60,8 +60,8 @@ class Erasure:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._gone: set[str] = set()
-        """Mails whose bytes were just deleted; told anew by each look, for bytes that are gone stay so."""
+        self._gone: dict[str, str] = {}
+        """Mails whose bytes were just deleted, with their files; told anew by each look: what is gone stays so."""
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages in their order."""
@@ -153,24 +153,31 @@ class Erasure:
                 raise Unavailable("A mail of somebody who is to be erased is about to be judged; it is waited for.")
             if mail.file_key and (named or await self._names(who, mail)):
                 await self._desk.files.delete(mail.file_key)
-                self._gone.add(mail.id)
+                self._gone[mail.id] = mail.file_key
 
     async def _names(self, who: Erased, mail: RawMail) -> bool:
         """Say whether the bytes of a mail to one of the person's requests name them, or are gone already."""
         if mail.ticket_id not in who.tickets:
             return False
         try:
-            content = await read_raw_mail(self._desk.files, self._desk.vault, mail.id, mail.file_key)
+            content = await raw_of(self._desk, mail.id, mail.file_key)
         except NotFound:
             return True
         return who.address.encode() in content.lower()
 
     async def _mails(self, unit: Unit, who: Erased) -> Portion:
-        """Empty the rows of mails whose bytes are gone."""
+        """Empty the rows of mails whose bytes are gone.
+
+        Raises:
+            Unavailable: one was written anew meanwhile; it is tried again.
+
+        """
         page = await self._page_of_mails(unit, who)
         count = 0
         for mail in page:
             if mail.id in self._gone:
+                if mail.file_key != self._gone[mail.id]:
+                    raise Unavailable("A mail has just come under another key of the vault; its new file is next.")
                 count += await unit.run(ERASE_MAIL, id=mail.id)
         return Portion(page[-1].id if page else None, {"mails": count})
 

@@ -9,7 +9,6 @@ from firstline.common.addresses import normal_address
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.events import Actor, Recipient, TicketHeldMail, TicketParticipantAdded
 from firstline.common.permissions import STAFF, Principal, Role
-from firstline.common.raw_mail import read_raw_mail
 from firstline.common.store.port import Unit
 from firstline.intake.inbound import UNREADABLE, Decision, Outcome, let_in
 from firstline.intake.parser import Parser
@@ -18,7 +17,7 @@ from firstline.intake.service.change import Change, actor_of, find
 from firstline.intake.service.correspondence import reply
 from firstline.intake.service.desk import Desk
 from firstline.intake.service.holding import without_secrets
-from firstline.intake.service.inbound import MailSettings, Read, change_of, message_of, open_request, read_mail
+from firstline.intake.service.inbound import MailSettings, Read, change_of, message_of, open_request, raw_of, read_mail
 from firstline.intake.service.submission import Requester
 from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
 from firstline.intake.store.mails import HELD, HELD_TO_JUDGE, JUDGE, MAIL, Mail
@@ -64,7 +63,7 @@ class MailRoom:
         if held is None:
             await self.desk.store.read(lambda unit: mail_of(unit, mail_id))
             return None
-        raw = await read_raw_mail(self.desk.files, self.desk.vault, held.id, held.file_key)
+        raw = await raw_of(self.desk, held.id, held.file_key)
         mail, payloads = await self.parser.parse(raw)
         if UNREADABLE.intersection(mail.problems):
             raise MailUnreadable("Nothing can be read in this mail. Reject it, and ask its sender to write again.")

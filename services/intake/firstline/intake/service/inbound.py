@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from firstline.common.errors import OutcomeUnknown
+from firstline.common.errors import NotFound, OutcomeUnknown
 from firstline.common.events import Actor, Author, Origin, TicketHeldMail
 from firstline.common.log import CHANNEL
 from firstline.common.permissions import STAFF, Role
-from firstline.common.raw_mail import SEAL_BYTES, sealed_mail
+from firstline.common.raw_mail import MAIL_BYTES, read_raw_mail, sealed_mail
 from firstline.common.store.port import Insertion, Unit, Value
 from firstline.intake.inbound import (
     Candidate,
@@ -34,11 +34,11 @@ from firstline.intake.service.submission import NewTicket, Requester, check, com
 from firstline.intake.store.directory import PERSON_BY_EMAIL, Person
 from firstline.intake.store.mails import DECIDE, INSERT_MAIL, SAME_MAIL, STILL_PENDING, PendingMail
 from firstline.intake.store.messages import INSERT_ATTACHMENT, Attachment
+from firstline.intake.store.sealed import MAIL_FILE
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_BY_NUMBER, TICKET_TO_CHANGE
 from firstline.intake.ticket import BODY_LIMIT
 
 MAIL_CHANNEL = "mail"
-RAW_LIMIT = 26 * 1024 * 1024
 TEXT_SHOWN = 20_000
 NO_TEXT = "(The mail has no text.)"
 
@@ -79,9 +79,9 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
     """
     mail_id = desk.ports.ids.new()
     sealed = await desk.ports.offload(lambda: sealed_mail(desk.vault, mail_id, raw))
-    stored = await desk.files.put(_once(sealed), RAW_LIMIT + SEAL_BYTES)
+    stored = await desk.files.put(_once(sealed.to_bytes()), MAIL_BYTES)
     try:
-        return await _keep_row(desk, mail_id, raw, stored.key, mail_from, rcpt_to)
+        return await _keep_row(desk, mail_id, raw, stored.key, sealed.key_id, mail_from, rcpt_to)
     except OutcomeUnknown:  # the row may be there, so its file stays
         raise
     except Exception:
@@ -90,7 +90,7 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
 
 
 async def _keep_row(
-    desk: Desk, mail_id: str, raw: bytes, file_key: str, mail_from: str, rcpt_to: tuple[str, ...]
+    desk: Desk, mail_id: str, raw: bytes, file_key: str, key_id: str, mail_from: str, rcpt_to: tuple[str, ...]
 ) -> str:
     row: dict[str, Value] = {
         "id": mail_id,
@@ -98,12 +98,31 @@ async def _keep_row(
         "sha256": hashlib.sha256(raw).hexdigest(),
         "size": len(raw),
         "file_key": file_key,
+        "key_id": key_id,
         "mail_from": mail_from,
         "rcpt_to": list(rcpt_to),
         "received_at": desk.now(),
     }
     await desk.store.insert(Insertion(((INSERT_MAIL, row),), (MAIL_CHANNEL,)))
     return mail_id
+
+
+async def raw_of(desk: Desk, mail_id: str, file_key: str) -> bytes:
+    """Return a raw mail, also where it came under a new key of the vault, in a new file, since its row was read.
+
+    Raises:
+        NotFound: its file is gone.
+        VaultLocked: the key that sealed it is not here.
+        SealBroken: it was changed, or is another mail's.
+
+    """
+    try:
+        return await read_raw_mail(desk.files, desk.vault, mail_id, file_key)
+    except NotFound:
+        now = await desk.store.read(lambda unit: unit.one(MAIL_FILE, id=mail_id))
+        if now is None or now == file_key:
+            raise
+        return await read_raw_mail(desk.files, desk.vault, mail_id, now)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -32,19 +32,6 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretPlace:
-    """Where a secret belongs, with its own key: all that re-wrapping needs."""
-
-    id: str
-    ticket_id: str
-    organization_id: str | None
-    kind: str
-    version: int
-    key_id: str
-    data_key: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class SecretSize:
     """How many bytes a secret takes in its row."""
 
@@ -110,13 +97,3 @@ OVERWRITE_SECRET: Sql[None] = Sql(
     "UPDATE access_secret SET data_key = :data_key, content = :content WHERE id = :id", type(None)
 )
 DELETE_SECRETS: Sql[None] = Sql("DELETE FROM access_secret WHERE request_id = :request_id", type(None))
-VAULT_KEYS = Sql("SELECT DISTINCT key_id FROM access_secret ORDER BY key_id", str)
-SECRETS_UNDER = Sql(
-    "SELECT s.id, r.ticket_id, t.organization_id, s.kind, s.version, s.key_id, s.data_key FROM access_secret s"
-    " JOIN access_request r ON r.id = s.request_id JOIN ticket t ON t.id = r.ticket_id"
-    " WHERE s.key_id = :key_id AND s.id > :after ORDER BY s.id LIMIT :limit",
-    SecretPlace,
-)
-REWRAP_SECRET: Sql[None] = Sql(
-    "UPDATE access_secret SET key_id = :key_id, data_key = :data_key WHERE id = :id AND key_id = :before", type(None)
-)

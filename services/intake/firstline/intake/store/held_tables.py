@@ -17,6 +17,7 @@ class HeldTextTable(IntakeTable, table=True):
     __tablename__ = "held_text"
     __table_args__ = (
         sa.Index("ix_held_text_ticket", "ticket_id", "id"),
+        sa.Index("ix_held_text_key", "key_id", "id", sqlite_where=HELD, postgresql_where=HELD),
         sa.Index("ix_held_text_purge_at", "purge_at", sqlite_where=HELD, postgresql_where=HELD),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)

@@ -51,8 +51,8 @@ class Mail:
 
 
 INSERT_MAIL: Sql[None] = Sql(
-    "INSERT INTO mail (id, sha256, size, file_key, mail_from, rcpt_to, received_at)"
-    " VALUES (:id, :sha256, :size, :file_key, :mail_from, :rcpt_to, :received_at)",
+    "INSERT INTO mail (id, sha256, size, file_key, mail_from, rcpt_to, received_at, key_id)"
+    " VALUES (:id, :sha256, :size, :file_key, :mail_from, :rcpt_to, :received_at, :key_id)",
     type(None),
 )
 PENDING = Sql(

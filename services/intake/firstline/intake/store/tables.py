@@ -272,6 +272,7 @@ class MailTable(IntakeTable, table=True):
         sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
         sa.Index("ix_mail_ticket", "ticket_id", "id"),
+        sa.Index("ix_mail_key", "key_id", "id"),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
     sha256: str = Field(sa_type=sa.Text)
@@ -295,6 +296,7 @@ class MailTable(IntakeTable, table=True):
     decided_by: str | None = Field(sa_type=sa.Text)
     decided_at: datetime | None = Field(sa_type=UtcTime)
     remark: str | None = Field(sa_type=sa.Text)
+    key_id: str | None = Field(sa_type=sa.Text)
 
 
 class PolicyTable(IntakeTable, table=True):

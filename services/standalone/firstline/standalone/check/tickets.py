@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from firstline.standalone.check.books import Books, Finding
 
 ACKNOWLEDGEMENTS = ("acknowledgement", "acknowledgement_unknown_sender")
 OUTCOMES = frozenset({"new_ticket", "appended", "quarantined", "refused", "duplicate"})
+BYTES_GONE = "its bytes are gone"
 WITH_TICKET = frozenset({"new_ticket", "appended"})
 
 
@@ -57,6 +58,7 @@ TOLD = Sql(
     " GROUP BY ticket_id ORDER BY ticket_id",
     Count,
 )
+FILE_NOW = Sql("SELECT file_key FROM mail WHERE id = :id", str)
 MAILS = Sql(
     "SELECT id, sha256, file_key, received_at, outcome, ticket_id FROM mail WHERE id > :after ORDER BY id LIMIT :limit",
     KeptMail,
@@ -167,7 +169,9 @@ async def _kept(books: Books, mail: KeptMail) -> str | None:
     try:
         raw = await read_raw_mail(books.files, books.vault, mail.id, mail.file_key)
     except NotFound:
-        return "its bytes are gone"
+        # Under a new key of the vault it lies in a new file, perhaps since its row was read.
+        now = await books.stores["intake"].read(lambda unit: unit.one(FILE_NOW, id=mail.id))
+        return await _kept(books, replace(mail, file_key=now)) if now not in (None, mail.file_key) else BYTES_GONE
     except Unavailable as error:
         return f"its bytes can't be read: {error}"
     except SealBroken:
