@@ -172,6 +172,7 @@ class _TurnedAway(asyncio.Protocol):
     """Tells a peer that there are too many."""
 
     def connection_made(self, transport: BaseTransport) -> None:
+        """Say so and hang up."""
         cast("Transport", transport).write(FULL)  # other event loops have a class of their own
         transport.close()
 

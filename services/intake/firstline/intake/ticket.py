@@ -98,6 +98,7 @@ class Ticket:
     owed: dict[str, str] = field(default_factory=dict)
 
 
+# One table for what is possible: the guards, `allowed` in answers and the buttons on pages all come from it.
 _VERBS: Mapping[str, Mapping[str, tuple[Side, ...]]] = MappingProxyType(
     {
         "messages": {

@@ -42,6 +42,7 @@ from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
 
 MAILS_A_STEP = 10
 REQUESTS_A_STEP = 20
+# What fails is looked at again this much later, so that a mistake in one request doesn't fill the log or stop others.
 PUT_OFF = timedelta(hours=1)
 POLL_SECONDS = 30.0
 REWRAP_SECONDS = 3600.0
@@ -187,6 +188,8 @@ async def end_access(desk: Desk, lease: Lease) -> int:
 
 
 async def _end_access(desk: Desk, lease: Lease, ticket_id: str, due: list[DueAccess]) -> bool:
+    """Do what is due on one request's access data; return whether anything was done."""
+
     async def work(unit: Unit) -> bool:
         await lease.guard(unit)
         await learn_policies(desk, unit)
@@ -221,6 +224,8 @@ async def end_silences(desk: Desk, lease: Lease) -> int:
 
 
 async def _end_silence(desk: Desk, lease: Lease, ticket_id: str) -> bool:
+    """Do what silence asks for on one request; return whether anything was done."""
+
     async def work(unit: Unit) -> Act | None:
         await lease.guard(unit)
         await learn_policies(desk, unit)
@@ -248,6 +253,7 @@ async def judge_mails(desk: Desk, parser: Parser, settings: MailSettings, lease:
 
     """
     pending = await desk.store.read(lambda unit: unit.all(PENDING, limit=MAILS_A_STEP))
+    # One after the other and in the order of receipt: an answer must not be judged before the mail it answers.
     for mail in pending:
         decision = await _judge(desk, parser, settings, mail, lease)
         if decision is not None:

@@ -109,14 +109,17 @@ def _patterns(chart: Chart) -> list[str]:
 
 
 def _colour(series: Series) -> str:
+    """Return the variable of a series' colour, which follows the reader's choice of light or dark."""
     return f"var(--{series.colour})"
 
 
 def _pattern(chart: Chart, place: int) -> str:
+    """Return the ID of a series' stripes."""
     return f"{chart.name}-stripes-{place}"
 
 
 def _fill(chart: Chart, place: int) -> str:
+    """Return what the bars of a series are filled with."""
     series = chart.series[place]
     return f"url(#{_pattern(chart, place)})" if series.hatched else _colour(series)
 
@@ -128,6 +131,7 @@ def _legend_rows(chart: Chart) -> list[list[int]]:
 
 
 def _legend(chart: Chart) -> list[str]:
+    """Return the names of the series, each beside its sample."""
     found = []
     for row, places in enumerate(_legend_rows(chart)):
         for column, place in enumerate(places):
@@ -146,6 +150,7 @@ def _bar(chart: Chart, bar: Bar, top: float, most: float) -> str:
     ]
     x = float(_PAD)
     for place, amount in enumerate(bar.amounts):
+        # What is there at all is seen: a bar of no width would say "none".
         width = max(_FEWEST_PIXELS, amount / most * room) if amount and most else 0.0
         if width:
             outline = _colour(chart.series[place])
@@ -155,14 +160,17 @@ def _bar(chart: Chart, bar: Bar, top: float, most: float) -> str:
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, outline: str) -> str:
+    """Return a rectangle."""
     place = f'x="{x:.4g}" y="{y:.4g}" width="{width:.4g}" height="{height:.4g}"'
     return f'<rect {place} fill="{fill}" stroke="{outline}" stroke-width="0.75"/>'
 
 
 def _text(x: float, y: float, words: str, fill: str, *, size: int = 0, more: str = "") -> str:
+    """Return words; `size` is in pixels, that of the drawing if it is 0."""
     sized = f' font-size="{size}"' if size else ""
     return f'<text x="{x:.4g}" y="{y:.4g}" fill="{fill}"{sized}{more}>{escape(words)}</text>'
 
 
 def _short(label: str) -> str:
+    """Return a label as long as there is room for; the description has all of it."""
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"

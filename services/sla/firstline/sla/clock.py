@@ -152,6 +152,7 @@ def explain(
 
 
 def _clock(past: History, target: Target, as_of: datetime) -> Clock:
+    """Return one target's clock at an instant."""
     state, minutes = past.state(target), past.targets[target]
     counted = counted_time(past, target)
     due_at: datetime | None = None
@@ -170,14 +171,17 @@ def _clock(past: History, target: Target, as_of: datetime) -> Clock:
 
 
 def _running_out(past: History, target: Target, counted: Counted, minutes: float, as_of: datetime) -> datetime:
+    """Return when counted minutes are reached: in the past, or on the calendar from now on; may raise Invalid."""
     reached, left = when_reached(past.calendar, counted, timedelta(minutes=minutes))
     try:
         return reached or past.calendar.add(as_of, left)
     except CalendarExhausted as error:
+        # The fault lies in the target, which the calendar alone can't name.
         raise CalendarExhausted(error.detail, faults=(Fault(f"/targets/{target}", error.detail),)) from error
 
 
 def _interval(calendar: Calendar, phase: Phase, start: datetime, end: datetime) -> Interval:
+    """Return a stretch of a run, told apart into business time and the rest."""
     business = calendar.elapsed(start, end)
     return Interval(
         start,

@@ -38,6 +38,7 @@ class Forecast:
 def foretell(lately: Sequence[Waited], ahead: int) -> Forecast | None:
     """Return what to expect with so many requests ahead; None where too few such answers were given to tell."""
 
+    # One is added because nobody ahead is a queue, too, and a ratio to nothing says nothing.
     def times(waited: Waited) -> float:
         shorter, longer = sorted((waited.ahead + 1, ahead + 1))
         return longer / shorter

@@ -74,6 +74,7 @@ async def person_changed(_sla: Sla, unit: Unit, event: Envelope) -> None:
     """Know the person's address, by which copies of it are found when they are to be erased."""
     data = event.payload(AccountPersonChanged)
     await unit.run(SAVE_PERSON, id=data.id, address=normal_address(data.email))
+    # Only of the desk's people: reports group by them, and a client's name would be a copy more to erase.
     if data.role in STAFF and data.name:
         await unit.run(CALL, id=data.id, name=data.name)
 
@@ -112,6 +113,7 @@ async def entry_told(sla: Sla, unit: Unit, event: Envelope) -> None:
         else:
             await forecasts.left(sla, unit, ticket_id, data, event.time)
     except NoPolicy as missing:
+        # Put off, not failed: the policy comes from another service's stream, and no order holds between the two.
         raise NotYet(missing.detail) from missing
 
 
@@ -122,6 +124,7 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
         event.stream.partition("/")[2], data.number, data.organization_id, data.policy_version, data.urgency
     )
     await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
+    # What passed before the split was timed by the request that it came from.
     at = event.time if data.split_from else data.received_at
     # A robot's mail starts no clock, but the first message of a person will run by these targets.
     kind = "targets_changed" if data.origin.automatic else "created"
@@ -205,6 +208,7 @@ async def claimed(_sla: Sla, unit: Unit, event: Envelope) -> None:
     """Count what is taken before others that came earlier."""
     if event.payload(QueueClaimed).key.out_of_turn:
         ticket_id = event.stream.partition("/")[2]
+        # Queue's events and intake's come by different streams; an update of a row that isn't there would be lost.
         if await unit.one(TICKET, id=ticket_id) is None:
             raise NotYet("The request has not been told of.")
         await records.took_out_of_turn(unit, ticket_id)
@@ -235,6 +239,7 @@ async def _note(
     cause: str | None = None,
     by: str | None = None,
 ) -> None:
+    """Take a fact that says nothing of what the ticket is like."""
     ticket = await _ticket(unit, event)
     await take_fact(sla, unit, ticket, Fact(event.id, kind, at, cause), event.time, by)
 
@@ -246,6 +251,7 @@ def _staff(event: Envelope) -> str | None:
 
 
 async def _ticket(unit: Unit, event: Envelope) -> Ticket:
+    """Return the ticket of an event; the inbox applies a stream in order, so its first event has stored it."""
     ticket = await unit.one(TICKET, id=event.stream.partition("/")[2])
     assert ticket is not None  # the stream begins with ticket.submitted
     return ticket

@@ -120,6 +120,7 @@ class History:
 
     def turn(self, at: datetime, status: Status, cause: Cause | None = None) -> None:
         """End the present phase and begin another."""
+        # A phase without length holds no time, and would be a stretch of nothing in explanations.
         if self.phase_from is not None and self.phase_from < at:
             self.phases.append(Phase(self.phase_from, at, self.status, self.cause, self.rule))
         self.phase_from, self.status, self.cause = at, status, cause
@@ -161,6 +162,7 @@ class History:
     def state(self, target: Target) -> State:
         """Return a clock's state."""
         start, end = self.run(target)
+        # By itself the end doesn't tell an answer from a closing, or from what went back with a duplicate.
         if target == "next_response" and end is not None:
             return self.asked_state
         if start is None or (end is None and self.settled is not None):
@@ -208,6 +210,7 @@ def _first_rule(rules: TargetRules, told: Iterable[ClockEvent]) -> TargetRule:
 def in_order(events: Iterable[ClockEvent]) -> Iterator[ClockEvent]:
     """Yield events in order of time, those of one instant as given, each id once."""
     seen: set[str] = set()
+    # Python's sort is stable, which is what keeps those of one instant as they were given.
     for event in sorted(events, key=lambda event: event.at):
         if event.id is not None:
             if event.id in seen:
@@ -224,6 +227,7 @@ def happen(past: History, event: ClockEvent) -> None:
 
 
 def _checked(targets: Minutes) -> None:
+    """Raise Invalid for targets that are out of range."""
     faults = tuple(
         Fault(f"/targets/{target}", f"Must be business minutes from 0 to {_MOST_MINUTES:,}.")
         for target, minutes in targets.items()
@@ -270,13 +274,16 @@ def stretches(past: History, target: Target) -> Iterator[tuple[Phase, datetime, 
 
 
 def _client_wrote(past: History, event: ClockEvent) -> None:
+    """The client wrote: something is to be answered, and waiting for the client is over (clause 2.3)."""
     past.opened = past.opened or event.at
+    # Waiting for others goes on: the client's word brings no third party's and no release.
     if past.phase_from is None or (past.status, past.cause) == ("waiting", "client"):
         past.turn(event.at, "open")
     past.ask(event.at)
 
 
 def _is_owed(past: History, event: ClockEvent) -> None:
+    """A duplicate brings an answer that is owed, from the receipt of its message."""
     # Whether waiting ends by it is judged where the duplicate is merged.
     if past.phase_from is None:
         past.turn(event.at, "open")
@@ -284,6 +291,7 @@ def _is_owed(past: History, event: ClockEvent) -> None:
 
 
 def _gives_back(past: History, event: ClockEvent) -> None:
+    """What a duplicate brought goes back with it; if nothing else is owed, the run ends unanswered and unjudged."""
     if not past.awaiting or past.owed.pop(event.origin, None) is None:
         return
     if past.owed:
@@ -294,6 +302,7 @@ def _gives_back(past: History, event: ClockEvent) -> None:
 
 
 def _staff_replied(past: History, event: ClockEvent) -> None:
+    """The desk answered: both response clocks are met, and a later run begins without the lateness of this one."""
     past.answered = past.answered or event.at
     if past.awaiting:
         past.asked_until, past.asked_state = event.at, "met"
@@ -305,25 +314,30 @@ def _nothing(past: History, event: ClockEvent) -> None:
 
 
 def _waits(past: History, event: ClockEvent) -> None:
+    """The desk waits for somebody; what is settled waits for nobody."""
     if past.settled is None:
         past.turn(event.at, "waiting", event.cause)
 
 
 def _resumes(past: History, event: ClockEvent) -> None:
+    """The waiting is over."""
     if past.status == "waiting":
         past.turn(event.at, "open")
 
 
 def _resolves(past: History, event: ClockEvent) -> None:
+    """The work is done: no answer is owed."""
     past.settle(event.at, "resolved")
 
 
 def _closes(past: History, event: ClockEvent) -> None:
+    """The ticket is closed: its clocks end, and nothing of it is late any more."""
     past.settle(event.at, "closed")
     past.forget_lateness(event.at, TARGETS)
 
 
 def _reopens(past: History, event: ClockEvent) -> None:
+    """The ticket is open again: an answer is owed from now on, and the resolution goes on with what it had."""
     past.turn(event.at, "open")
     past.settled = None
     past.asked, past.asked_until, past.owed = event.at, None, {None: event.at}
@@ -339,6 +353,7 @@ def _judges(past: History, traits: Traits, at: datetime) -> None:
 
 
 def _retargets(past: History, event: ClockEvent) -> None:
+    """The minutes were given, whatever the rules say."""
     if event.targets:
         _time_by(past, TargetRule(None, event.targets), event.at)
 
@@ -347,6 +362,8 @@ def _time_by(past: History, rule: TargetRule, at: datetime) -> None:
     """Judge lateness under the old targets now; the new ones apply from here on."""
     _checked(rule.minutes)
     past.turn(at, past.status, past.cause)
+    # Now or never: the fold judges with the targets of its end, and would let new ones undo a breach that was
+    # published.
     for target in TARGETS:
         if target in past.targets and overran(past, target, counted_time(past, target)):
             past.missed.add(target)

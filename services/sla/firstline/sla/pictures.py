@@ -82,22 +82,27 @@ def duration(value: object) -> str:
 
 
 def _number(value: object) -> float:
+    """Return a figure, 0 for what has none."""
     return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _answers(line: Line) -> str:
+    """Say how many answers came in time."""
     return f"{percent(line['share'])} of {line['answers']}"
 
 
 def _times(line: Line) -> str:
+    """Say within which time half of the answers came, and nine of ten."""
     return f"{duration(line['net_p50'])} · {duration(line['net_p90'])}"
 
 
 def _shares(line: Line) -> str:
+    """Say how much of the time was the desk's own."""
     return f"{percent(line['own_share'])} the desk's · {line['requests']} requests"
 
 
 def _requests(line: Line) -> str:
+    """Say how many requests came in, and how many came again."""
     return f"{line['requests']} · {percent(line['reopened_share'])} reopened"
 
 
@@ -110,10 +115,12 @@ _SAYS: Mapping[ReportName, Callable[[Line], str]] = {
 
 
 def _columns(*names: str) -> Callable[[Line], list[float]]:
+    """Return what takes these figures of a line as the parts of its bar."""
     return lambda line: [_number(line[name]) for name in names]
 
 
 def _within(line: Line) -> list[float]:
+    """Return the parts of a bar that reaches to what half took, and on to what nine of ten took."""
     half, most = _number(line["net_p50"]), _number(line["net_p90"])
     return [half, most - half]
 

@@ -49,4 +49,5 @@ def report_out(
 
 
 def _figures(line: Line) -> Figures:
+    """Return the figures of a line without its key."""
     return {name: value for name, value in line.items() if name != "key" and not isinstance(value, str)}

@@ -94,6 +94,7 @@ class Attainment:
 class ResponseTimes:
     """How long answers took, net and gross of waiting."""
 
+    # Eight bytes each: a list of Python's floats takes four times that, and percentiles need all of them at once.
     net: "array[float]" = field(default_factory=lambda: array("d"))
     gross: "array[float]" = field(default_factory=lambda: array("d"))
 
@@ -240,6 +241,7 @@ class Groups:
         return Report(self._name, self._by, sorted(told, key=self._order), {"key": None, **self._all.figures()})
 
     def _order(self, line: Line) -> tuple[float, str]:
+        """Return where a line stands: the largest first, months in their own order."""
         size = 0.0 if self._by == "month" else -sum(float(line.get(name) or 0) for name in _COUNTED)
         return size, str(line["key"] or "")
 
@@ -256,6 +258,7 @@ def percentile(ordered: Sequence[float], part: int) -> float | None:
     """Return the least of ordered figures that `part` of a hundred don't exceed; None of none."""
     if not ordered:
         return None
+    # The nearest rank, rounded up in whole numbers: with floats a rank may come out one too high.
     return ordered[-(-part * len(ordered) // 100) - 1]
 
 

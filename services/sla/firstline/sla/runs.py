@@ -81,6 +81,8 @@ def endings(
     for event in told:
         ended = ENDS.get(event.type)
         if ended is not None:
+            # The phase up to here has to stand among the others, or the stretch just before the event would count for
+            # nothing.
             past.turn(event.at, past.status, past.cause)
             running = tuple(target for target in ended if past.state(target) in ("running", "paused"))
             if running:
@@ -98,6 +100,7 @@ def is_late(past: History, target: Target, at: datetime) -> bool | None:
     if target in past.missed:
         return True
     counted = counted_time(past, target)
+    # While it waits no time is counted, so the deadline passed before, if at all.
     if past.status != "open":
         return overran(past, target, counted)
     due, _ = when_reached(past.calendar, counted, timedelta(minutes=past.targets[target]))
@@ -121,6 +124,7 @@ def runs(events: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar:
 
 
 def _measured(past: History, target: Target, event: ClockEvent, owed: float) -> Run:
+    """Return a run as it ends, measured by the history just before that."""
     started, _ = past.run(target)
     assert started is not None  # it runs
     waited: dict[Cause, float] = dict.fromkeys(CAUSES, 0.0)

@@ -25,6 +25,7 @@ _CALENDAR_EXAMPLE = {"tz": "UTC", "hours": {"mon": [["06:00", "16:00"]], "tue": 
 
 
 def _countable(at: datetime) -> datetime:
+    """Refuse an instant that no calendar counts from."""
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise ValueError(f"Business time is counted from the year {FIRST_YEAR} to the year {LAST_YEAR}.")
     return at
@@ -170,6 +171,7 @@ class ComputeIn(CalendarBody):
     @field_validator("events")
     @classmethod
     def _few_changes(cls, events: list[EventIn]) -> list[EventIn]:
+        """Refuse more changes of the targets than are judged in a moment."""
         if sum(event.type == "targets_changed" or event.traits is not None for event in events) > TARGET_CHANGES_LIMIT:
             raise ValueError(f"At most {TARGET_CHANGES_LIMIT} changes of the targets.")
         return events

@@ -21,6 +21,8 @@ def csv_text(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def _cell(value: Cell) -> Cell:
+    """Return a value as it is to stand in a cell."""
+    # Only texts: a negative number begins with a sign and is no formula. Programs skip blanks before they look.
     if isinstance(value, str) and value.lstrip(" \u00a0").translate(_FULL_WIDTH).startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value

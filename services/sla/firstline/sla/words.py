@@ -27,6 +27,7 @@ def in_words(explanation: Explanation, version: str | None = None) -> list[str]:
 
 
 def _run(explanation: Explanation) -> Iterator[str]:
+    """Yield the sentences of a run."""
     rule: TargetRule | None = None
     for interval in explanation.intervals:
         if interval.rule != rule:
@@ -41,6 +42,7 @@ def _run(explanation: Explanation) -> Iterator[str]:
 
 
 def _by(target: Target, start: datetime, rule: TargetRule) -> str:
+    """Say which target holds from an instant, and by which rule."""
     minutes = rule.minutes.get(target)
     owed = f"is owed within {_minutes(minutes)}" if minutes is not None else "is not timed"
     named = f", by the rule {rule.code}" if rule.code else ""
@@ -48,11 +50,13 @@ def _by(target: Target, start: datetime, rule: TargetRule) -> str:
 
 
 def _for(rule: TargetRule) -> str:
+    """Say for which requests a rule is."""
     asked = [f"{_ASKED.get(name, name)} {' or '.join(sorted(values))}" for name, values in rule.when.items()]
     return f" ({', '.join(asked)})" if asked else ""
 
 
 def _counted(interval: Interval) -> str:
+    """Say what was counted of a stretch, and why not the rest."""
     closed = f", {_number(interval.closed_minutes)} minutes outside working hours" if interval.closed_minutes else ""
     if interval.counted:
         return f"{_minutes(interval.business_minutes)} counted{closed}"
@@ -61,12 +65,15 @@ def _counted(interval: Interval) -> str:
 
 
 def _minutes(count: float) -> str:
+    """Return business minutes in words."""
     return f"{_number(count)} business minute{'' if count == 1 else 's'}"
 
 
 def _number(count: float) -> str:
+    """Return a number as people read it."""
     return f"{count:,.1f}".removesuffix(".0")
 
 
 def _at(at: datetime) -> str:
+    """Return an instant in words; in UTC, because readers sit in many time zones."""
     return f"{at:%Y-%m-%d %H:%M} UTC"

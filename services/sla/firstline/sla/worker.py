@@ -21,6 +21,7 @@ def milestones(sla: Sla) -> Worker:
 
     async def step() -> int:
         now = runtime.ports.clock.now()
+        # The limit keeps a step short: after a long outage thousands may be due at once.
         return await runtime.store.write(lambda unit: fire_due(sla, unit, now, CLOCKS_A_STEP))
 
     async def next_due() -> datetime | None:

@@ -115,6 +115,7 @@ async def provide(
     change.demand("messages", "client")
     rules = _rules(change)
     given = _checked(rules, request, values)
+    # A retry has no key here (ADR 15): the same values again are the same answer, and are told to nobody a second time.
     if request.status == "provided" and await _is_kept(change, request, given):
         return request
     await vault.keep(change.desk, change.unit, change.ticket, request.id, given)
@@ -191,6 +192,8 @@ async def reveal(
             fault = Fault(f"/kinds/{at}", f"Use one of: {', '.join(request.given)}.")
             raise Invalid("This kind was not given.", faults=(fault,))
     wanted = [code for code in request.given if not kinds or code in kinds]
+    # What is read leaves only after this transaction is durable: no value is shown of whose reading the log doesn't
+    # tell.
     values = await vault.read(change.desk, change.unit, change.ticket, request.id, frozenset(wanted))
     who = reader.name or "Specialist"
     note = {"by": who, "at": change.now.isoformat(), "kinds": wanted, "reason": reason}
@@ -233,6 +236,7 @@ async def confirm(change: Change, client: Principal, request_id: str) -> AccessR
 
 
 def _rules(change: Change) -> AccessData:
+    """Return what the policy says of access data; raise Invalid where it names no kinds."""
     rules = rules_of(change)
     if rules is None:
         raise Invalid("The policy that this request was taken under names no kinds of access data.", clause="4.3")
@@ -240,6 +244,7 @@ def _rules(change: Change) -> AccessData:
 
 
 async def _find(change: Change, request_id: str) -> AccessRequest:
+    """Return an access request of this request; one of another request is not there either."""
     request = await change.unit.one(ACCESS_REQUEST, id=request_id)
     if request is None or request.ticket_id != change.ticket.id:
         raise NotFound("Nothing with this ID is here for you. Check the ID.")
@@ -254,6 +259,7 @@ def _by_now(change: Change, request: AccessRequest) -> AccessRequest:
 
 
 def _not_open(request: AccessRequest) -> AccessNotOpen:
+    """Return the error that says in which state it is, and what to do."""
     said = {
         "asked": "The client has not answered it yet.",
         "provided": "It has been answered; it can be taken back.",
@@ -293,6 +299,7 @@ def _checked(
 
 
 def _faults(kind: AccessKind, filled: Mapping[str, SecretStr]) -> list[Fault]:
+    """Return what is wrong with what was given of one kind; values are never quoted."""
     known = {field.code for field in kind.fields}
     faults = [
         Fault(f"/values/{kind.code}/{field.code}", f"Fill in: {field.title}.")
@@ -307,6 +314,7 @@ def _faults(kind: AccessKind, filled: Mapping[str, SecretStr]) -> list[Fault]:
 
 
 def _titles(rules: AccessData, codes: Sequence[str]) -> str:
+    """Return kinds in the policy's words."""
     kinds = {code: rules.kind(code) for code in codes}
     return ", ".join(kind.title if kind else code for code, kind in kinds.items())
 

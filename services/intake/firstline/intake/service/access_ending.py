@@ -79,6 +79,7 @@ async def end_with(change: Change, status: Literal["resolved", "closed"]) -> Non
 
 
 async def _ended(change: Change, request: AccessRequest, status: Literal["resolved", "closed"]) -> AccessRequest:
+    """End one access request with its request: shred what was given, withdraw what was only asked for."""
     if request.status == "provided":
         return await purge(change, request, status)
     return await withdraw(change, request, "ended") if request.status == "asked" else request
@@ -93,6 +94,7 @@ async def tell(
     if not left:
         return
     for request in left:
+        # The first telling counts: reminders come so many hours after it.
         told = replace(request, told_at=request.told_at or change.now)
         if occasion == "reminder":
             told = replace(told, reminded=request.reminded + 1)
@@ -109,6 +111,7 @@ async def act_on_due(change: Change) -> bool:
 
     """
     requests = await change.unit.all(ACCESS_OF_TICKET, ticket_id=change.ticket.id)
+    # All of a request at once: one change, one version, one mail.
     due = [one for one in requests if one.due_at is not None and one.due_at <= change.now]
     for one in due:
         if one.status == "asked":
@@ -156,4 +159,5 @@ def _without(who: Erased, request: AccessRequest) -> AccessRequest:
 
 
 def _is(who: Erased, name: str | None) -> bool:
+    """Say whether a name is the person's: their address, or a name that they went by."""
     return name is not None and name.lower() in (who.address, *map(str.lower, who.names))

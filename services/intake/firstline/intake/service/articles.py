@@ -162,6 +162,7 @@ async def suggestions(
 ) -> list[Candidate]:
     """Return the pages that may answer texts, the likeliest first; the words of the first text count before others'."""
     stems = stems_of(*texts)
+    # Looked up first: a word that stands on most pages takes longest to find and tells none from another.
     counted = await unit.all(PAGES_WITH_STEMS, stems=stems, last=LAST) if stems else []
     rare = searched(stems, {one.stem: one.pages for one in counted})
     if not rare:

@@ -82,6 +82,7 @@ def rules_of(policy: Policy) -> FileRules:
 
 
 def _inside(archives: InsideArchives) -> ArchiveLimits:
+    """Return how much an archive may hold, in the judge's units."""
     return ArchiveLimits(
         max_bytes=archives.max_total_mib * 1024 * 1024,
         max_entries=archives.max_entries,
@@ -110,6 +111,7 @@ async def upload(
     """
     retry_of(uploader, OPERATION, key, b"")  # an unusable key is refused before anything is written
     policy = desk.policies.current
+    # Stored before it is judged: the judge reads it from there in pieces, so that no file is in memory as a whole.
     stored = await desk.files.put(chunks, policy.attachments.max_bytes)
     unjudged = Unjudged(file.name, file.declared_type, stored.size, lambda: desk.files.open(stored.key))
     try:
@@ -127,6 +129,7 @@ async def upload(
         raise FileRefused(advice_of(policy, verdict), faults=(fault,), clause="4.6", extra={"reason": verdict.reason})
     reason = policy.attachments.advice.checking if verdict.status == "held" else None
     attachment = _attachment(desk, uploader, file, verdict, stored.key, stored.size, stored.sha256, reason)
+    # Its ID is new each time, so an answer of another text shows a retry, whose copy of the file is not needed.
     fresh = show(attachment)
     retry = retry_of(uploader, OPERATION, key, json.dumps([file.name, file.declared_type, stored.sha256]).encode())
 
@@ -204,10 +207,12 @@ def holds_secret(desk: Desk, name: str, content: bytes) -> bool:
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a content as one chunk."""
     yield content
 
 
 async def _opened(content: bytes) -> AsyncIterator[bytes]:
+    """Open a content that is in memory."""
     return _once(content)
 
 
@@ -221,6 +226,7 @@ def _attachment(
     sha256: str,
     reason: str | None,
 ) -> Attachment:
+    """Return the row of a file as it was judged."""
     return Attachment(
         id=desk.ports.ids.new(),
         uploader=uploader,
@@ -283,6 +289,7 @@ async def drop_unused(desk: Desk, attachments: tuple[Attachment, ...]) -> None:
     stored = await desk.store.read(
         lambda unit: unit.all(ATTACHMENTS, ids=[attachment.id for attachment in attachments])
     )
+    # Looked up and not assumed: a transaction whose outcome is unknown may have stored them.
     known = {attachment.id for attachment in stored}
     for attachment in attachments:
         if attachment.file_key is not None and attachment.id not in known:

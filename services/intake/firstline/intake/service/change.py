@@ -152,6 +152,7 @@ class Change:
 
     async def save(self) -> Ticket:
         """Append the events and store the ticket; return it with its new version."""
+        # First, so that what it says stands among this change's events, whichever verb ended the request (ADR 15).
         await self._end_access()
         facts = {
             "actor": self.actor,
@@ -161,6 +162,7 @@ class Change:
             "recipients": recipients_of(self.participants),
         }
         events = [event(**facts, **data) for event, data in self._told_whole()]
+        # As the fold of the very events that others hear: intake's own account can't drift from queue's (ADR 17).
         for event in events:
             self.become(owed=owed_after(self.ticket.owed, self.ticket.id, event, self.now))
         version = await self.desk.log.append(self.unit, f"ticket/{self.ticket.id}", *events)
@@ -194,6 +196,7 @@ class Change:
 
     async def _keep_due(self) -> None:
         """Keep when silence acts next, where that has changed."""
+        # Most changes move no day; the table is written where one does.
         if _silence_of(self.ticket) == _silence_of(self._found):
             return
         policy, _ = self.desk.policies.of(self.ticket.policy_version)
@@ -206,6 +209,7 @@ class Change:
 
 
 def _silence_of(ticket: Ticket) -> tuple[datetime | None, ...]:
+    """Return what silence goes by."""
     return ticket.silent_since, ticket.reminded_at, ticket.closes_at
 
 

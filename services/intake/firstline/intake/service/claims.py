@@ -22,6 +22,8 @@ async def check_claim(change: Change, principal: Principal, token: str | None) -
     known = await change.unit.one(CLAIM, ticket_id=change.ticket.id)
     if token is not None:
         await _check_token(change, principal, token, known)
+    # Without a token a write passes where nobody else is at work: claims keep specialists apart, they are no
+    # permission.
     elif known and known.live and known.expires_at > change.now and known.agent != principal.id:
         raise StaleClaim(
             "Another specialist is working on this request now. Leave an internal note, or ask for the claim to be"
@@ -47,12 +49,14 @@ async def demand_claim(change: Change, principal: Principal, token: str | None) 
 
 
 async def _check_token(change: Change, principal: Principal, token: str, known: Claim | None) -> None:
+    """Raise StaleClaim for a token that isn't the caller's for this request, or is older than what is known."""
     claim = unseal(change.desk.claim_key, token)
     if claim is None or claim["ticket_id"] != change.ticket.id or claim["agent"] != principal.id:
         raise StaleClaim("The Claim-Token is not one of yours for this request. Claim the request again.")
     expires_at = datetime.fromisoformat(claim["exp"])
     if expires_at <= change.now or (known and claim["fence"] < known.fence):
         raise StaleClaim("Your claim has ended; somebody else may have taken the request. Claim it again.")
+    # A token may be newer than the last event heard of: what it proves is known from now on.
     if known is None or claim["fence"] > known.fence:
         await note_claim(change.unit, change.ticket.id, claim["fence"], principal.id, expires_at, live=True)
 

@@ -129,6 +129,7 @@ async def end_of_merges(change: Change) -> Ticket:
 
 
 def _may_reopen(change: Change) -> bool:
+    """Say whether an ended request may still be taken up, by the policy that it was taken under."""
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     return within_window(change.ticket, policy.closing.reopen_window, change.now)
 
@@ -175,6 +176,7 @@ async def _leave(change: Change, side: Side) -> Owed:
     # Who doesn't take part there isn't named there; a system still knows what it caused.
     actor = change.actor if side == "staff" else SYSTEM.model_copy(update={"client_id": change.actor.client_id})
     into_id = change.ticket.merged_into
+    # All along the chain: what is merged on owes its answers at the end of it too.
     while into_id is not None:
         ticket = await change.unit.one(TICKET_TO_CHANGE, id=into_id)
         assert ticket is not None  # requests are never deleted
@@ -291,6 +293,7 @@ async def _store(change: Change, message: NewMessage, body: str, audience: str) 
 
 
 async def _attach(change: Change, message_id: str, attachments: tuple[Attachment, ...]) -> None:
+    """Bind files to a message."""
     rows = [
         {"attachment_id": attachment.id, "message_id": message_id, "ticket_id": change.ticket.id}
         for attachment in attachments
@@ -323,6 +326,7 @@ async def _follow(change: Change, message: NewMessage) -> Told:
         attachment_ids=message.attachment_ids,
         follows=old.id,
     )
+    # Under the old request's lock: a second message at the same moment waits, and then finds this one as its follower.
     composed = compose(change.desk, new, await check(change.desk, change.unit, new))
     for sql, given in composed.rows:
         await change.unit.run(sql, **given)

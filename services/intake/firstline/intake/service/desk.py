@@ -101,6 +101,7 @@ async def publish_policy(desk: Desk, unit: Unit) -> None:
     """Store and publish the current policy unless it was the last one published; learn the versions stored before."""
     await unit.one(HOLD_POLICIES, now=desk.now())
     stored = await unit.all(POLICIES)
+    # All of them: an old request is judged by the version that it was taken under, however long ago.
     for row in stored:
         desk.policies.add(Policy.from_document(row.document), row.version)
     policy = desk.policies.current

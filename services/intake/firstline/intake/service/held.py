@@ -125,6 +125,7 @@ async def accept(
     sender = await _sender(unit, read.mail.from_address)
     if takes_part:
         await _add_sender(change, read, sender)
+    # Receipt and proof are the mail's own; only the judgement is the specialist's.
     decision = let_in(read.mail, read.envelope, room.settings.rules, room.settings.key)
     told = await reply(change, await message_of(change, read, decision, sender))
     outcome = Outcome.NEW_TICKET if told.follows else Outcome.APPENDED
@@ -214,16 +215,19 @@ async def _to_judge(unit: Unit, mail_id: str, read: Read | None) -> tuple[Mail, 
 
 
 def _what_became(mail: Mail) -> MailJudged:
+    """Return the error that says what became of a mail that isn't held."""
     state = f"It is {mail.outcome} ({mail.reason})" if mail.outcome else "It waits to be judged by itself"
     extra = {"outcome": mail.outcome, "ticket_id": mail.ticket_id}
     return MailJudged(f"{state}; only held mail can be judged. Read it again.", extra=extra)
 
 
 async def _sender(unit: Unit, address: str | None) -> Person | None:
+    """Return whom accounts know by an address."""
     return await unit.one(PERSON_BY_EMAIL, email=address) if address else None
 
 
 def _is_staff(sender: Person | None) -> bool:
+    """Say whether somebody answers requests."""
     return sender is not None and sender.active and Role(sender.role) in STAFF
 
 

@@ -65,6 +65,7 @@ async def restore(change: Change, principal: Principal, token: str | None, held_
     )
     change.say(TicketNoted, message_id=held.message_id or held.id, restored=held.id)
     await change.save()
+    # What can be found follows what can be read.
     await rewrite_words(change.unit, change.ticket.id)
     return held
 
@@ -80,6 +81,7 @@ async def purge_of_ticket(unit: Unit, ticket_id: str, now: datetime) -> int:
 
 
 async def _purge(unit: Unit, texts: Sequence[DueText], now: datetime) -> int:
+    """Overwrite sealed texts, their own keys first of all; return how many."""
     for one in texts:
         await unit.run(
             END_HELD_TEXT,

@@ -60,8 +60,10 @@ class Holding:
         return given
 
     def _member(self, name: str, value: Any, place: str) -> Any:
+        """Return a member's value without the secrets in it."""
         if not isinstance(value, str):
             return self.values(value, place)
+        # `{"password": "…"}` gives itself away by its name alone.
         label = f"{name}: "
         result = masked(self._desk.policies.detector, label + value)
         if result.marks and result.text.startswith(label):

@@ -78,6 +78,7 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
 
     """
     mail_id = desk.ports.ids.new()
+    # Away from the event loop, since a mail may have 25 MiB.
     sealed = await desk.ports.offload(lambda: sealed_mail(desk.vault, mail_id, raw))
     stored = await desk.files.put(_once(sealed.to_bytes()), MAIL_BYTES)
     try:
@@ -92,6 +93,7 @@ async def keep_mail(desk: Desk, raw: bytes, mail_from: str, rcpt_to: tuple[str, 
 async def _keep_row(
     desk: Desk, mail_id: str, raw: bytes, file_key: str, key_id: str, mail_from: str, rcpt_to: tuple[str, ...]
 ) -> str:
+    """Store the row of a mail whose bytes are durable; return its ID."""
     row: dict[str, Value] = {
         "id": mail_id,
         # Of the mail as it came, so that it can be told from any other whatever seals it.
@@ -126,6 +128,7 @@ async def raw_of(desk: Desk, mail_id: str, file_key: str) -> bytes:
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a content as one chunk."""
     yield content
 
 
@@ -163,6 +166,7 @@ async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read
     if await unit.one(STILL_PENDING, id=read.pending.id) is None:
         return None
     mail, print_ = read.mail, fingerprint(read.mail)
+    # Reliable because one replica judges at a time: two copies judged at once would be two requests (ADR 8).
     same = await unit.one(SAME_MAIL, fingerprint=print_) if print_ else None
     sender = await unit.one(PERSON_BY_EMAIL, email=mail.from_address) if mail.from_address else None
     strict = desk.policies.current.mail.sender_check == "strict"
@@ -181,6 +185,7 @@ async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read
 
 
 async def _candidates(unit: Unit, proposed: tuple[Any, ...]) -> tuple[Candidate, ...]:
+    """Return the tickets that exist under proposed numbers, in their order."""
     found = []
     for proposal in proposed:
         ticket = await unit.one(TICKET_BY_NUMBER, number=proposal.number)
@@ -191,6 +196,7 @@ async def _candidates(unit: Unit, proposed: tuple[Any, ...]) -> tuple[Candidate,
 
 
 async def _carry_out(desk: Desk, unit: Unit, read: Read, decision: Decision, sender: Person | None) -> Decision:
+    """Do what was decided; return the decision with the request that the mail came into."""
     match decision.outcome:
         case Outcome.NEW_TICKET:
             return await _open(desk, unit, read, decision, sender)
@@ -223,6 +229,7 @@ def origin_of(read: Read, decision: Decision) -> Origin:
 
 
 def _actor(read: Read, sender: Person | None) -> Actor:
+    """Return a mail's sender as events name them."""
     return Actor(id=sender.id if sender else read.mail.from_address or "unknown", role=Role.CLIENT.value)
 
 

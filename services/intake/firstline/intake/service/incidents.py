@@ -212,6 +212,7 @@ async def resolve(desk: Desk, unit: Unit, access: Access, incident_id: str) -> I
 
 
 async def _save(desk: Desk, unit: Unit, incident: Incident, event: EventData) -> Incident:
+    """Store an incident under its next version, with its event."""
     version = await desk.log.append(unit, f"incident/{incident.id}", event)
     saved = replace(incident, version=version, updated_at=desk.now())
     fixed = ("opened_by", "opened_at")
@@ -244,6 +245,7 @@ async def answer_all(desk: Desk, unit: Unit, access: Access, incident_id: str, b
         total=incident.tickets,
         created_at=desk.now(),
     )
+    # The list is drawn up now: who is linked later gets no words that were not written for them.
     await unit.run(INSERT_REPLIES, answer_id=answer_id, incident_id=incident.id)
     event = IncidentUpdated(actor=actor_of(access.principal), title=incident.title, answer_id=answer_id)
     await _save(desk, unit, incident, event)
@@ -255,6 +257,7 @@ async def answer_all(desk: Desk, unit: Unit, access: Access, incident_id: str, b
 
 async def give_reply(desk: Desk, unit: Unit, pending: Reply) -> bool:
     """Give one request its part of an answer, once; False where somebody else does or has done it."""
+    # Locked or passed over: replicas share an answer's replies row by row.
     taken = await unit.one(TAKE_REPLY, answer_id=pending.answer_id, ticket_id=pending.ticket_id)
     answer = await unit.one(ANSWER, id=pending.answer_id) if taken else None
     ticket = await unit.one(TICKET_TO_CHANGE, id=pending.ticket_id) if answer else None
@@ -343,6 +346,7 @@ async def banners(desk: Desk, unit: Unit, access: Access) -> list[Incident]:
 
 
 def _is_due(incident: Incident, now: datetime) -> bool:
+    """Say whether a banner's time has come and is not over."""
     assert incident.banner is not None  # they are chosen by that
     begin, until = incident.banner["from"], incident.banner["until"]
     return (begin is None or datetime.fromisoformat(begin) <= now) and (
@@ -351,6 +355,7 @@ def _is_due(incident: Incident, now: datetime) -> bool:
 
 
 async def _concerns(unit: Unit, access: Access, incident: Incident) -> bool:
+    """Say whether an incident has a request of the caller, or of the organisation that they act for."""
     who = access.principal
     if await unit.all(CONCERNS_ADDRESS, incident_id=incident.id, address=who.email):
         return True

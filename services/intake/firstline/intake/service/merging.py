@@ -59,6 +59,7 @@ async def other(change: Change, reference: str, pointer: str) -> Change:
         raise Invalid("There is no such request.", faults=(fault,)) from error
     if found.id == change.ticket.id:
         raise Invalid("A request can't belong to itself.", faults=(Fault(pointer, "Name another request."),))
+    # Two merges that lock each other's requests are a deadlock, which the database ends and the store runs again.
     ticket = await change.unit.one(TICKET_TO_CHANGE, id=found.id)
     people = await change.unit.all(PARTICIPANTS, ticket_id=found.id)
     return Change(change.desk, change.unit, ticket or found, people, change.actor)
@@ -140,6 +141,7 @@ async def _check_target(into: Change) -> None:
 
 
 async def _bring_along(change: Change, into: Change, *, add_participants: bool) -> None:
+    """Let those who take part in the duplicate take part in the other one, or raise NotTheSamePeople."""
     there = {person.address for person in into.participants}
     missing = [person for person in change.participants if person.address not in there]
     organization = change.ticket.organization_id

@@ -109,6 +109,7 @@ async def add_message(desk: Desk, source: Source, ticket_id: str, taken: Taken, 
 
 
 def _message(change: Change, source: Source, taken: Taken) -> NewMessage:
+    """Return what a webhook says as a message in the requester's name."""
     who = taken.requester
     return NewMessage(
         body=taken.values["body"],

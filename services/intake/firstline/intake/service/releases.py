@@ -84,6 +84,7 @@ async def plan_release(change: Change, plan: Plan) -> Ticket:
 
 
 async def _check_plan(change: Change, plan: Plan | None) -> None:
+    """Raise Invalid for a plan in the past, and ReleaseShipped for a release that is out."""
     if plan is None:
         return
     if plan["date"] is not None and last_day(date.fromisoformat(plan["date"]), plan["precision"]) < change.now.date():
@@ -132,6 +133,7 @@ async def bring_back(desk: Desk, unit: Unit) -> int:
 
 
 async def _bring_back(desk: Desk, unit: Unit, ticket_id: str, release: Release) -> None:
+    """Bring one request back, unless somebody has moved it meanwhile."""
     ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
     if ticket is None or ticket.awaited_release != release.version:
         return  # somebody moved it while we waited for it

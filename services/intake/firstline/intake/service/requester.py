@@ -69,6 +69,7 @@ def is_organization(principal: Principal) -> bool:
 
 
 def _self(principal: Principal) -> Requester:
+    """Return the caller as somebody who takes part."""
     return Requester(principal.email, principal.name, principal.id)
 
 

@@ -35,10 +35,12 @@ async def scan_held(desk: Desk) -> int:
 
 
 async def _page(after: str, unit: Unit) -> list[Attachment]:
+    """Return some files that wait, after an ID."""
     return await unit.all(HELD_FILES, after=after, limit=FILES_A_STEP)
 
 
 async def _scan(desk: Desk, attachment: Attachment) -> None:
+    """Scan one file, then give it out or refuse it, with all rows that share its bytes."""
     key = attachment.file_key or ""
     try:
         found: str | None = await desk.scanner.scan(lambda: desk.files.open(key))

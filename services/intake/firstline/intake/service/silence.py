@@ -61,6 +61,7 @@ async def _remind(change: Change, rule: SilenceRule) -> None:
 
 
 async def _close(change: Change, rule: SilenceRule) -> None:
+    """Close on the client's silence, for the reason that the policy names."""
     change.end("closed", circumstance=rule.circumstance, close_reason=rule.reason, closed_at=change.now)
     change.say(TicketClosed, reason=rule.reason, circumstance=rule.circumstance)
     await change.save()

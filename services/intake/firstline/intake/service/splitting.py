@@ -60,6 +60,7 @@ async def split(change: Change, part: Part) -> Ticket:
 
 
 async def _message(change: Change, message_id: str) -> Message:
+    """Return the client's message that is to be split off."""
     message = await change.unit.one(MESSAGE, id=message_id)
     if message is None or message.ticket_id != change.ticket.id:
         fault = Fault("/message_id", "Use the ID of a message of this request.")
@@ -131,6 +132,7 @@ async def _copied_attachments(change: Change, message: Message) -> tuple[Attachm
 
 
 async def _tell_old(change: Change, message: Message, new: Ticket) -> None:
+    """Say in the old request that a part of it goes on elsewhere."""
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     await remark(change, policy.relations.text("split_off", new.number))
     change.say(TicketSplit, message_id=message.id, into=new.id, into_number=new.number)
@@ -138,6 +140,7 @@ async def _tell_old(change: Change, message: Message, new: Ticket) -> None:
 
 
 async def _tell_new(old: Change, new: Ticket) -> Ticket:
+    """Say in the new request where it comes from; return it."""
     change = Change(old.desk, old.unit, new, old.participants, old.actor)
     policy, _ = change.desk.policies.of(new.policy_version)
     await remark(change, policy.relations.text("split_from", old.ticket.number))

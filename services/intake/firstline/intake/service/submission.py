@@ -217,6 +217,7 @@ async def submit(desk: Desk, access: Access, describe: Describe, retry: Retry | 
         return new, judged
 
     for _ in range(NUMBER_TRIES):
+        # Judged on a read and stored as rows: only rows can share a commit with other callers' (ADR 2).
         found = await desk.store.read(look)
         if isinstance(found, Answer):
             return found
@@ -247,6 +248,7 @@ async def _check_reference(unit: Unit, access: Access, new: NewTicket) -> None:
 
 
 async def _with_reference(unit: Unit, new: NewTicket) -> Ticket | None:
+    """Return the request that has the reference: of the organisation, or of the client without one."""
     if new.organization_id is not None:
         return await unit.one(TICKET_BY_REF, organization_id=new.organization_id, external_ref=new.external_ref)
     return await unit.one(TICKET_BY_OWN_REF, requester_email=new.requester.email, external_ref=new.external_ref)
@@ -305,6 +307,7 @@ def _without_secrets(
 
 
 def _ticket(desk: Desk, new: NewTicket, judged: Judged, ticket_id: str) -> Ticket:
+    """Return the ticket as it begins."""
     now, licence = desk.now(), judged.licence
     return Ticket(
         id=ticket_id,

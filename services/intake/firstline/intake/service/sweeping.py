@@ -47,6 +47,7 @@ class Sweeper:
         return await self._drop_unused() + await self._drop_nameless()
 
     async def _drop_nameless(self) -> int:
+        """Remove the files that no row named at two looks; return how many."""
         desk, seen, dropped = self._desk, set[str](), 0
         async for keys in desk.files.listed():
             if not keys:
@@ -77,8 +78,10 @@ class Sweeper:
 
 
 async def _named(keys: list[str], unit: Unit) -> list[str]:
+    """Return which of the keys some row names."""
     return await unit.all(NAMED_FILES, keys=keys)
 
 
 async def _unused(after: str, before: datetime, unit: Unit) -> list[Unused]:
+    """Return some older uploads after an ID, and whether each came with a message."""
     return await unit.all(UNUSED_UPLOADS, after=after, before=before, limit=UPLOADS_A_STEP)

@@ -90,6 +90,7 @@ async def triage(change: Change, given: Triage) -> Ticket:
 
 
 def _set_topic(change: Change, rules: Rulebook, topic: str) -> None:
+    """Set the topic, and what follows from it: tier, scope and what is missing (clauses 1.3, 4.2)."""
     rule = rules.topics.get(topic)
     if rule is None:
         known = ", ".join(code for code in rules.topics if code)
@@ -107,6 +108,7 @@ def _set_topic(change: Change, rules: Rulebook, topic: str) -> None:
 
 
 def _set_urgency(change: Change, policy: Policy, urgency: str, reason: str | None) -> None:
+    """Set the urgency with its reason, which the client reads (clause 2.1)."""
     known = [level.code for level in policy.urgency.levels]
     if urgency not in known:
         raise Invalid("There is no such urgency.", faults=(Fault("/urgency", f"Use one of: {', '.join(known)}."),))
@@ -165,6 +167,7 @@ def usual_circumstance(change: Change, cause: str) -> str | None:
 
 
 def _check_circumstance(change: Change, code: str | None, effect: str, cause: str | None = None) -> None:
+    """Raise Invalid for a circumstance that the policy doesn't name for this effect and cause (clause 4.8)."""
     if code is None:
         return
     policy, _ = change.desk.policies.of(change.ticket.policy_version)

@@ -40,6 +40,7 @@ class StoredPolicy:
     published_at: datetime
 
 
+# The active one first: an address may have had somebody else before.
 PERSON_BY_EMAIL = Sql(
     "SELECT id, email, name, language, role, organization_id, active FROM person WHERE email = :email"
     " ORDER BY active DESC, id LIMIT 1",
@@ -56,6 +57,7 @@ ERASE_PERSON: Sql[None] = Sql("DELETE FROM person WHERE id = :id", type(None))
 _LICENCE = "SELECT id, last4, organization_id, product, active_until FROM licence"
 LICENCE = Sql(f"{_LICENCE} WHERE id = :id", Licence)
 LICENCE_BY_KEY = Sql(f"{_LICENCE} WHERE key_sha256 = :key_sha256", Licence)
+# Without end before all others, said so: the databases sort NULL at different ends.
 LICENCE_OF_ORGANIZATION = Sql(
     f"{_LICENCE} WHERE organization_id = :organization_id"
     " ORDER BY active_until IS NULL DESC, active_until DESC LIMIT 1",

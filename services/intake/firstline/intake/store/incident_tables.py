@@ -11,6 +11,7 @@ from firstline.intake.store.tables import IntakeTable
 
 
 def _where(condition: str) -> dict[str, Any]:
+    """Return what makes an index hold only the rows of a condition, on every database."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 

@@ -60,6 +60,7 @@ PENDING = Sql(
     " LIMIT :limit",
     PendingMail,
 )
+# Locked and looked at once more: a mail gets one outcome, whoever judges it.
 STILL_PENDING = Sql("SELECT id FROM mail WHERE id = :id AND outcome IS NULL FOR UPDATE", str)
 SAME_MAIL = Sql("SELECT id FROM mail WHERE fingerprint = :fingerprint ORDER BY id LIMIT 1", str)
 DECIDE: Sql[None] = Sql(

@@ -59,6 +59,7 @@ TICKET = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id", Ticket)  # noqa: S608
 TICKETS = Sql(f"SELECT {_ALL} FROM ticket WHERE id = ANY(:ids) ORDER BY id", Ticket)  # noqa: S608
 TICKET_BY_NUMBER = Sql(f"SELECT {_ALL} FROM ticket WHERE number = :number", Ticket)  # noqa: S608
 TICKET_TO_CHANGE = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id FOR UPDATE", Ticket)  # noqa: S608
+# Locked, for whoever finds it is about to write to it.
 OPEN_FOLLOWER = Sql(
     f"SELECT {_ALL} FROM ticket WHERE follows = :ticket_id"  # noqa: S608
     " AND status NOT IN ('resolved', 'closed') LIMIT 1 FOR UPDATE",
@@ -87,6 +88,7 @@ PARTICIPANTS_OF_ALL = Sql(
     Participant,
 )
 CLAIM = Sql("SELECT fence, agent, expires_at, live FROM claim WHERE ticket_id = :ticket_id", Claim)
+# An older fence changes nothing: queue's events may come later than a token that is newer than they.
 SAVE_CLAIM: Sql[None] = Sql(
     "INSERT INTO claim (ticket_id, fence, agent, expires_at, live)"
     " VALUES (:ticket_id, :fence, :agent, :expires_at, :live)"
@@ -222,12 +224,14 @@ class Walk:
 
     @property
     def _source(self) -> tuple[str, str]:
+        """Return what the walk goes along, and the key that it is in the order of."""
         if self.people and not self.organization:
             return "participant p JOIN ticket t ON t.id = p.ticket_id", "p.ticket_id"
         return "ticket t", "t.id"
 
     @property
     def _conditions(self) -> list[str]:
+        """Return what holds of each request, those who take part included."""
         others = self.people if self.organization else self.people[1:]
         lead = [] if self.organization else self.people[:1]
         return [
@@ -251,6 +255,7 @@ _FOUND = (
 
 
 def _select(source: str, conditions: list[str], key: str) -> str:
+    """Return the statement of one walk, newest first."""
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     columns = ", ".join(f"t.{name}" for name in _COLUMNS)
     return f"SELECT {columns} FROM {source}{where} ORDER BY {key} DESC LIMIT :limit"  # noqa: S608

@@ -34,6 +34,7 @@ INSERT_WORDS: Sql[None] = Sql(
 
 
 def _add(column: str) -> Sql[None]:
+    """Return the statement that adds words to a column, up to the most that a request may have."""
     where = "WHERE ticket_id = :ticket_id AND length"
     return Sql(
         f"UPDATE ticket_words SET {column} = {column} || {_VECTOR} {where}({column}) < {MOST_OF_ONE}",  # noqa: S608

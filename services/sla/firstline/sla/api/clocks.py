@@ -51,6 +51,7 @@ async def list_clocks(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> Page[TicketClockOut]:
     """List the clocks of requests, or the running ones that are due before an instant, the earliest first."""
+    # Neither would be every clock there ever was; both would need an order that no index has.
     if (ticket_ids is None) == (due_before is None):
         fault = Fault("#query/ticket_ids", "Give ticket_ids or due_before, one of them.")
         raise Invalid("Which clocks do you want?", faults=(fault,))
@@ -61,6 +62,7 @@ async def list_clocks(
 
 
 async def _due(sla: Sla, before: datetime, cursor: str | None, limit: int) -> Page[TicketClockOut]:
+    """Return a page of running clocks due before an instant, the earliest first."""
     place = sla.cursors.read("clocks", cursor)
     due, clock_id = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else (_LONG_AGO, "")
 
@@ -74,11 +76,13 @@ async def _due(sla: Sla, before: datetime, cursor: str | None, limit: int) -> Pa
 
 
 async def _of_tickets(sla: Sla, ticket_ids: str) -> list[TicketClockOut]:
+    """Return the clocks of requests that are named by ID or number; raise Invalid for too many."""
     wanted = [part.strip() for part in ticket_ids.split(",") if part.strip()]
     if len(wanted) > MAX_LIMIT:
         raise Invalid("Too many requests at once.", faults=(Fault("#query/ticket_ids", f"At most {MAX_LIMIT}."),))
 
     async def work(unit: Unit) -> list[TicketClockOut]:
+        # People name requests by number and programs by ID: one list may hold both.
         numbers = [number for part in wanted if (number := read_number(part))]
         ids = [part for part in wanted if not read_number(part)]
         ids += [ticket.id for ticket in await unit.all(TICKETS_BY_NUMBER, numbers=numbers)]
@@ -104,6 +108,7 @@ async def _shown(sla: Sla, unit: Unit, stored: list[StoredClock]) -> list[Ticket
 
 
 def _ticket_clock(ticket: Ticket, stored: StoredClock, clock: rules.Clock, now: datetime) -> TicketClockOut:
+    """Return the document of a request's clock: as it stands now, under the ID that it is stored with."""
     return TicketClockOut(
         **clock_out(clock).model_dump(),
         id=stored.id,

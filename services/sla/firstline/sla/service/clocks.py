@@ -62,6 +62,7 @@ class Sla:
             document = await unit.one(POLICY, version=wanted)
             if document is None:
                 raise NoPolicy(f"The policy version {wanted} has not arrived here yet. Try again in a moment.")
+            # A version never changes once it is published, so none of them has to be read twice.
             self._terms[wanted] = terms_of(Policy.from_document(document))
         return self._terms[wanted]
 
@@ -137,6 +138,7 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
     fact = replace(_in_turn(fact, facts), traits=_news(fact, facts) or None)
     if fact.type == "targets_changed" and fact.traits is None:
         return
+    # They are locked: the worker that fires what is due passes them over, and finds them as they are after the fact.
     stored: dict[str, StoredClock] = {}
     for clock in await unit.all(CLOCKS, ticket_id=ticket.id):
         whole = _completed(terms, facts, clock)
@@ -197,5 +199,6 @@ async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:
         terms = await sla.terms(unit, ticket.policy_version)
         facts = [] if clock.warnings is not None else await unit.all(FACTS, ticket_id=ticket.id)
         whole = _completed(terms, facts, clock)
+        # The step of time makes "by now" of "before".
         await milestones.tell(sla.runtime, unit, ticket, whole, terms.staff, before=now + rules.INSTANT)
     return len(due)

@@ -88,6 +88,7 @@ async def moved(unit: Unit, ticket_id: str, event: QueueEvent) -> None:
 async def left(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: datetime) -> None:
     """Note that no answer is owed any more, and, where one was given, how long it took."""
     waiting = await unit.one(WAITING, ticket_id=ticket_id)
+    # What came in before this service followed the queue says nothing of how long things take.
     if waiting is None:
         return
     await unit.run(LEAVE, ticket_id=ticket_id)
@@ -103,6 +104,7 @@ async def left(sla: Sla, unit: Unit, ticket_id: str, event: QueueEvent, at: date
             p50_at=waiting.p50_at,
             p90_at=waiting.p90_at,
         )
+        # By number and not by count: one delete along the key, however many there are.
         await unit.run(FORGET_WAITED, up_to=(seq or 0) - KEPT)
         sla.last_waits.forget()
 
@@ -132,27 +134,32 @@ async def score(unit: Unit) -> Score:
 
 
 async def _find(unit: Unit, access: Access, reference: str) -> Ticket:
+    """Return a ticket by ID or number; what the caller may not see isn't there for them."""
     number = read_number(reference)
     found = await unit.all(TICKETS_BY_NUMBER, numbers=[number]) if number else [await unit.one(TICKET, id=reference)]
     ticket = found[0] if found else None
     if ticket is None:
         raise NotFound("Nothing with this ID is here for you. Check the ID.")
+    # The error is the same as for what doesn't exist, so that nobody learns which numbers are taken.
     addresses = await unit.all(PARTICIPANTS.addresses, ticket_id=ticket.id)
     access.demand(frozenset(addresses), ticket.organization_id)
     return ticket
 
 
 async def _ahead(unit: Unit, **key: Value) -> int:
+    """Return how many requests are served before this place, COUNTED at most: more would only cost time."""
     return await unit.one(AHEAD, limit=COUNTED, **key) or 0
 
 
 def _key(key: EntryKey) -> dict[str, Value]:
+    """Return a place in the queue in this service's columns, which sort as queue itself does."""
     return {"turn": 0 if key.out_of_turn else 1, "since": key.since, "position": key.position}
 
 
 def _instants(
     calendar: Calendar, start: datetime, forecast: Forecast | None
 ) -> tuple[datetime | None, datetime | None]:
+    """Return when half of such answers, and nine of ten, will have come in business time."""
     if forecast is None:
         return None, None
     return calendar.add(start, forecast.p50), calendar.add(start, forecast.p90)

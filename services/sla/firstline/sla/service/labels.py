@@ -28,6 +28,7 @@ async def labels_of(unit: Unit, report: Report) -> dict[str | None, str]:
 
 
 async def _known(unit: Unit, by: str, keys: list[str]) -> Mapping[str, str]:
+    """Return the names that are known for keys."""
     if by in ("agent", "organization"):
         return {found.id: found.name for found in await unit.all(NAMES, ids=keys)}
     if by in ("topic", "urgency"):

@@ -58,6 +58,7 @@ def timed(clock: StoredClock, staff: Calendar | None) -> StoredClock:
 
 def after(stored: StoredClock, clock: rules.Clock, as_of: datetime) -> StoredClock:
     """Return how a clock is to be stored, without forgetting what was told of a run that goes on."""
+    # The same deadline is the same run; under another one, told is what was told and lies behind.
     same = clock.due_at is not None and clock.due_at == stored.due_at
     behind = sum(warning.at <= as_of for warning in clock.warnings)
     return replace(
@@ -86,6 +87,7 @@ def completed(stored: StoredClock, clock: rules.Clock | None) -> StoredClock:
 
 
 def _written(clock: rules.Clock) -> list[list[str | float]]:
+    """Return a clock's warnings as they are stored."""
     return [[warning.at.isoformat(), warning.counted_minutes] for warning in clock.warnings]
 
 
@@ -151,6 +153,7 @@ async def tell_held(
 async def _tell_next(
     runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None
 ) -> StoredClock:
+    """Tell the next milestone and store that it is told, in one transaction: each is told once."""
     milestone = next_milestone(clock)
     assert milestone is not None  # whoever calls has looked
     is_breach = milestone.kind is ClockBreached

@@ -87,6 +87,7 @@ async def took_out_of_turn(unit: Unit, ticket_id: str) -> None:
 
 
 def _verdict(changes: Changes) -> str | None:
+    """Return what was judged of the scope, None where nothing was."""
     scope = changes.get("scope")
     return scope[1]["verdict"] if scope else None
 
@@ -113,6 +114,7 @@ async def keep_ended(
         return
     about = await unit.one(TAKEN, ticket_id=ticket.id)
     topic, tier = (about.topic, about.tier) if about else (None, None)
+    # The whole history is read again: sums that were kept beside it could come to say something else.
     for event_id, run in runs(history, targets, calendar):
         if event_id == last.id:
             row = _ended(ticket, event_id, run, calendar, Grouped(by, topic, tier))
@@ -120,6 +122,7 @@ async def keep_ended(
 
 
 def _ended(ticket: Ticket, event_id: str, run: Run, calendar: Calendar, about: Grouped) -> Ended:
+    """Return the row of an ended run."""
     return Ended(
         ticket_id=ticket.id,
         target=run.target,

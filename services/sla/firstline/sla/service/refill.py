@@ -44,6 +44,7 @@ async def refill(store: Store, read_log: ReadLog, place: Refill) -> int:
 
     """
     page = await read_log(place.position, PAGE_LIMIT)
+    # One transaction for each: a long one would hold the inbox's rows, and the store has one writer on SQLite.
     for event in page.items:
         if event.stream.startswith(STREAMS):
             await store.write(lambda unit, event=event: fill(unit, event))  # type: ignore[misc]
@@ -57,6 +58,7 @@ async def refill(store: Store, read_log: ReadLog, place: Refill) -> int:
 
 async def fill(unit: Unit, event: Envelope) -> None:
     """Keep what an applied event says, if nothing is known of that yet."""
+    # What the inbox hasn't applied yet will come in its turn, by the handlers of this release.
     applied = await unit.one(APPLIED, source=event.source, stream=event.stream)
     if applied is None or applied < event.version:
         return

@@ -21,6 +21,7 @@ async def make_report(sla: Sla, name: ReportName, by: By, start: datetime, until
     async for portion in portions:
         for row in portion:
             groups.add(row)
+        # Lets waiting callers in: summing never waits for anything by itself.
         await sla.runtime.ports.clock.sleep(0)
     return groups.report()
 
@@ -39,6 +40,7 @@ async def ended_in(store: Store, start: datetime, until: datetime) -> AsyncItera
 
 
 async def _ended(start: datetime, until: datetime, after: tuple[datetime, str, str, str], unit: Unit) -> list[Ended]:
+    """Return a portion of the runs that ended, after a place."""
     at, ticket_id, target, event = after
     place: dict[str, Value] = {"after": at, "after_id": ticket_id, "after_target": target, "after_event": event}
     return await unit.all(ENDED_IN, start=start, until=until, limit=ROWS_A_READ, **place)
@@ -57,6 +59,7 @@ async def taken_in(store: Store, start: datetime, until: datetime) -> AsyncItera
 
 
 async def _taken(start: datetime, until: datetime, after: tuple[datetime, str], unit: Unit) -> list[Taken]:
+    """Return a portion of the requests that came in, after a place."""
     return await unit.all(TAKEN_IN, start=start, until=until, after=after[0], after_id=after[1], limit=ROWS_A_READ)
 
 

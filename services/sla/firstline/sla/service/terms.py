@@ -53,16 +53,20 @@ def given_rules(rules: Iterable[GivenRule], warn_before: Iterable[WarnBefore], o
 
 
 def _read(rules: Iterable[GivenRule]) -> list[TargetRule]:
+    """Return a policy's rules as they are chosen by."""
     return [TargetRule(rule.code, _minutes(rule.minutes), _when(rule.when)) for rule in rules]
 
 
 def _minutes(given: TargetMinutes) -> Minutes:
+    """Return the targets that are named."""
     return cast("Minutes", {name: float(value) for name, value in given if value is not None})
 
 
 def _when(given: TargetConditions) -> Mapping[Trait, frozenset[str]]:
+    """Return the conditions that are named."""
     return {cast("Trait", name): frozenset(values) for name, values in given.given().items()}
 
 
 def _warn(before: WarnBefore) -> Warn:
+    """Return when to warn; the policy says what is left, and clocks count what has passed."""
     return Warn(minutes_before=before.minutes) if before.share is None else Warn(1 - before.share)

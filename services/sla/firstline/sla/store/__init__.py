@@ -290,6 +290,7 @@ _CLOCK = f"SELECT {_COLUMNS} FROM clock"  # noqa: S608
 CLOCK = Sql(f"{_CLOCK} WHERE id = :id", StoredClock)
 CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target FOR UPDATE", StoredClock)
 CLOCKS_OF = Sql(f"{_CLOCK} WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, target", StoredClock)
+# Locked or passed over: replicas share what is due, and a clock that somebody's fact is changing is judged after it.
 DUE = Sql(f"{_CLOCK} WHERE next_at <= :now ORDER BY next_at LIMIT :limit FOR UPDATE SKIP LOCKED", StoredClock)
 CLOCKS_DUE = Sql(
     f"{_CLOCK} WHERE due_at < :before AND (due_at, id) > (:after_due, :after_id) ORDER BY due_at, id LIMIT :limit",
@@ -311,6 +312,7 @@ SAVE_LICENCE: Sql[None] = Sql(
     " ON CONFLICT (id) DO UPDATE SET edition = excluded.edition",
     type(None),
 )
+# A version that is published again is the newest again: whoever goes back to an old policy does so.
 SAVE_POLICY: Sql[None] = Sql(
     "INSERT INTO policy (seq, version, document)"
     " VALUES ((SELECT COALESCE(MAX(seq), 0) + 1 FROM policy), :version, :document)"
