@@ -201,7 +201,6 @@ async def erase_log(unit: Unit, who: Erased) -> Portion:
     for row in page:
         near = row.subject in who.tickets
         data = row.data or ""
-        # Parsed only where something may be found: the walk reads the service's whole log.
         left = redacted_text(who, data, near=near) if near or who.named_in(data) else data
         if left != data:
             await unit.run(REDACT, seq=row.seq, data=left)
