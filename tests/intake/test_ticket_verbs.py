@@ -198,7 +198,7 @@ async def test_replies_tell_who_wrote_what(world: World) -> None:
         "side": "staff",
     }
     assert (data["received_at"], data["origin"]["channel"]) == (world.clock.now(), "api")
-    assert data["attachments"] == [{"id": picture, "name": "how.png"}]
+    assert data["attachments"] == [{"id": picture, "name": "how.png", "status": "ok", "reason": None}]
 
 
 async def test_events_carry_the_facts_of_their_verb(world: World) -> None:
