@@ -14,6 +14,18 @@ CALENDARS = int(os.environ.get("FIRSTLINE_ORACLE_CALENDARS", "5000"))
 PARTS = 10
 QUESTIONS = 4
 MICROSECOND = timedelta(microseconds=1)
+HALF_HOURS = [
+    "America/St_Johns",
+    "America/Caracas",
+    "Australia/Lord_Howe",
+    "Australia/Adelaide",
+    "Pacific/Chatham",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Asia/Tehran",
+    "Asia/Pyongyang",
+]
+"""Zones whose offsets have, or had, halves and quarters of hours."""
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +46,9 @@ def test_every_operation_agrees_with_a_walk_through_every_minute(part: int, chan
         centre = pick.choice(changes[zone]) if moved else somewhere(pick)
         data = random_calendar(pick, zone, centre.date())
         kinds.update(name for name in ("hours_from", "works_as", "public_holidays") if data.get(name))
+        kinds["half-hour zone"] += zone in HALF_HOURS
+        kinds["clock change"] += moved
+        kinds["leap day"] += centre.month == 2 and centre.day == 29
         days_off += is_public(data.get("public_holidays"), centre.date())
         days = pick.choice([2, 2, 2, 2, 2, 2, 4])
         walk = MinuteCalendar(data, centre - timedelta(days=0 if moved else 1), days)
@@ -41,6 +56,7 @@ def test_every_operation_agrees_with_a_walk_through_every_minute(part: int, chan
     least = QUESTIONS * CALENDARS // PARTS // 3
     assert all(compared[name] > least for name in ("add", "subtract", "between", "periods", "open_at")), compared
     assert all(kinds[name] > CALENDARS // PARTS // 10 for name in ("hours_from", "works_as", "public_holidays")), kinds
+    assert all(kinds[name] > CALENDARS // PARTS // 50 for name in ("half-hour zone", "clock change", "leap day")), kinds
     assert days_off >= CALENDARS // PARTS // 200
 
 
@@ -62,7 +78,9 @@ def test_offsets_with_seconds_agree_with_a_walk_through_every_second(zone: str, 
 
 
 def somewhere(pick: Random) -> datetime:
-    """Return a random midnight, New Year and the end of the year among the likelier ones."""
+    """Return a random midnight; New Year, the end of the year and leap days are among the likelier ones."""
+    if pick.random() < 0.15:
+        return datetime(pick.randrange(2000, 2040, 4), 2, 29, tzinfo=UTC)
     if pick.random() < 0.2:
         return datetime(pick.randrange(2000, 2040), 12, 25, tzinfo=UTC)
     if pick.random() < 0.2:

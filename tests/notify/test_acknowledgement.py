@@ -47,6 +47,32 @@ async def test_the_acknowledgement_asks_refers_and_tells_the_hours(world: Any) -
     assert "works Mon-Fri 06:00-16:00 (UTC) and opens again on 2026-11-24 06:00 (UTC)" in text
 
 
+@pytest.mark.parametrize(
+    ("special", "said"),
+    [
+        ({"public_holidays": {"country": "DE"}, "holidays": ["2026-11-24"]}, "opens again on 2026-11-25 06:00 (UTC)"),
+        ({"public_holidays": {"country": "DE", "dates": {"2026": ["2026-11-24"]}}}, "on 2026-11-25 06:00 (UTC)"),
+        ({"hours": {"fri": [["06:00", "16:00"]]}, "works_as": {"2026-11-24": "fri"}}, "on 2026-11-24 06:00 (UTC)"),
+        (
+            {"hours_from": {"2026-11-23": {"thu": [["09:00", "12:00"]]}}},
+            "works Thu 09:00-12:00 (UTC) and opens again on",
+        ),
+        ({"hours_from": {"2026-11-24": {"thu": [["09:00", "12:00"]]}}}, "on 2026-11-26 09:00 (UTC)"),
+        ({"tz": "Asia/Kolkata"}, "(Asia/Kolkata) and opens again on 2026-11-24 06:00 (Asia/Kolkata)"),
+    ],
+)
+async def test_the_acknowledgement_knows_days_that_are_unlike_others(
+    start: Any, shipped_policy: Policy, special: dict[str, Any], said: str
+) -> None:
+    """Holidays, days that work as others and later hours move the opening that clients read (clause 2.1)."""
+    calendar = {**shipped_policy.calendar, **special}
+    world = await start(policy=shipped_policy.model_copy(update={"calendar": calendar}))
+    await world.pass_time(timedelta(hours=10))
+    await world.tell(world.submitted())
+    await world.settle()
+    assert said in " ".join(world.mails()[0].get_content().split())
+
+
 async def test_a_stranger_is_asked_for_what_is_missing(world: Any) -> None:
     """The questions are the policy's own words, so an unknown sender reads them too (clause 4.2)."""
     missing = [MissingField(field="version", question="Which version do you use?")]

@@ -119,4 +119,5 @@ class ClockStates(Generic[Spent]):
             watch.late = False
 
     def _targets_changed(self, fact: Fact) -> None:
-        self.targets = fact.targets or {}
+        if fact.targets is not None:
+            self.targets = fact.targets

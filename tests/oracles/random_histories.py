@@ -21,6 +21,31 @@ def random_targets(pick: Random) -> dict[str, int]:
     return {name: 4 * pick.randrange(1, pick.choice([20, 100, 400])) for name in chosen}
 
 
+VALUES: dict[str, list[str | None]] = {
+    "urgency": ["normal", "high", "odd"],
+    "topic": ["updates", "updates.failed", "cloud", "cloud.sync", None],
+    "tier": ["helpdesk", "development"],
+    "organization_id": ["shop", None],
+    "entitlement": ["active", "expired", "unknown"],
+    "edition": ["Team", "Pro", None],
+}
+
+
+def random_rules(pick: Random) -> list[dict[str, Any]]:
+    """Return up to four rules as a policy has them, of one to three lists each."""
+    rules = []
+    for number in range(pick.randrange(5)):
+        asked = pick.sample(sorted(VALUES), pick.choice([1, 1, 2, 3]))
+        when = {name: sorted({str(pick.choice(VALUES[name][:-1])) for _ in range(2)}) for name in asked}
+        rules.append({"code": f"rule_{number}", "when": when, "minutes": random_targets(pick)})
+    return rules
+
+
+def random_traits(pick: Random, share: float) -> dict[str, str | None]:
+    """Return what is said of a ticket: each property with that probability."""
+    return {name: pick.choice(values) for name, values in VALUES.items() if pick.random() < share}
+
+
 def random_history(pick: Random, first: datetime, minutes: int) -> list[dict[str, Any]]:
     """Return events on whole minutes, some at one instant, some twice, in no particular order."""
     lawful = pick.random() < 0.6
@@ -38,8 +63,10 @@ def random_history(pick: Random, first: datetime, minutes: int) -> list[dict[str
         events.append({"type": kind, "at": at, "id": f"e{number}"})
         if kind == "wait":
             events[-1]["cause"] = pick.choice(["client", "third_party", "release", None])
-        if kind == "targets_changed":
+        if kind == "targets_changed" and pick.random() < 0.5:
             events[-1]["targets"] = random_targets(pick)
+        if pick.random() < {"created": 0.8, "targets_changed": 0.8}.get(kind, 0.1):
+            events[-1]["traits"] = random_traits(pick, 0.9 if kind == "created" else 0.3)
     events += [dict(event) for event in events if pick.random() < 0.1]
     if pick.random() < 0.5:
         pick.shuffle(events)

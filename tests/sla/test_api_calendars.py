@@ -1,5 +1,6 @@
 """Calculations on calendars over HTTP (clause 2.1), with the vectors of the policy's business time."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -160,3 +161,73 @@ async def test_the_newest_policy_gives_the_calendar(world: World) -> None:
     assert await compute(world, "add", **saturday) == {"due": "2026-11-21T12:01:00Z"}
     await world.deliver(world.policy())
     assert await compute(world, "add", **saturday) == {"due": "2026-11-23T06:01:00Z"}
+
+
+HOLIDAYS = {"tz": "Europe/Berlin", "hours": WEEK, "public_holidays": {"country": "DE", "subdivision": "BY"}}
+SPECIAL_DAYS = [
+    # All Souls' neighbour: 1 November 2027 is a Monday, and a holiday in Bavaria only.
+    ("2027-10-29T13:30:00Z", 60, HOLIDAYS, "2027-11-02T05:30:00Z"),
+    ("2027-10-29T13:30:00Z", 60, HOLIDAYS | {"public_holidays": {"country": "DE"}}, "2027-11-01T05:30:00Z"),
+    ("2027-10-29T13:30:00Z", 60, HOLIDAYS | {"works_as": {"2027-11-01": "mon"}}, "2027-11-01T05:30:00Z"),
+    ("2027-10-29T13:30:00Z", 60, HOLIDAYS | {"works_as": {"2027-10-30": "fri"}}, "2027-10-30T04:30:00Z"),
+    (
+        "2027-10-29T13:30:00Z",
+        60,
+        HOLIDAYS | {"hours_from": {"2027-11-01": {"wed": [["10:00", "12:00"]]}}},
+        "2027-11-03T09:30:00Z",
+    ),
+    # A zone of half hours, whose clocks go by half an hour on 3 October 2027: 06:00 there is 19:30, then 19:00.
+    ("2027-10-01T05:00:00Z", 60, {"tz": "Australia/Lord_Howe", "hours": WEEK}, "2027-10-03T19:30:00Z"),
+    ("2027-10-02T05:00:00Z", 0, {"tz": "Australia/Lord_Howe", "hours": WEEK}, "2027-10-03T19:00:00Z"),
+    # A leap day that is a holiday, and one that works as a Monday.
+    ("2028-02-28T15:30:00Z", 60, {"tz": "UTC", "hours": WEEK, "holidays": ["2028-02-29"]}, "2028-03-01T06:30:00Z"),
+    (
+        "2028-02-28T15:30:00Z",
+        60,
+        {"tz": "UTC", "hours": {"mon": WEEK["mon"]}, "works_as": {"2028-02-29": "mon"}},
+        "2028-02-29T06:30:00Z",
+    ),
+]
+
+
+@pytest.mark.parametrize(("start", "minutes", "calendar", "due"), SPECIAL_DAYS)
+async def test_days_that_are_unlike_others_count_over_http(
+    world: World, start: str, minutes: int, calendar: dict[str, Any], due: str
+) -> None:
+    """Public holidays of a part of a country, working holidays, later hours, half-hour zones and leap days."""
+    assert await compute(world, "add", calendar, start=start, minutes=minutes) == {"due": due}
+    assert await compute(world, "between", calendar, start=start, end=due) == {"minutes": minutes}
+    found = await compute(world, "open", calendar, at=due)
+    assert found["open"] is True
+
+
+@pytest.mark.parametrize(
+    ("special", "pointer"),
+    [
+        ({"public_holidays": {"country": "XX"}}, "/calendar/public_holidays/country"),
+        ({"public_holidays": {"country": "DE", "subdivision": "ZZ"}}, "/calendar/public_holidays/subdivision"),
+        ({"public_holidays": {"country": "DE", "categories": ["nice"]}}, "/calendar/public_holidays/categories"),
+        ({"works_as": {"2027-11-01": "noday"}}, "/calendar/works_as/2027-11-01"),
+        ({"works_as": {"2027-02-29": "mon"}}, "/calendar/works_as/2027-02-29"),
+        ({"hours_from": {"soon": WEEK}}, "/calendar/hours_from/soon"),
+        ({"hours_from": {"2027-11-01": {"mon": [["9", "17:00"]]}}}, "/calendar/hours_from/2027-11-01/mon/0/0"),
+    ],
+)
+async def test_mistakes_in_special_days_are_pointed_at(world: World, special: dict[str, Any], pointer: str) -> None:
+    """A country, part, kind, weekday or date that doesn't exist is named by its place."""
+    assert await faults(world, "add", start=FRIDAY, minutes=1, calendar={"tz": "UTC", "hours": WEEK, **special}) == [
+        pointer
+    ]
+
+
+async def test_clocks_run_by_the_special_days_of_the_policy(world: World) -> None:
+    """A request's deadline passes over the holiday of the country that its policy names, and over none that works."""
+    for version, more, due in (
+        ("by", {}, "2027-11-02T14:30:00Z"),
+        ("works", {"works_as": {"2027-11-01": "mon"}}, "2027-11-01T14:30:00Z"),
+    ):
+        await world.deliver(world.policy(version, calendar=HOLIDAYS | more))
+        friday = datetime(2027, 10, 29, 13, 30, tzinfo=UTC)
+        world.clock.move(friday)
+        ticket = await world.submit(friday, policy_version=version)
+        assert (await world.clocks(ticket))["first_response"]["due_at"] == due

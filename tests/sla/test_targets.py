@@ -5,9 +5,10 @@ from itertools import permutations
 
 import pytest
 from firstline.common.calendar import parse_calendar
+from firstline.common.policy.targets import Traits
 from firstline.sla.clock import Clock, explain, fold
 from firstline.sla.history import ClockEvent
-from firstline.sla.targets import TargetRule, TargetRules, Traits, Warn
+from firstline.sla.targets import TargetRule, TargetRules, Warn
 
 CALENDAR = parse_calendar({"tz": "UTC", "hours": {day: [["06:00", "16:00"]] for day in ("mon", "tue", "wed")}})
 MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)

@@ -1,12 +1,15 @@
 """Holidays out of iCalendar files: whole days, several days, yearly ones; what can't be read is said, not guessed."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from firstline.common.calendar import parse_calendar
-from firstline.common.policy.loader import read_document
+from firstline.common.policy.loader import load_policy, read_document
 from firstline.standalone.cli import app
 from typer.testing import CliRunner
+
+DEFAULT = Path(__file__).parents[2] / "policies" / "bitrix24.yaml"
 
 
 def event(*lines: str) -> str:
@@ -41,6 +44,16 @@ def test_whole_days_become_holidays_that_can_be_pasted(tmp_path: Path) -> None:
     assert code == 0
     assert dates(said) == ["2026-05-01", "2026-12-25", "2026-12-26"]
     assert "2026-12-25 # Christmas: both, days" in said
+
+
+def test_what_is_printed_closes_the_desk_of_the_policy_it_is_pasted_into(tmp_path: Path) -> None:
+    """From the file to the deadline: the lines stand in a policy, which is sound, and its calendar passes over them."""
+    _, said, _ = run(
+        tmp_path, event("DTSTART;VALUE=DATE:20261123", "DTEND;VALUE=DATE:20261125", "SUMMARY:Works council")
+    )
+    policy = load_policy(DEFAULT.read_text("utf-8").replace("  holidays: []\n", said, 1))
+    calendar = parse_calendar(policy.calendar)
+    assert calendar.add(datetime(2026, 11, 20, 15, 30, tzinfo=UTC), 180) == datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
 
 
 def test_yearly_days_are_written_out(tmp_path: Path) -> None:

@@ -12,15 +12,19 @@ from firstline.common.policy.checks import Finding
 from firstline.common.policy.loader import PolicyNotValid, load_as, read_document
 from firstline.common.policy.model import EntitlementState, HintCode, SupportMode, Tier, Verdict
 from firstline.common.policy.parts import Part, Words
-from firstline.intake.scope import Recovery, Rulebook, Submission, judge
+from firstline.common.policy.targets import Targets
+from firstline.intake.scope import Judgement, Recovery, Rulebook, Submission, judge
 
 JUDGED: Final = frozenset({"channel", "topic", "urgency_claim", "recovery", "entitlement", "fields"})
+WHOSE: Final = frozenset({"organization_id", "edition"})
+"""What only rules of targets ask for: whose request it is."""
+
 _LISTED: Final = {"missing_information": "field", "hints": "code"}
 """Lists of which an example names one member of each item."""
 
 
 class ExampleRequest(Part):
-    """A request as an example gives it: what is judged of `POST /v1/tickets`, and the state of the licence."""
+    """A request as an example gives it: what is judged of `POST /v1/tickets`, the state of the licence, whose it is."""
 
     channel: str
     topic: str | None = None
@@ -34,6 +38,8 @@ class ExampleRequest(Part):
     version: str | None = None
     licence_key: str | None = None
     doc_refs: tuple[dict[str, Any] | str, ...] = ()
+    organization_id: str | None = None
+    edition: str | None = None
 
 
 class ExpectedScope(Part):
@@ -43,6 +49,14 @@ class ExpectedScope(Part):
     support_mode: SupportMode | None = None
     reason: str | None = None
     refer_to: str | None = None
+
+
+class ExpectedTargets(Part):
+    """What an example expects of the targets, in business minutes; None: not timed."""
+
+    first_response: int | None = None
+    next_response: int | None = None
+    resolution: int | None = None
 
 
 class Expected(Part):
@@ -57,6 +71,8 @@ class Expected(Part):
     entitlement: EntitlementState | None = None
     notice: str | None = None
     hints: tuple[HintCode, ...] | None = None
+    target_rule: str | None = None
+    targets: ExpectedTargets | None = None
 
 
 class Example(Part):
@@ -103,10 +119,11 @@ def _findings(examples: tuple[Example, ...]) -> Iterator[Finding]:
             yield Finding(pointer, "nothing is expected of the policy", "add `gets` with members, or `refused`")
 
 
-def differences(rules: Rulebook, example: Example) -> list[str]:
-    """Say in what the policy's verdict differs from what an example expects; nothing where it holds."""
+def differences(rules: Rulebook, targets: Targets, example: Example) -> list[str]:
+    """Say in what the policy's verdict or its targets differ from what an example expects; nothing where it holds."""
     try:
-        found = _shown(asdict(judge(rules, _submission(example.request))))
+        judgement = judge(rules, _submission(example.request))
+        found = _shown(asdict(judgement)) | _timed(targets, example.request, judgement)
     except Invalid as refusal:
         return [] if refusal.slug == example.refused else [f"it is refused ({refusal.slug}): {refusal.detail}"]
     if example.refused:
@@ -122,8 +139,16 @@ def _submission(request: ExampleRequest) -> Submission:
     """Return a request as it is judged: what isn't judged by name may answer a required field."""
     given = request.model_dump(exclude_unset=True)
     judged = {name: value for name, value in given.items() if name in JUDGED}
-    members = {name: value for name, value in given.items() if name not in JUDGED}
+    members = {name: value for name, value in given.items() if name not in JUDGED | WHOSE}
     return Submission(**judged, members=members, text=request.body)
+
+
+def _timed(targets: Targets, request: ExampleRequest, judgement: Judgement) -> dict[str, Any]:
+    """Return the rule that gives the request's targets, and these."""
+    judged = {name: getattr(judgement, name) for name in ("urgency", "tier", "entitlement")}
+    whose = {name: getattr(request, name) for name in WHOSE}
+    code, minutes = targets.chosen({**judged, **whose, "topic": request.topic})
+    return {"target_rule": code, "targets": minutes.model_dump()}
 
 
 def _shown(found: dict[str, Any]) -> dict[str, Any]:

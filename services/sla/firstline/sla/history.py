@@ -10,7 +10,8 @@ from typing import Literal
 
 from firstline.common.calendar import Calendar
 from firstline.common.errors import Fault, Invalid
-from firstline.sla.targets import TARGETS, Minutes, Target, TargetRule, TargetRules, Traits, fixed
+from firstline.common.policy.targets import Traits
+from firstline.sla.targets import TARGETS, Minutes, Target, TargetRule, TargetRules, fixed
 
 State = Literal["idle", "running", "paused", "met"]
 Status = Literal["open", "waiting", "resolved", "closed"]

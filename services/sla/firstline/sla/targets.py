@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from firstline.common.policy.targets import Traits, fits
+
 Target = Literal["first_response", "next_response", "resolution"]
 TARGETS: tuple[Target, ...] = ("first_response", "next_response", "resolution")
 
 Trait = Literal["urgency", "topic", "tier", "organization_id", "entitlement", "edition"]
-Traits = Mapping[str, str | None]
-"""What a request is like, as far as rules may ask for it; None and what is not named fit no list."""
-
 Minutes = Mapping[Target, float]
 
 
@@ -34,13 +33,7 @@ class TargetRule:
 
     def fits(self, traits: Traits) -> bool:
         """Say whether the rule is for such a request."""
-        for name, values in self.when.items():
-            value = traits.get(name)
-            if value is None:
-                return False
-            if value not in values and not (name == "topic" and value.partition(".")[0] in values):
-                return False
-        return True
+        return fits(self.when, traits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,13 @@ def run_examples(
     examples: Annotated[Path | None, typer.Argument(help="Default: beside the policy, <name>.test.yaml.")] = None,
 ) -> None:
     """Look whether a policy says of each example what the example expects."""
-    rules = rulebook(_loaded(file))
+    policy = _loaded(file)
+    rules = rulebook(policy)
     source = examples or file.with_suffix(".test.yaml")
     failed = 0
     found = _examples(source)
     for line, example in found:
-        wrong = differences(rules, example)
+        wrong = differences(rules, policy.targets, example)
         failed += bool(wrong)
         if wrong:
             typer.echo(f"\n{source}, line {line}: {example.says} (clause {example.clause or '?'})")

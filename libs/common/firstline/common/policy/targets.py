@@ -1,12 +1,28 @@
 """By when answers are owed: minutes by urgency, rules for whom others hold, warnings and their telling (clause 2.3)."""
 
-from typing import Annotated, Any, Self
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, PositiveInt, model_validator
 
 from firstline.common.policy.parts import Code, Part, Provenance, Words
 
+Traits = Mapping[str, str | None]
+"""What a request is like, as far as rules may ask for it; None and what is not named fit no list."""
+
+K = TypeVar("K", bound=str)
 Values = Annotated[tuple[Words, ...], Field(min_length=1, strict=False)] | None
+
+
+def fits(lists: Mapping[K, Collection[str]], traits: Traits) -> bool:
+    """Say whether each list has the value of a request; a topic stands for its items, too."""
+    for name, values in lists.items():
+        value = traits.get(name)
+        if value is None:
+            return False
+        if value not in values and not (name == "topic" and value.partition(".")[0] in values):
+            return False
+    return True
 
 
 class TargetMinutes(Part):
@@ -86,3 +102,16 @@ class Targets(Part):
     warn_before: tuple[WarnBefore, ...] = ()
     tell_in_hours: bool = False
     staff_calendar: dict[str, Any] | None = None
+
+    def chosen(self, traits: Traits) -> tuple[str, TargetMinutes]:
+        """Return the first rule that fits a request, by its code or that of an urgency level, with its minutes."""
+        for rule in self.rules:
+            if fits(rule.when.given(), traits):
+                return rule.code, rule.minutes
+        level = traits.get("urgency")
+        return next(((code, minutes) for code, minutes in self.minutes.items() if code == level), self._first)
+
+    @property
+    def _first(self) -> tuple[str, TargetMinutes]:
+        """What is left for an urgency that the policy doesn't time: no request goes untimed."""
+        return next(iter(self.minutes.items()))

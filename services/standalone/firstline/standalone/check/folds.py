@@ -178,6 +178,11 @@ async def clocks_differ(books: Books, tickets: Iterable[str]) -> AsyncIterator[F
         yield Finding("P19", "sla", f"ticket {ticket_id}", "sla has never heard of it")
 
 
+def _told_at(terms: Terms, due_at: datetime) -> datetime:
+    """Return when a breach is told: it may wait until staff are back."""
+    return terms.staff.add(due_at, 0) if terms.staff else due_at
+
+
 async def _terms(books: Books, version: str) -> Terms | None:
     """Return what a policy version says of clocks; None where sla has never heard of it."""
     document = await books.stores["sla"].read(lambda unit: unit.one(POLICY, version=version))
@@ -198,5 +203,5 @@ async def _of_ticket(
         if stored is None or (stored.state, stored.due_at) != (clock.state, clock.due_at):
             shown = f"{stored.state}, due {stored.due_at}" if stored else "not there"
             yield Finding("P19", "sla", place, f"{shown}, and its history gives {clock.state}, due {clock.due_at}")
-        elif clock.due_at and clock.due_at < books.settled_before and not stored.breached:
+        elif clock.due_at and not stored.breached and _told_at(terms, clock.due_at) < books.settled_before:
             yield Finding("P20", "sla", place, f"its deadline {clock.due_at} has passed, and nobody was told")
