@@ -89,14 +89,17 @@ class AmqpBus:
         return sum(consumer.redelivered for consumer in self._consumers)
 
     async def _begin_out(self, connection: AbstractConnection, drop: Drop) -> None:
+        """Declare everything, and publish on a new connection."""
         # At each connection anew: a broker that lost its disk, or was replaced, has nothing of ours.
         await declare(connection)
         await self._publisher.begin(connection, drop)
 
     async def _begin_in(self, connection: AbstractConnection, drop: Drop) -> None:
+        """Declare everything, and consume on a new connection."""
         await declare(connection)
         for consumer in self._consumers:
             await consumer.begin(connection, drop)
 
     async def _end_in(self) -> None:
+        """End all consumers."""
         await asyncio.gather(*(consumer.end() for consumer in self._consumers))

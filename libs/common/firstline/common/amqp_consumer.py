@@ -93,6 +93,8 @@ class Consumer:
         self._spawn(lambda: self._share(channel, lines), "shares", drop)
 
     def _spawn(self, work: Callable[[], Awaitable[None]], name: str, drop: Drop) -> None:
+        """Start a work of this connection; its error drops the connection."""
+
         async def run() -> None:
             try:
                 await work()
@@ -128,6 +130,7 @@ class Consumer:
                 line.brought = False
 
     async def _run(self, channel: AbstractChannel, waiting: "_Waiting") -> None:
+        """Hand over what waits, batch after batch, until cancelled."""
         while True:
             batch = await self._readable(channel, await waiting.batch())
             if batch:
@@ -162,6 +165,7 @@ class Consumer:
             await self._return(channel, refused)
 
     async def _refused(self, channel: AbstractChannel, one: Arrival) -> bool:
+        """Say whether an event can't be taken by itself, and complain of it."""
         error = await self._hand_over(channel, [one])
         if error is not None:
             self._complain(one.event, error)
@@ -224,6 +228,7 @@ class Consumer:
         await within(SETTLE_SECONDS, work, self._ports, f"{self._service}: acknowledging")
 
     async def _reject(self, channel: AbstractChannel, tag: int, *, requeue: bool) -> None:
+        """Give a delivery back to the broker: to its queue, or to that of what can't be read."""
         driver = await channel.get_underlay_channel()
         work = driver.basic_reject(tag, requeue=requeue)
         await within(SETTLE_SECONDS, work, self._ports, f"{self._service}: rejecting")
@@ -257,6 +262,7 @@ class _InLine:
         await self.stand()
 
     async def _add(self, delivered: Delivered) -> None:
+        """Note that something came, and keep it in its turn."""
         self.brought = True
         await self._waiting.add(delivered)
 

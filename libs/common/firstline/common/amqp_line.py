@@ -136,6 +136,7 @@ class Line:
         self._task = None
 
     async def _run(self) -> None:
+        """Keep up one connection after the other."""
         clock, pause = self._ports.clock, FIRST_PAUSE
         while True:
             began = clock.monotonic()
@@ -178,6 +179,7 @@ class Line:
             self._outages.back(self._name)
 
     async def _within(self, seconds: float, work: Awaitable[T], what: str) -> T:
+        """Do a work within seconds, or raise Unavailable with the line's name."""
         return await within(seconds, work, self._ports, f"{self._name}: {what}")
 
 

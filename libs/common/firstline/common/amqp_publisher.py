@@ -101,6 +101,7 @@ class Publisher:
         use.drop(reason)
 
     async def _publish(self, use: _Use, batch: Sequence[Outgoing]) -> None:
+        """Send a batch until every event lies in a queue; after a few attempts leave the rest to be pulled."""
         left = await self._send(use.exchange, batch)
         for _ in range(RETURNS - 1):
             if not left:

@@ -112,6 +112,7 @@ async def _declare_queue(connection: AbstractConnection, name: str, arguments: d
 
 
 async def _bind(connection: AbstractConnection, service: str) -> None:
+    """Bind a service's queues, which exist by now."""
     async with connection.channel(publisher_confirms=False) as channel:
         dead = await channel.get_queue(dead_queue_of(service), ensure=False)
         await dead.bind(DEAD_EXCHANGE, service)

@@ -109,6 +109,7 @@ class LocalBus:
     async def _deliver(
         self, name: str, takes: Callable[[str], bool], receive: Receive, envelopes: Sequence[bytes]
     ) -> None:
+        """Give events to one consumer; its failure is its own, and it pulls later."""
         try:
             # Parsed anew for each consumer, as between processes: no object is shared through which one could change
             # another's.

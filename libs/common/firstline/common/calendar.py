@@ -273,5 +273,6 @@ def _amount(minutes: float | timedelta) -> int:
 
 
 def _exhausted() -> CalendarExhausted:
+    """Return the error of a calendar that ends before the time is over."""
     text = "The calendar has less business time than that."
     return CalendarExhausted(text, faults=(Fault("/minutes", text),))

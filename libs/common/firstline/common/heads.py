@@ -61,6 +61,7 @@ class Heads:
             self._kept |= {(source, stream) for stream in kept}
 
     async def _lock(self, unit: Unit, source: str, firsts: Mapping[str, Envelope]) -> None:
+        """Read the heads of streams under locks."""
         for head in await unit.all(STREAM_HEADS, source=source, streams=sorted(firsts)):
             self._found[source, head.stream] = head
         # An event that comes before its stream's first is kept under the lock of a row made for it: else who applies
@@ -95,4 +96,5 @@ class Heads:
 
 
 def _head_row(source: str, head: StreamHead) -> dict[str, str | int]:
+    """Return a head as a row of the inbox's streams."""
     return {"source": source, "stream": head.stream, "log": head.log, "version": head.version, "hash": head.hash}

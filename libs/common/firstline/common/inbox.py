@@ -160,6 +160,11 @@ class Inbox:
             following = await self._take_alone(following)
 
     async def _take_alone(self, event: Envelope, *, kept: bool = False) -> Envelope | None:
+        """Take one event in a transaction of its own; return the kept one that follows it in its stream, if any.
+
+        What fails is put aside with its reason: until its turn comes, or until somebody replays it.
+        """
+
         async def take(unit: Unit) -> tuple[Envelope | None, Counter[str]]:
             if kept:
                 # Dropped first: `_take` keeps it again, with a new reason, where its turn has still not come.
@@ -209,6 +214,7 @@ class Inbox:
         return await self._successor(unit, event) if heads.has_kept(event) else None
 
     async def _apply(self, unit: Unit, event: Envelope) -> None:
+        """Let the handler have an event, under the trace of the request that it comes from."""
         # Types nobody handles are recorded all the same: their versions are part of the stream's order.
         handler = self._handlers.get(event.type)
         if handler is not None:
@@ -235,6 +241,7 @@ class Inbox:
         return True
 
     async def _keep(self, unit: Unit, event: Envelope, state: str, reason: str) -> None:
+        """Store an event that isn't applied yet, or can't be."""
         await unit.run(
             KEEP,
             source=event.source,
@@ -284,6 +291,7 @@ class Inbox:
 
 
 def _place(event: Envelope) -> dict[str, str]:
+    """Return where an event stands."""
     return {"source": event.source, "stream": event.stream, "log": event.log}
 
 

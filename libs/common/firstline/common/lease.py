@@ -192,4 +192,5 @@ class SharedLease:
 
 
 def _row(holder: Holder) -> dict[str, Value]:
+    """Return a holder as parameters."""
     return {"owner": holder.owner, "fence": holder.fence, "renewed_at": holder.renewed_at}

@@ -103,6 +103,7 @@ class Log:
     def _row(
         self, stream: str, version: int, event: EventData, now: datetime, parent: str | None, subject: str | None
     ) -> Mapping[str, Value]:
+        """Return an event as a row of the outbox, which gets its position from the relay."""
         data = event.model_dump_json()
         # A salt of 128 bits: many events have so little data that their plain hash would give it away after an erasure.
         salt = self._ports.random.bytes(16).hex()

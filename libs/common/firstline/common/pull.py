@@ -124,6 +124,8 @@ class Pull:
             count += len(page.items)
 
     async def _move(self, source: str, log: str, position: int) -> None:
+        """Note how far a log was read."""
+
         async def move(unit: Unit) -> None:
             await unit.run(MOVE_PLACE, source=source, log=log, position=position)
 

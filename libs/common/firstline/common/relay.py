@@ -141,6 +141,7 @@ class Relay:
         return Head(head.log, position, last, published), numbered
 
     async def _head(self, unit: Unit) -> Head:
+        """Return the log's head; the first time, begin the log."""
         head = await unit.one(HEAD)
         if head is None:
             log = self._ports.ids.new()

@@ -141,6 +141,10 @@ class Verifier:
 
 
 def _not_valid() -> Unauthenticated:
+    """Return the one error for whatever is wrong with a token.
+
+    It doesn't say what: a forger would learn how far the attempt came.
+    """
     return Unauthenticated("The token is not valid for this desk. Sign in again and repeat the request.")
 
 

@@ -272,6 +272,7 @@ def _decrypt(key: AESGCM, kept: bytes, place: bytes) -> bytes:
 
 
 def _broken() -> SealBroken:
+    """Return what is said of a seal that doesn't open."""
     return SealBroken(
         "What is kept here was changed or moved outside of Firstline, and is not shown. Ask for it anew, and tell the"
         " desk's operator."

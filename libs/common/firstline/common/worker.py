@@ -92,6 +92,7 @@ class Worker:
         return done
 
     async def _run(self) -> None:
+        """Do step after step; rest when there is nothing to do, and longer after each failure in a row."""
         pause = 1.0
         while True:
             try:
@@ -143,4 +144,5 @@ class Worker:
 
 
 async def _until_set(event: asyncio.Event) -> None:
+    """Wait for an event as a coroutine that can be raced against others."""
     await event.wait()

@@ -36,6 +36,8 @@ _ENTRY = ("key", "agent", "fence", "lease_expires_at", "reason")
 _CLOCK = ("target", "due_at", "elapsed_minutes", "policy_version")
 _DELIVERY = ("delivery_id", "channel", "reason")
 
+# Named one by one, and not told by the events' own fields: a member that is added to an event stays inside until
+# somebody has thought about who may see it.
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         "ticket.submitted": Shape(True, _SUBMITTED, ("subject", "body", "attachments", "requester", "metadata")),

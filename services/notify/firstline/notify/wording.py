@@ -74,6 +74,7 @@ class Writer:
     def _template(self, text: str) -> Template:
         """Return a template of the policy, read once and checked to do no more than print names and choose."""
         if text not in self._read:
+            # Checked here too: the policy comes as an event, from an intake of whichever release.
             names_in(text)
             self._read[text] = self._environment.from_string(text)
         return self._read[text]

@@ -64,6 +64,8 @@ class NoPlace(NotFound):
 
 
 class _Judged(TypedDict):
+    """What a judgement says of an entry."""
+
     urgency: str
     urgency_provisional: bool
     topic: str | None

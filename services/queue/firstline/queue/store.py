@@ -149,6 +149,7 @@ ENTRY_BY_NUMBER_TO_CHANGE = Sql(f"SELECT {_COLUMNS} FROM queue_entry WHERE numbe
 ENTRIES_AFTER = Sql(
     f"SELECT {_COLUMNS} FROM queue_entry WHERE ticket_id > :after ORDER BY ticket_id LIMIT :limit", Entry
 )
+# An upsert: the handler has decided under the row's lock, or knows of no row yet and is alone with the stream.
 SAVE_ENTRY: Sql[None] = Sql(
     f"INSERT INTO queue_entry ({_COLUMNS}, turn, free_turn)"
     f" VALUES ({', '.join(f':{name}' for name in _NAMES)}, :turn, :free_turn)"
@@ -202,6 +203,7 @@ def _firsts(condition: str) -> Sql[Key]:
     return Sql(f"{first.format(turn=0, name='urgent')} UNION ALL {first.format(turn=1, name='other')}", Key)
 
 
+# Two looks into one index, however long the queue is.
 FIRSTS, FIRSTS_OF_TIER = _firsts(""), _firsts(" AND tier = :tier")
 
 
@@ -214,6 +216,7 @@ def _tally(condition: str) -> Sql[Tally]:
     return Sql(f"SELECT turn, count(*) FROM ({ahead}) AS ahead GROUP BY turn ORDER BY turn", Tally)
 
 
+# The limit bounds what somebody far behind costs: a walk of so many entries along the index.
 AHEAD, AHEAD_OF_TIER = _tally(""), _tally(" AND tier = :tier")
 
 

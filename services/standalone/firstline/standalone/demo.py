@@ -114,6 +114,7 @@ async def play(data: Path, tell: Callable[[str], None]) -> None:
         day = Day(served, http, _tokens(served), _plan(), data / "mail", tell=tell)
         tell(f"A desk runs at {served.url}. It is Monday, {DAY:%d %B %Y}; the day takes some seconds.")
         tick = FIRST_TICK
+        # In product time, so that a day takes as long as its work and is the same each time.
         while tick <= LAST_TICK:
             await day.move(DAY + tick)
             await _arrivals(day)
@@ -125,6 +126,7 @@ async def play(data: Path, tell: Callable[[str], None]) -> None:
 
 def _tokens(served: Served) -> dict[str, str]:
     """Return tokens of the day's specialists and clients, whom accounts need not know."""
+    # Signed by the desk's own key: services believe a token, so the day needs no accounts for its people.
     signer = served.desk.keys.signer(SystemClock())
     people = [Principal(name, Role.AGENT, f"{name}@firstline.example", name=name.title()) for name in SPECIALISTS]
     people += [Principal(f"client-{i}", Role.CLIENT, _address(i), name=f"Client {i}") for i in range(REQUESTS)]

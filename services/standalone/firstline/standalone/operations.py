@@ -105,6 +105,7 @@ def create_app(services: Services, figures: Iterable[CollectorRegistry], moved: 
         moved: the clock that is moved by hand, None where time is the machine's.
 
     """
+    # Without pages of its own at /docs: they would show these few paths, and load scripts from elsewhere.
     app = FastAPI(
         title="Firstline", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY
     )

@@ -36,6 +36,7 @@ def run_examples(
     source = examples or file.with_suffix(".test.yaml")
     failed = 0
     found = _examples(source)
+    # All of them are looked at: whoever changes a policy wants to see every example that turns over, not the first.
     for line, example in found:
         wrong = differences(rules, policy.targets, example)
         failed += bool(wrong)

@@ -37,6 +37,7 @@ async def seed(accounts: "Accounts") -> list[Seeded]:
 
 
 async def _seed(accounts: "Accounts", unit: Unit) -> list[Seeded]:
+    """Make the people of the tour, unless they are there; return them with links that sign them in."""
     # Processes of other services import this module too, and have no use for these.
     from firstline.accounts.service.licences import ensure_licence
     from firstline.accounts.service.organizations import ensure_organization

@@ -58,6 +58,7 @@ class HandMovedTime:
 
         """
         instant = instant.astimezone(UTC)
+        # One after the other: two moves at once could write their instants in one order and set them in the other.
         async with self._turn:
             if self._path.exists() and instant < self.clock.now():
                 raise TimeGoesForward(f"It is {self.clock.now().isoformat()} already; choose that or a later instant.")

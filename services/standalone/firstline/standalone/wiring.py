@@ -50,6 +50,7 @@ class Parts:
 
     def key(self, purpose: str) -> bytes:
         """Return the key for a purpose, derived from the desk's secret."""
+        # One secret to keep, and for each purpose a key from which no other can be told (HKDF, RFC 5869).
         return derive(self.keys.secret, purpose)
 
 
@@ -94,6 +95,7 @@ def _intake(parts: Parts, runtime: Runtime) -> FastAPI:
     from firstline.standalone.partners import load_partners
 
     settings, ports = parts.settings, parts.ports
+    # The desk's own address is known, so that a mail from it is never a client's: a loop would begin with that.
     rules = MailRules(frozenset({normal_address(settings.mail_from)}), settings.mail_auth_server or None)
     return create_app(
         runtime,
@@ -116,6 +118,7 @@ def _files(parts: Parts) -> Files:
     if parts.settings.bucket:
         return bucket_files(parts.settings, parts.ports)
     kept = local_files(parts.settings, parts.ports)
+    # A process that is alone may remove all of them: nobody else is in the middle of one.
     kept.remove_left_overs(parts.wall.now() - LEFT_OVER if parts.shared else None)
     return kept
 
@@ -125,6 +128,7 @@ def _scanner(address: str) -> "Scanner | None":
     from firstline.intake.scanner import Clamd
 
     host, _, port = address.rpartition(":")
+    # Brackets belong to an IPv6 address's way of standing before a port, not to the address.
     return Clamd(host.strip("[]"), int(port)) if address else None
 
 
@@ -153,6 +157,8 @@ def _mail_port(settings: Settings, ports: Ports) -> MailPort:
     """Return the relay that the settings name, else the folder that keeps mails."""
     if not settings.mail_smtp:
         folder = settings.data / "mail"
+        # Without a relay nothing leaves the machine: whoever tries the desk reads its mails in a folder, and writes to
+        # nobody.
         folder.mkdir(parents=True, exist_ok=True)
         return CapturedMail(folder, ports.offload)
     host, _, port = settings.mail_smtp.rpartition(":")

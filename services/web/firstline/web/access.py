@@ -84,6 +84,7 @@ def asked(given: Sequence[Json], now: datetime) -> list[Asked]:
 
 def waiting(given: Sequence[Json]) -> str:
     """Say what the client has to do about access data, empty where that is nothing."""
+    # Asked for first: nothing goes on without it, while a change can wait for its reminder.
     if any(one["status"] == "asked" for one in given):
         return "A specialist needs access data to go on."
     if any(one["to_change"] for one in given):

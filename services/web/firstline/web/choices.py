@@ -40,6 +40,7 @@ def referrals(policy: Json) -> list[Option]:
     return [Option(known["code"], known["title"]) for known in policy["scope"]["referrals"]]
 
 
+# A page's choices and what they say to the API stand apart, so that no form can send a body of its own making.
 VERDICTS: Final = {
     "in": Option("in", "Covered in full"),
     "consult_only": Option("consult_only", "Answered by references only"),

@@ -53,6 +53,7 @@ def links(request: Json) -> tuple[Link, ...]:
 
 def unread(request: Json) -> tuple[Link, ...]:
     """Return those of them that the client doesn't say to have read."""
+    # Clients by the API may name a page by its address alone, the form sends what it knows of it.
     read = [given["url"] if isinstance(given, Mapping) and "url" in given else given for given in request["doc_refs"]]
     return tuple(link for link in links(request) if link.url not in read)
 
@@ -73,6 +74,7 @@ def ready_made(found: Sequence[Json]) -> list[ReadyMade]:
 
 def uses(found: Sequence[Json]) -> list[Use]:
     """Return the pages that did not help, the most frequent first, those without any request left out."""
+    # Sorted here: the service pages by age, and an order by counts that move would skip pages between two answers.
     told = [use for use in found if use["suggested"] + use["read"]]
     told.sort(key=lambda use: (-use["suggested"] - use["read"], use["title"]))
     return [

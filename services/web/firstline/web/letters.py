@@ -124,6 +124,7 @@ def held_mail(mail: Json, now: datetime) -> HeldMail:
         subject=one_line(mail["subject"] or "(no subject)"),
         at=stamp(at, now),
         iso=at.isoformat(),
+        # An unknown reason is shown as it is: intake may be a release ahead of the pages.
         why=_HELD.get(mail["reason"], str(mail["reason"])),
         body=pieces(mail["text"] or ""),
         files=tuple(one_line(file["name"]) for file in mail["attachments"]),
@@ -155,6 +156,7 @@ def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:
         body=pieces(message["body"]),
         files=tuple(file_card(attachment) for attachment in message["attachments"]),
         marks=tuple(marks),
+        # What was split once isn't split again: the button would only bring an error.
         splits=staff and author["side"] == "client" and message["audience"] == "public" and not message["split_into"],
         part=message["split_into"],
     )

@@ -158,11 +158,13 @@ class Wish:
     @classmethod
     def of(cls, days: str, by: str) -> "Wish":
         """Return a wish that can be fulfilled."""
+        # From an address bar, perhaps: a page in place of an error, since a report for another span harms nobody.
         return cls(days if days in SPANS else DEFAULT_SPAN, by if by in GROUPS else "")
 
     def wanted(self, name: str, now: datetime) -> dict[str, str]:
         """Return the query of a report; what it can't be grouped by is left aside."""
         kind = KINDS[name]
+        # The end is left to the service: its "now" is the one by which it counted.
         start = now - timedelta(days=int(self.days))
         return {"by": self.by if self.by in kind.groups else kind.by, "from": start.isoformat()}
 
@@ -172,6 +174,7 @@ def table(name: str, wish: Wish, report: Json) -> Table:
     kind = KINDS[name]
     query = urlencode({"days": wish.days, "by": wish.by})
     rows = [(one_line(line["label"]), _figures(kind, line["figures"])) for line in report["lines"]]
+    # The sum comes from the service: shares and percentiles of groups don't add up.
     rows.append(("All", _figures(kind, report["total"])))
     return Table(
         name=name,
@@ -187,9 +190,11 @@ def table(name: str, wish: Wish, report: Json) -> Table:
 
 
 def _figures(kind: Kind, figures: Json) -> tuple[str, ...]:
+    """Return a line's figures in words, column by column."""
     return tuple(words(figures[figure]) for _, figure, words in kind.columns)
 
 
 def _remark(report: Json) -> str:
+    """Return what is late at this moment, in words; nothing where nothing is."""
     late = sum(report["late_now"].values())
     return f"{count(late, 'clock is', 'clocks are')} late and unanswered at this moment." if late else ""

@@ -15,6 +15,7 @@ def calendar_difference(before: Mapping[str, Any], after: Mapping[str, Any], who
 
 
 def _calendar(before: Mapping[str, Any], after: Mapping[str, Any]) -> Lines:
+    """Tell what changes, part by part."""
     if hours_in_words(before) != hours_in_words(after):
         yield f"Hours: {hours_in_words(before)} become {hours_in_words(after)}."
     yield from listed("Holidays", before.get("holidays", []), after.get("holidays", []))
@@ -46,12 +47,14 @@ def _public(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
 
 
 def _whose(named: Mapping[str, Any]) -> str:
+    """Return a country, its part and the kinds of holidays in words."""
     part = f"-{named['subdivision']}" if "subdivision" in named else ""
     kinds = f" ({', '.join(named['categories'])})" if "categories" in named else ""
     return f"those of {named['country']}{part}{kinds}"
 
 
 def _works_as(before: Mapping[str, str], after: Mapping[str, str]) -> Lines:
+    """Tell which dates work as another weekday from now on, or no longer."""
     for day in sorted({*before, *after}):
         if day not in after:
             yield f"Special days: {day} no longer works as {before[day].capitalize()}."
@@ -69,6 +72,7 @@ def _dated(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Li
 
 
 def _spans(intervals: Sequence[Sequence[str]]) -> str:
+    """Return a day's intervals in words."""
     return ", ".join("-".join(interval) for interval in intervals) or "closed"
 
 

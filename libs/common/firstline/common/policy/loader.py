@@ -65,6 +65,7 @@ class Document:
 
     def line(self, pointer: str) -> int:
         """Return the line of what a pointer points at, or of the nearest thing around it."""
+        # What is missing has no line; whoever mends it looks at what it is missing from.
         while pointer and pointer not in self.lines:
             pointer = pointer.rpartition("/")[0]
         return self.lines.get(pointer, 1)
@@ -88,6 +89,7 @@ def load_policy(source: str | Path) -> Policy:
     """
     document = read_document(source)
     policy = load_as(document, Policy)
+    # Only what has the right form can be asked whether its parts fit together: two rounds, each with all its mistakes.
     if found := findings(policy):
         raise PolicyNotValid(document.mistakes(found))
     return _settled(policy)
@@ -122,6 +124,7 @@ def load_to_compare(source: Path, other: Path) -> Comparable:
 
 def _settled(policy: Policy) -> Policy:
     """Return the policy with its public holidays written down, so that its version says which they are."""
+    # Released versions of the library that knows holidays differ; a version of the policy must not (clause 2.1).
     first, staff = policy.effective_from.date(), policy.targets.staff_calendar
     settled = policy.model_copy(update={"calendar": with_public_dates(policy.calendar, first)})
     if staff is None:

@@ -30,6 +30,7 @@ class Cues(Part):
 
     """
 
+    # Defaults in English, so that a policy of an earlier release, which names none, masks too.
     password: Phrases = ("password", "passwords", "passphrase", "passwd", "passcode", "pass", "pwd")
     login: Phrases = ("login", "user", "username", "user name", "account")
     token: Phrases = (

@@ -74,6 +74,7 @@ class WarnBefore(Part):
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
+        """Refuse a warning with both, or with neither."""
         if (self.share is None) == (self.minutes is None):
             raise ValueError("give `share` or `minutes`, one of them")
         return self

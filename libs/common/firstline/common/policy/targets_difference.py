@@ -24,6 +24,7 @@ def targets_difference(old: Targets, new: Targets) -> Lines:
 
 
 def _minutes(whose: str, old: TargetMinutes, new: TargetMinutes) -> Lines:
+    """Tell which minutes change, target by target."""
     for name, words in _TARGETS.items():
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
@@ -31,10 +32,12 @@ def _minutes(whose: str, old: TargetMinutes, new: TargetMinutes) -> Lines:
 
 
 def _business(minutes: int | None) -> str:
+    """Return business minutes in words; none means that the target is not timed."""
     return f"{minutes} business minutes" if minutes else "not timed"
 
 
 def _rules(old: Sequence[TargetRule], new: Sequence[TargetRule]) -> Lines:
+    """Tell which rules came, went or changed, and whether they stand in another order."""
     before, after = {rule.code: rule for rule in old}, {rule.code: rule for rule in new}
     for code, rule in after.items():
         if code not in before:
@@ -59,11 +62,13 @@ def conditions_in_words(when: TargetConditions) -> str:
 
 
 def _all_minutes(minutes: TargetMinutes) -> str:
+    """Return all of a rule's minutes in words."""
     given = [(words, getattr(minutes, name)) for name, words in _TARGETS.items()]
     return ", ".join(f"{words} {_business(value)}" for words, value in given if value) or "nothing is timed"
 
 
 def _warnings(old: Targets, new: Targets) -> Lines:
+    """Tell when else, or no longer, is warned."""
     if old.warning_share != new.warning_share:
         yield f"Targets: a warning at {new.warning_share:.0%} of the time, not {old.warning_share:.0%}."
     before, after = ([_before(warning) for warning in targets.warn_before] for targets in (old, new))
@@ -71,12 +76,14 @@ def _warnings(old: Targets, new: Targets) -> Lines:
 
 
 def _before(warning: WarnBefore) -> str:
+    """Return in words when a warning comes."""
     if warning.minutes is not None:
         return f"{warning.minutes} business minutes before"
     return f"{warning.share:.0%} of the time before"
 
 
 def _telling(old: Targets, new: Targets) -> Lines:
+    """Tell what changes in when warnings and breaches are told."""
     if old.tell_in_hours != new.tell_in_hours:
         when = "when staff are back, if they are off" if new.tell_in_hours else "at once, whenever it is"
         yield f"Targets: warnings and breaches are told {when}."

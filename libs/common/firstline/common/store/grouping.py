@@ -60,6 +60,7 @@ class Groups:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
+        """Insert what waits, group after group, until nothing is left."""
         while self._waiting:
             group = [self._waiting.popleft() for _ in range(min(GROUP_LIMIT, len(self._waiting)))]
             # A caller that has gone away while its rows waited hears of nothing, so they need not go in.

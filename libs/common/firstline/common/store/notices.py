@@ -66,11 +66,13 @@ class Notices:
             self._news.set()
 
     def _wake(self, channels: Iterable[str]) -> None:
+        """Wake the listeners of channels in this process."""
         for channel in channels:
             for event in self._listeners.get(channel, ()):
                 event.set()
 
     async def _run(self, url: str) -> None:
+        """Hear the database's notices, on a new connection each time one breaks."""
         pause = FIRST_PAUSE
         while True:
             try:
@@ -105,6 +107,7 @@ class Notices:
                 await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        """Take one notice."""
         # Anybody who may connect can notify on this channel; what is not ours is passed over.
         with suppress(ValueError):
             origin, *channels = payload.split(" ")

@@ -72,6 +72,7 @@ class Prepared(NamedTuple):
 
 
 def _list(value: Any) -> list[Any]:
+    """Return a list as the driver takes it."""
     return [to_postgres(item) for item in value]
 
 
@@ -205,6 +206,7 @@ class PostgresStore:
         raise AssertionError("the last try returns or raises")
 
     async def _write_once(self, work: Work[T]) -> tuple[T, list[str]]:
+        """Run a unit in a transaction; return its result with the channels to announce."""
         async with self._connection() as connection, connection.transaction():
             unit = Statements(connection)
             result = await work(unit)
@@ -257,6 +259,7 @@ class PostgresStore:
         await self._again(lambda: self._insert_rows(rows), IN_THE_WAY)
 
     async def _insert_rows(self, rows: Later) -> None:
+        """Insert a group's rows in one transaction, those of one statement together."""
         async with self._connection() as connection, connection.transaction():
             unit = Statements(connection)
             for sql, given in rows.taken():

@@ -74,6 +74,7 @@ def sqlite_text(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _prepare(sql: Sql[Any]) -> tuple[str, Reader]:
+    """Return a statement's text for SQLite, and what reads its rows."""
     return sqlite_text(sql.sqlite or sql.text), reader_for(sql.into)
 
 
@@ -106,6 +107,7 @@ class Statements(PutOff):
 
 
 def _adapt(given: Mapping[str, Value]) -> dict[str, Any]:
+    """Return parameters as SQLite takes them."""
     return {name: to_sqlite(value) for name, value in given.items()}
 
 
@@ -121,6 +123,7 @@ class _Job:
 
 
 async def _whole(work: Work[T], unit: Statements) -> T:
+    """Run a unit with all that it left for the end."""
     result = await work(unit)
     await unit.finish()
     return result
@@ -187,6 +190,7 @@ class SqliteStore:
         self._disconnect()
 
     def _disconnect(self) -> None:
+        """Close both connections."""
         for connection in (self._read_connection, self._write_connection):
             if connection is not None:
                 connection.close()
@@ -253,6 +257,7 @@ class SqliteStore:
         return event
 
     async def _write_groups(self) -> None:
+        """Write group after group, until closed and nothing waits."""
         while True:
             if not self._jobs:
                 if self._closing:
@@ -263,6 +268,7 @@ class SqliteStore:
             await self._write_group()
 
     async def _write_group(self) -> None:
+        """Write one group in one transaction; whatever fails, its callers are told."""
         connection = cast("sqlite3.Connection", self._write_connection)
         group: list[_Job] = []
         try:
@@ -327,6 +333,7 @@ class SqliteStore:
         return True
 
     def _tell(self, job: _Job) -> None:
+        """Give a caller the result, and wake whoever listens."""
         if not job.done.done():
             job.done.set_result(job.result)
         # Also where the caller has gone away: its change is on disk.
@@ -335,6 +342,7 @@ class SqliteStore:
                 event.set()
 
     def _taken_all(self) -> list[_Job]:
+        """Return all jobs that wait, and let none of them wait longer."""
         jobs = list(self._jobs)
         self._jobs.clear()
         return jobs
@@ -354,6 +362,7 @@ def _checkpoint(path: Path) -> bool:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """Return a connection with the pragmas set, or close it and raise."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     try:
         for pragma in _PRAGMAS:
@@ -377,6 +386,7 @@ def _undo(connection: sqlite3.Connection) -> None:
 
 
 def _out_of_reach(error: Exception) -> Unavailable:
+    """Return what callers are told when the file can't be written."""
     reason = Unavailable("The store can't be reached; nothing was stored. Try again in a moment.", retry_after=2)
     reason.__cause__ = error
     return reason

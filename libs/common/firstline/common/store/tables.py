@@ -87,6 +87,7 @@ def add_log_tables(metadata: sa.MetaData) -> None:
 
 
 def _where(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Return what makes an index hold only the rows of a condition, on every database."""
     return {"sqlite_where": condition, "postgresql_where": condition}
 
 

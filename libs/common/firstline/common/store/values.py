@@ -175,6 +175,7 @@ def _row_reader(into: type[Any], converters: list[tuple[int, Callable[[Any], Any
 
 
 def _maybe(convert: Callable[[Any], Any], value: Any) -> Any:
+    """Convert a value unless it is None."""
     return None if value is None else convert(value)
 
 

@@ -73,6 +73,7 @@ async def change_licence(unit: Unit, log: Log, by: Actor, old: Licence, wanted: 
     if wanted == old:
         return old
     await demand_organization(unit, wanted.organization_id)
+    # The log counts the stream's versions, so the row's is the one that its event tells.
     version = await log.append(unit, f"licence/{old.id}", _changed(wanted, by))
     new = replace(wanted, version=version)
     await unit.run(

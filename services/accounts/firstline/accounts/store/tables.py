@@ -43,6 +43,7 @@ class PersonTable(AccountsTable, table=True):
     __tablename__ = "person"
     __table_args__ = (sa.Index("ix_person_organization", "organization_id", "id"),)
     id: str = Field(primary_key=True, sa_type=sa.Text)
+    # In lower case; unique, because who owns the mailbox signs in as this person.
     email: str = Field(unique=True, sa_type=sa.Text)
     name: str | None = Field(sa_type=sa.Text)
     language: str | None = Field(sa_type=sa.Text)
@@ -104,6 +105,7 @@ class RefreshTokenTable(AccountsTable, table=True):
     # old tokens stay until they expire, because only a known one can be recognised when it comes back
     family: str = Field(index=True, sa_type=sa.Text)
     expires_at: datetime = Field(index=True, sa_type=UtcTime)
+    # A token that comes back after this, its moment of grace aside, may be stolen: its whole family ends.
     rotated_at: datetime | None = Field(sa_type=UtcTime)
 
 

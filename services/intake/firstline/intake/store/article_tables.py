@@ -42,6 +42,7 @@ class ArticleUseTable(IntakeTable, table=True):
     """A page that was suggested for a request, or read before it was sent, and did not answer it."""
 
     __tablename__ = "article_use"
+    # Only what was not added up yet is counted row by row.
     __table_args__ = (sa.Index("ix_article_use_uncounted", "article_id", "kind", **partial("NOT counted")),)
     article_id: str = Field(primary_key=True, sa_type=sa.Text)
     kind: str = Field(primary_key=True, sa_type=sa.Text)

@@ -78,6 +78,7 @@ ARTICLE_BY_URL = Sql(f"{_ARTICLE} WHERE url = :url", Article)
 ARTICLES = Sql(f"{_ARTICLE} WHERE id = ANY(:ids) ORDER BY id", Article)
 ARTICLES_BY_URL = Sql(f"{_ARTICLE} WHERE url = ANY(:urls)", Article)
 ARTICLE_LIST = Sql(f"{_ARTICLE} WHERE id > :after ORDER BY id LIMIT :limit", Article)
+# By its address: documentation that is sent again replaces itself, and keeps the ID under which it was suggested.
 SAVE_ARTICLE: Sql[None] = Sql(
     "INSERT INTO article (id, url, title, text, topic, language, created_at, updated_at)"
     " VALUES (:id, :url, :title, :text, :topic, :language, :now, :now)"
@@ -112,7 +113,9 @@ COUNT_WORDS: Sql[None] = Sql(
     sqlite="INSERT INTO article_word (word, articles) SELECT value, :more"  # noqa: S608 (no values of others)
     f" FROM json_each(:words) WHERE true ORDER BY 1 {_COUNT}",
 )
+# The count decides, and not the page that lost the word: others may still have it.
 DROP_WORDS: Sql[None] = Sql("DELETE FROM article_word WHERE word = ANY(:words) AND articles <= 0", type(None))
+# Locked in one order, so that two answers that link the same pages never wait for each other in a circle.
 ARTICLES_TO_LINK = Sql("SELECT id FROM article WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", str)
 NOTE_USE: Sql[None] = Sql(
     "INSERT INTO article_use (article_id, kind, ticket_id) VALUES (:article_id, :kind, :ticket_id)"

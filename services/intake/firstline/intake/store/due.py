@@ -10,5 +10,6 @@ SAVE_DUE: Sql[None] = Sql(
     type(None),
 )
 DROP_DUE: Sql[None] = Sql("DELETE FROM due WHERE ticket_id = :ticket_id", type(None))
+# Without a lock: whoever acts on one locks the request and looks once more.
 DUE = Sql("SELECT ticket_id FROM due WHERE due_at <= :now ORDER BY due_at LIMIT :limit", str)
 NEXT_DUE = Sql("SELECT due_at FROM due ORDER BY due_at LIMIT 1", datetime)

@@ -26,6 +26,7 @@ class HeldTextTable(IntakeTable, table=True):
     place: str = Field(sa_type=sa.Text)
     kinds: str = Field(sa_type=JsonText)
     key_id: str = Field(sa_type=sa.Text)
+    # This text's own key, sealed: to overwrite it is to purge, for nothing else opens the content.
     data_key: bytes = Field(sa_type=sa.LargeBinary)
     content: bytes = Field(sa_type=sa.LargeBinary)
     status: str = Field(sa_type=sa.Text)

@@ -21,6 +21,7 @@ class IncidentTable(IntakeTable, table=True):
     __tablename__ = "incident"
     __table_args__ = (
         sa.Index("ix_incident_status", "status", "id"),
+        # Banners are asked for often, and few incidents have one.
         sa.Index("ix_incident_banner", "id", **_where("status = 'open' AND banner IS NOT NULL")),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
@@ -39,6 +40,7 @@ class IncidentTicketTable(IntakeTable, table=True):
     """A request that is linked to an incident."""
 
     __tablename__ = "incident_ticket"
+    # The key goes from incidents to requests; this one goes back.
     __table_args__ = (sa.Index("ix_incident_ticket_ticket", "ticket_id", "incident_id"),)
     incident_id: str = Field(primary_key=True, foreign_key="incident.id", sa_type=sa.Text)
     ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)
@@ -66,6 +68,7 @@ class IncidentReplyTable(IntakeTable, table=True):
     """One request's part of an answer; done in the transaction that replies, or with the reason why it can't be."""
 
     __tablename__ = "incident_reply"
+    # What is done stays as the answer's account, and must not slow down who looks for what is not.
     __table_args__ = (sa.Index("ix_incident_reply_pending", "answer_id", "ticket_id", **_where("done_at IS NULL")),)
     answer_id: str = Field(primary_key=True, foreign_key="incident_answer.id", sa_type=sa.Text)
     ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", sa_type=sa.Text)

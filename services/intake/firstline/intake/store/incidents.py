@@ -117,6 +117,7 @@ INSERT_ANSWER: Sql[None] = Sql(
     " VALUES (:id, :incident_id, :body, :resolve, :author, :total, 0, 0, :created_at)",
     type(None),
 )
+# In the database: an incident may have thousands of requests, whose IDs need not come here and go back.
 INSERT_REPLIES: Sql[None] = Sql(
     "INSERT INTO incident_reply (answer_id, ticket_id) SELECT :answer_id, ticket_id FROM incident_ticket"
     " WHERE incident_id = :incident_id",

@@ -34,6 +34,7 @@ _IN_REACH = (
     " AND (EXISTS (SELECT 1 FROM participant p WHERE p.ticket_id = t.id AND p.address = :address)"
     " OR t.organization_id = :organization_id)"
 )
+# By kind and ID, because the seven ways have no other order in common that pages could follow.
 _PAGE = (
     "SELECT kind, ticket_id, number, subject, status FROM ({ways}) AS r WHERE (kind, ticket_id) > (:kind, :after)"
     " ORDER BY kind, ticket_id LIMIT :limit"
@@ -46,6 +47,7 @@ LINK: Sql[None] = Sql(
     "INSERT INTO ticket_link (ticket_id, other_id, created_at) VALUES (:ticket_id, :other_id, :created_at)", type(None)
 )
 UNLINK: Sql[None] = Sql("DELETE FROM ticket_link WHERE ticket_id = :ticket_id AND other_id = :other_id", type(None))
+# The first condition is the partial index's own: without it a database may not see that all it needs is in there.
 MERGED_INTO = Sql("SELECT id FROM ticket WHERE merged_into IS NOT NULL AND merged_into = ANY(:ticket_ids)", str)
 ADD_MERGED_PARTICIPANT: Sql[None] = Sql(
     "INSERT INTO participant (ticket_id, address, name, language, merged_from)"

@@ -41,6 +41,7 @@ SHIP: Sql[None] = Sql(
     type(None),
 )
 SETTLE: Sql[None] = Sql("UPDATE release SET settled_at = :now WHERE version = :version", type(None))
+# One at a time, the earliest first: all that waited for it come back before the next one's turn.
 UNSETTLED = Sql(
     f"SELECT {_COLUMNS} FROM release WHERE settled_at IS NULL AND shipped_at IS NOT NULL"  # noqa: S608
     " ORDER BY shipped_at LIMIT 1",

@@ -17,6 +17,7 @@ class ClaimCount:
     returned: int
 
 
+# One row for each organisation, so that its judgements wait for one another, but not for those of others.
 COUNT_CLAIM: Sql[None] = Sql(
     "INSERT INTO urgency_claim_count (organization_id, confirmed, returned)"
     " VALUES (:organization_id, :confirmed, :returned)"

@@ -41,6 +41,8 @@ class TicketTable(IntakeTable, table=True):
 
     __tablename__ = "ticket"
     __table_args__ = (
+        # A reference is taken once, so a submission that is sent again finds the first: within an organisation, or for
+        # its own sender where there is none (NULL is unlike NULL, so the first of the two lets those through).
         sa.UniqueConstraint("external_ref", "organization_id"),
         sa.Index(
             "ix_ticket_own_ref",
@@ -49,6 +51,7 @@ class TicketTable(IntakeTable, table=True):
             unique=True,
             **partial("external_ref IS NOT NULL AND organization_id IS NULL"),
         ),
+        # For lists: each filter with the ID, in whose order pages follow one another.
         sa.Index("ix_ticket_organization", "organization_id", "id"),
         sa.Index("ix_ticket_status", "status", "id"),
         sa.Index("ix_ticket_tier", "tier", "id"),
@@ -56,6 +59,7 @@ class TicketTable(IntakeTable, table=True):
         sa.Index("ix_ticket_topic", "topic", "id", **partial("topic IS NOT NULL")),
         sa.Index("ix_ticket_waiting_cause", "waiting_cause", "id", **partial("waiting_cause IS NOT NULL")),
         sa.Index("ix_ticket_updated_at", "updated_at"),
+        # Backwards along relations: what came of a request.
         sa.Index("ix_ticket_split_from", "split_from", **partial("split_from IS NOT NULL")),
         sa.Index("ix_ticket_merged_into", "merged_into", **partial("merged_into IS NOT NULL")),
         sa.Index("ix_ticket_follows", "follows", **partial("follows IS NOT NULL")),
@@ -236,7 +240,9 @@ class AttachmentTable(IntakeTable, table=True):
 
     __tablename__ = "attachment"
     __table_args__ = (
+        # The scanner's list, which must not grow with all files that were ever sent.
         sa.Index("ix_attachment_held", "id", **partial("status = 'held'")),
+        # By these, here and among mails, sweeping finds out whether anything still names a file.
         sa.Index("ix_attachment_file", "file_key"),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
@@ -267,8 +273,10 @@ class MailTable(IntakeTable, table=True):
 
     __tablename__ = "mail"
     __table_args__ = (
+        # What is still to be judged, in the order of receipt, however many mails there were.
         sa.Index("ix_mail_pending", "id", **partial("outcome IS NULL")),
         sa.Index("ix_mail_file", "file_key"),
+        # The same mail once more is found by this.
         sa.Index("ix_mail_fingerprint", "fingerprint", "id"),
         sa.Index("ix_mail_outcome", "outcome", "id"),
         sa.Index("ix_mail_ticket", "ticket_id", "id"),
@@ -325,6 +333,7 @@ class PersonTable(IntakeTable, table=True):
 
     __tablename__ = "person"
     __table_args__ = (
+        # Not unique: accounts may give an address on, and the events of the two people come in any order.
         sa.Index("ix_person_email", "email"),
         sa.Index("ix_person_supervisor", "id", **partial("role = 'supervisor' AND active")),
     )

@@ -83,6 +83,7 @@ def _check(desk: Desk, organization_id: str | None, values: dict[str, Any]) -> N
         if not named:
             advice = f"Use a type such as ticket.replied, or one of the prefixes {', '.join(PREFIXES)}."
             faults.append(Fault(f"/types/{place}", advice))
+        # Refused and not ignored: an endpoint that wishes for what it never gets would look broken.
         elif organization_id is not None and not set(named) & set(PUBLIC_TYPES):
             advice = f"Only the desk's own endpoints hear of this. Use some of: {', '.join(PUBLIC_TYPES)}."
             faults.append(Fault(f"/types/{place}", advice))
@@ -100,6 +101,7 @@ async def find(unit: Unit, access: Access, endpoint_id: str, *, to_change: bool 
     endpoint = await unit.one(ENDPOINT_TO_CHANGE if to_change else ENDPOINT, id=endpoint_id)
     if endpoint is None:
         raise NotFound("Nothing with this ID is here for you. Check the ID.")
+    # No participants: an endpoint is an organisation's or the desk's, and never a person's.
     access.demand(frozenset(), endpoint.organization_id)
     return endpoint
 
@@ -123,6 +125,7 @@ async def change(desk: Desk, unit: Unit, endpoint: Endpoint, values: dict[str, A
     changed = replace(endpoint, **values)
     if changed.state != endpoint.state:
         changed = replace(changed, reason="")
+        # What waits would be sent whenever the endpoint is enabled again, long after it means anything.
         if changed.state == "disabled":
             await _give_up(desk, unit, endpoint.id, "The endpoint was disabled.")
     return await _save(desk, unit, changed)

@@ -77,9 +77,11 @@ class DeliveryTable(NotifyTable, table=True):
         # Of what is pending only: deliveries stay for ever, and looking for what is due must not grow with them.
         _partial("ix_delivery_due", ("channel", "next_at", "id"), "state = 'pending'"),
         _partial("ix_delivery_endpoint_due", ("endpoint_id", "next_at", "id"), "state = 'pending'"),
+        # Loops of robots are broken by counting what was sent by itself: to strangers, about a request, to an address.
         _partial("ix_delivery_stranger", ("created_at",), "automatic AND kind = 'acknowledgement_unknown_sender'"),
         _partial("ix_delivery_answer", ("ticket_id", "recipient"), "automatic"),
         sa.Index("ix_delivery_recipient", "recipient", "created_at"),
+        # For lists, with the ID in whose order pages follow one another.
         sa.Index("ix_delivery_ticket", "ticket_id", "id"),
         sa.Index("ix_delivery_state", "state", "id"),
         sa.Index("ix_delivery_channel", "channel", "id"),
@@ -93,6 +95,7 @@ class DeliveryTable(NotifyTable, table=True):
     endpoint_id: str | None = Field(sa_type=sa.Text)
     recipient: str | None = Field(sa_type=sa.Text)
     mail_from: str = Field(sa_type=sa.Text)
+    # Made once and sent again with each attempt, so that a mail that arrives twice is seen to be one.
     message_id: str | None = Field(sa_type=sa.Text)
     automatic: bool
     state: str = Field(sa_type=sa.Text)
@@ -126,6 +129,7 @@ class EndpointTable(NotifyTable, table=True):
 
     __tablename__ = "endpoint"
     __table_args__ = (
+        # Asked with each event that outsiders may hear of.
         _partial("ix_endpoint_enabled", ("organization_id", "id"), "state = 'enabled'"),
         sa.Index("ix_endpoint_organization", "organization_id", "id"),
     )

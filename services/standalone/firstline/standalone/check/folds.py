@@ -91,6 +91,7 @@ async def queue_differs(books: Books, entries: Entries) -> AsyncIterator[Finding
     async for page in books.rows("queue", ENTRIES_AFTER, lambda entry: entry.ticket_id):
         for kept in page:
             books.looked["P18"] += 1
+            # What is left in the end is what queue has never heard of.
             told = left.pop(kept.ticket_id, None)
             if told is None and entries.found.get(kept.ticket_id, kept) is None:
                 continue  # erased in part: nobody can tell any more
@@ -127,6 +128,7 @@ class Fences:
         self.count += claimed
         if claimed and fence <= highest:
             yield Finding("P15", "queue", f"{row.stream} version {row.version}", f"fence {fence} after {highest}")
+        # Of all events and not of claims alone: a transfer has a fence, too, that the next claim must exceed.
         self._highest[row.stream] = max(fence, highest)
 
 

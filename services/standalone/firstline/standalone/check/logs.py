@@ -129,6 +129,7 @@ async def unapplied(books: Books, consumer: str, heads: dict[str, Heads]) -> Asy
     """Yield the streams of which a consumer has not applied what its producers' logs hold, or something else."""
     takes = bound_by(BINDINGS[consumer])
     for source in SOURCES[consumer]:
+        # A consumer hears only of types that it takes, so a stream without any of them is missing nothing.
         missing = {stream: last for stream, last in heads[source].items() if takes(last.type)}
         async for page in books.rows(consumer, APPLIED, lambda applied: applied.stream, source=source):
             for applied in page:

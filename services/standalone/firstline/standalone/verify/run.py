@@ -70,6 +70,7 @@ class Beside:
 
     def read(self, log: str, position: int, row_hash: str | None) -> Iterator[Wrong]:
         """Hold a row against the heads of its position."""
+        # Several may have been kept of one position: each start of the desk notes the heads anew.
         while (head := self._next) is not None and head.position <= position:
             if head.log != log:
                 yield Wrong(head.position, f"head kept at {head.time}", f"the log was {head.log}, and is {log} now")
