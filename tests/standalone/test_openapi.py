@@ -145,6 +145,7 @@ NEEDS_NO_KEY = {
     "POST /v1/calendar/periods": _COMPUTES,
     "POST /v1/calendar/subtract": _COMPUTES,
     "POST /v1/clocks/compute": _COMPUTES,
+    "POST /v1/clocks/recomputes/{recompute_id}/cancel": "stopping twice is stopping once",
     "POST /v1/tickets/check": _COMPUTES,
     "POST /v1/deliveries/{delivery_id}/retry": "it makes no delivery: the one that is there falls due now",
     "POST /v1/partner-webhooks/{source}": "the header webhook-id is the key (Standard Webhooks)",

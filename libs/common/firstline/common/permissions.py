@@ -144,6 +144,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "clocks.read": _STAFF,
         "forecasts.read": _EVERYBODY,
         "clocks.compute": _EVERYBODY,
+        "clocks.recompute": _LEADERS,
         "calendar.compute": _EVERYBODY,
         "endpoints.manage": {Role.PARTNER: Relation.ORGANIZATION, **_ADMIN},
         "deliveries.read": _STAFF,

@@ -1,7 +1,7 @@
 """What sla does on other services' events; the table at the foot lists them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 
@@ -45,7 +45,7 @@ from firstline.sla.store import (
     SAVE_PERSON,
     SAVE_POLICY,
     SET_URGENCY,
-    TICKET,
+    TICKET_TO_TIME,
     Fact,
     Ticket,
 )
@@ -123,13 +123,13 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     ticket = Ticket(
         event.stream.partition("/")[2], data.number, data.organization_id, data.policy_version, data.urgency
     )
-    await unit.run(INSERT_TICKET, **{name: getattr(ticket, name) for name in Ticket.__slots__})
+    await unit.run(INSERT_TICKET, **asdict(ticket))
     # What passed before the split was timed by the request that it came from.
     at = event.time if data.split_from else data.received_at
     # A robot's mail starts no clock, but the first message of a person will run by these targets.
     kind = "targets_changed" if data.origin.automatic else "created"
     traits = await _traits(sla, unit, ticket, data)
-    calendar = (await sla.terms(unit, ticket.policy_version)).calendar
+    calendar = (await sla.terms_for(unit, ticket)).calendar
     await records.taken(unit, calendar, ticket, data, at)
     await take_fact(sla, unit, ticket, Fact(event.id, kind, at, traits=traits), event.time)
 
@@ -142,7 +142,7 @@ async def _traits(sla: Sla, unit: Unit, ticket: Ticket, data: TicketEvent) -> di
 
     """
     try:
-        rules = (await sla.terms(unit, ticket.policy_version)).rules
+        rules = (await sla.terms_for(unit, ticket)).rules
         return await with_edition(unit, told_by(data), needed=rules.asks_for("edition"))
     except (NoPolicy, LicenceUnknown) as missing:
         raise NotYet(missing.detail) from missing
@@ -209,7 +209,7 @@ async def claimed(_sla: Sla, unit: Unit, event: Envelope) -> None:
     if event.payload(QueueClaimed).key.out_of_turn:
         ticket_id = event.stream.partition("/")[2]
         # Queue's events and intake's come by different streams; an update of a row that isn't there would be lost.
-        if await unit.one(TICKET, id=ticket_id) is None:
+        if await unit.one(TICKET_TO_TIME, id=ticket_id) is None:
             raise NotYet("The request has not been told of.")
         await records.took_out_of_turn(unit, ticket_id)
 
@@ -252,7 +252,7 @@ def _staff(event: Envelope) -> str | None:
 
 async def _ticket(unit: Unit, event: Envelope) -> Ticket:
     """Return the ticket of an event; the inbox applies a stream in order, so its first event has stored it."""
-    ticket = await unit.one(TICKET, id=event.stream.partition("/")[2])
+    ticket = await unit.one(TICKET_TO_TIME, id=event.stream.partition("/")[2])
     assert ticket is not None  # the stream begins with ticket.submitted
     return ticket
 

@@ -7,12 +7,15 @@ import httpx
 from firstline.common.errors import Unavailable
 from firstline.common.worker import Worker
 from firstline.sla.service.clocks import DUE_CHANNEL, Sla, fire_due
+from firstline.sla.service.recompute import RECOMPUTE_CHANNEL, go_on
 from firstline.sla.service.refill import refill
 from firstline.sla.store import NEXT_DUE, REFILLS
 
-CLOCKS_A_STEP = 50
+CLOCKS_A_STEP = 500
 POLL_SECONDS = 5.0
 REFILL_POLL_SECONDS = 30.0
+RECOMPUTE_POLL_SECONDS = 300.0
+"""Whoever asks for a recompute wakes its worker; this is for the one that a killed process has left behind."""
 
 
 def milestones(sla: Sla) -> Worker:
@@ -34,6 +37,18 @@ def milestones(sla: Sla) -> Worker:
         wake=runtime.store.listen(DUE_CHANNEL),
         next_due=next_due,
         poll_seconds=POLL_SECONDS,
+    )
+
+
+def recomputing(sla: Sla) -> Worker:
+    """Return the worker that times open requests by another policy version; replicas take turns by the row's lock."""
+    store = sla.runtime.store
+    return Worker(
+        "sla: recompute",
+        lambda: store.write(lambda unit: go_on(sla, unit)),
+        sla.runtime.ports,
+        wake=store.listen(RECOMPUTE_CHANNEL),
+        poll_seconds=RECOMPUTE_POLL_SECONDS,
     )
 
 

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from asyncpg import PostgresError
-from pydantic import ValidationError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from firstline.common import telemetry
@@ -28,6 +27,7 @@ from firstline.common.settings import Settings
 from firstline.common.store.migrate import migrate_postgres
 from firstline.common.vault import KeysNotReadable
 from firstline.standalone import policies
+from firstline.standalone.command_line import address_of, bearer, refuse, settings_of
 from firstline.standalone.demo import play
 from firstline.standalone.documentation import read_pages, send_pages
 from firstline.standalone.folder import held_folder, unusable
@@ -61,7 +61,7 @@ def up(
     data: Data = None,
 ) -> None:
     """Run the whole desk in this process."""
-    settings = _settings(port=port, smtp_port=smtp_port, data=data)
+    settings = settings_of(port=port, smtp_port=smtp_port, data=data)
     try:
         with _at_work(settings.data, settings.log_level):
             telemetry.configure_traces("firstline", settings.trace_share, settings.otlp_endpoint or None)
@@ -69,9 +69,9 @@ def up(
             with suppress(KeyboardInterrupt):
                 _run(_serve(settings))
     except PolicyNotValid as error:
-        _refuse(f"The desk can't start. The policy file {settings.policy} has mistakes:\n{error}", error)
+        refuse(f"The desk can't start. The policy file {settings.policy} has mistakes:\n{error}", error)
     except FirstlineError as error:
-        _refuse(f"The desk can't start. {error}", error)
+        refuse(f"The desk can't start. {error}", error)
     print("The desk has stopped; everything is kept in", settings.data, flush=True)
 
 
@@ -82,12 +82,6 @@ def _at_work(folder: Path, level: str = "INFO") -> Iterator[None]:
     with held_folder(folder), (folder / "firstline.log").open("a", encoding="utf-8") as log:
         telemetry.configure_logs(log, level)
         yield
-
-
-def _refuse(text: str, error: Exception, code: int = 1) -> NoReturn:
-    """End the command with words instead of a traceback."""
-    print(text, file=sys.stderr)
-    raise typer.Exit(code) from error
 
 
 async def _serve(settings: Settings) -> None:
@@ -135,7 +129,7 @@ def serve(
     if role not in ROLES:
         print(f"There is no service {role}. Choose one of: {', '.join(ROLES)}.", file=sys.stderr)
         raise typer.Exit(2)
-    settings = _settings(port=port)
+    settings = settings_of(port=port)
     _end_on_sigterm()
     os.umask(PRIVATE)
     telemetry.configure_logs(sys.stderr, settings.log_level, human=sys.stderr.isatty())
@@ -145,11 +139,11 @@ def serve(
         with suppress(KeyboardInterrupt):
             _run(serve_role(role, settings))
     except PolicyNotValid as error:
-        _refuse(f"{role} can't start. The policy file {settings.policy} has mistakes:\n{error}", error)
+        refuse(f"{role} can't start. The policy file {settings.policy} has mistakes:\n{error}", error)
     except FirstlineError as error:
-        _refuse(f"{role} can't start. {error}", error)
+        refuse(f"{role} can't start. {error}", error)
     except OSError as error:
-        _refuse(f"{role} can't start. {unusable(settings.data, error)}", error)
+        refuse(f"{role} can't start. {unusable(settings.data, error)}", error)
 
 
 @app.command()
@@ -160,7 +154,7 @@ def migrate(
     wait_seconds: Annotated[int, typer.Option(help="How long to wait for the database.")] = 300,
 ) -> None:
     """Bring the PostgreSQL databases of separate services to the newest schema."""
-    settings = _settings()
+    settings = settings_of()
     _end_on_sigterm()
     for service in services or SERVICES:
         if service not in SERVICES:
@@ -169,7 +163,7 @@ def migrate(
         try:
             _migrate(service, database_url(service, settings, direct=True), wait_seconds)
         except FirstlineError as error:
-            _refuse(f"{service} can't be migrated. {error}", error)
+            refuse(f"{service} can't be migrated. {error}", error)
         print(f"{service}: the schema is up to date", flush=True)
 
 
@@ -205,7 +199,7 @@ def keys(
     new_vault_key: Annotated[bool, typer.Option(help="Put a new key before the vault's; the old ones stay.")] = False,
 ) -> None:
     """Make the desk's keys, unless they are there."""
-    settings = _settings(keys=folder)
+    settings = settings_of(keys=folder)
     where, vault = settings.keys_folder, settings.vault_file
     try:
         desk_keys(where, SystemRandom())
@@ -214,9 +208,9 @@ def keys(
             add_vault_key(vault, SystemRandom())
             print(f"{vault} begins with a new key. Start intake again: it seals with that one, and re-wraps the rest.")
     except KeysNotReadable as error:
-        _refuse(f"The vault's file holds something else than keys: {error}.", error)
+        refuse(f"The vault's file holds something else than keys: {error}.", error)
     except OSError as error:
-        _refuse(f"The folder {where} can't be used: {error.strerror}. Make it writable or name another one.", error)
+        refuse(f"The folder {where} can't be used: {error.strerror}. Make it writable or name another one.", error)
     print(f"The keys are in {where}. Keep them secret; only accounts needs signing.json, and only intake vault.")
 
 
@@ -230,11 +224,11 @@ def token(
     data: Data = None,
 ) -> None:
     """Print a bearer token for this desk, and nothing else."""
-    settings = _settings(data=data)
+    settings = settings_of(data=data)
     try:
         keys = desk_keys(settings.keys_folder, SystemRandom())
     except OSError as error:
-        _refuse(str(unusable(settings.data, error)), error)
+        refuse(str(unusable(settings.data, error)), error)
     principal = Principal(
         id=subject,
         role=role,
@@ -255,17 +249,15 @@ def import_articles(
     data: Data = None,
 ) -> None:
     """Bring documentation into a desk at work; a page that is there already is brought up to date."""
-    settings = _settings(data=data)
-    desk = url or settings.public_url or f"http://127.0.0.1:{settings.port}"
-    importer = Principal("articles-import", Role.ADMIN, "articles-import@firstline.example")
+    settings = settings_of(data=data)
+    desk = address_of(settings, url)
     try:
         pages = read_pages(source)
-        bearer = desk_keys(settings.keys_folder, SystemRandom()).signer(SystemClock()).token(importer, IMPORT_TIME)
-        added, changed = asyncio.run(send_pages(desk, bearer, pages))
+        added, changed = asyncio.run(send_pages(desk, bearer(settings, "articles-import"), pages))
     except FirstlineError as error:
-        _refuse(f"Nothing more was imported. {error.detail}", error)
+        refuse(f"Nothing more was imported. {error.detail}", error)
     except OSError as error:
-        _refuse(f"{source} or the desk's keys can't be read: {error}", error)
+        refuse(f"{source} or the desk's keys can't be read: {error}", error)
     print(f"{added} pages are new, {changed} were brought up to date.")
 
 
@@ -283,7 +275,7 @@ def demo(
             with _at_work(folder):
                 _run(play(folder, print))
         except FirstlineError as error:
-            _refuse(f"The demo can't start. {error}", error)
+            refuse(f"The demo can't start. {error}", error)
 
 
 @app.command()
@@ -298,7 +290,7 @@ def check(
     from firstline.standalone.check.run import PROMISES
     from firstline.standalone.check.run import check as run_check
 
-    settings = _settings(data=data)
+    settings = settings_of(data=data)
     ports = system_ports()
 
     async def look() -> tuple[Books, list[Finding]]:
@@ -308,7 +300,7 @@ def check(
     try:
         books, findings = asyncio.run(look())
     except (FirstlineError, sqlite3.Error, PostgresError) as error:
-        _refuse(f"The desk can't be checked. {error}", error, 2)
+        refuse(f"The desk can't be checked. {error}", error, 2)
     wrong = Counter(finding.promise for finding in findings)
     for promise, words in PROMISES.items():
         print(f"{promise:<4} {words:<72} {books.looked[promise]:>8} looked at {wrong[promise]:>6} wrong")
@@ -333,7 +325,7 @@ def verify(
     from firstline.standalone.verify.run import Verdict
     from firstline.standalone.verify.run import verify as run_verify
 
-    settings = _settings(data=data, database_url=url)
+    settings = settings_of(data=data, database_url=url)
     kept = heads or (settings.heads_file if settings.heads_file.is_file() else None)
 
     async def walk() -> list[Verdict]:
@@ -343,7 +335,7 @@ def verify(
     try:
         verdicts = asyncio.run(walk())
     except (FirstlineError, sqlite3.Error, PostgresError, ValueError, OSError) as error:
-        _refuse(f"The logs can't be verified. {error}", error, 2)
+        refuse(f"The logs can't be verified. {error}", error, 2)
     for verdict in verdicts:
         state = "wrong" if verdict.wrong else "as it was written"
         print(f"{verdict.service:<9} {verdict.rows:>9} rows {verdict.heads:>6} kept heads  {state}")
@@ -363,7 +355,7 @@ def heads(data: Data = None) -> None:
     from firstline.standalone.check.desk import opened_stores
     from firstline.standalone.verify.heads import KeptHead, heads_now, line_of
 
-    settings, ports = _settings(data=data), system_ports()
+    settings, ports = settings_of(data=data), system_ports()
 
     async def look() -> list[KeptHead]:
         async with opened_stores(settings, ports) as stores:
@@ -372,7 +364,7 @@ def heads(data: Data = None) -> None:
     try:
         found = asyncio.run(look())
     except (FirstlineError, sqlite3.Error, PostgresError) as error:
-        _refuse(f"The logs can't be read. {error}", error, 2)
+        refuse(f"The logs can't be read. {error}", error, 2)
     for head in found:
         print(line_of(head))
 
@@ -381,19 +373,6 @@ def heads(data: Data = None) -> None:
 def version() -> None:
     """Print the version."""
     print(VERSION)
-
-
-def _settings(**given: Any) -> Settings:
-    """Return the settings from the environment, with what the command line says."""
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        mistakes = (f"FIRSTLINE_{fault['loc'][0]}".upper() + f": {fault['msg']}." for fault in error.errors())
-        _refuse("These settings can't be used:\n" + "\n".join(mistakes), error, 2)
-    if settings.mode == "production" and settings.clock == "manual":
-        print("FIRSTLINE_CLOCK=manual is for development; unset it or set FIRSTLINE_MODE=development.", file=sys.stderr)
-        raise typer.Exit(2)
-    return settings
 
 
 if __name__ == "__main__":

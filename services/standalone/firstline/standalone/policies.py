@@ -1,4 +1,4 @@
-"""The commands on policy files: `firstline policy check`, `test`, `diff` and `import-holidays`."""
+"""The commands on policy files: `firstline policy check`, `test`, `diff`, `recompute` and `import-holidays`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,10 @@ from firstline.common.policy.model import Policy
 from firstline.intake.examples import Example, differences, load_examples
 from firstline.intake.scope import rulebook
 from firstline.standalone.holiday_files import HolidaysNotReadable, read_holidays
+from firstline.standalone.recomputing import recompute
 
 app = typer.Typer(no_args_is_help=True, help="Check, test and compare policy files.")
+app.command("recompute")(recompute)
 PolicyFile = Annotated[Path, typer.Argument(help="A policy, such as policies/bitrix24.yaml.")]
 
 

@@ -1,5 +1,6 @@
 """Keeping clocks: take a fact into a ticket's history, publish what changed, fire what falls due."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -23,7 +24,7 @@ from firstline.sla.store import (
     INSERT_FACT,
     NEWEST_VERSION,
     POLICY,
-    TICKET,
+    TICKETS,
     Fact,
     StoredClock,
     Ticket,
@@ -66,8 +67,22 @@ class Sla:
             self._terms[wanted] = terms_of(Policy.from_document(document))
         return self._terms[wanted]
 
+    async def terms_for(self, unit: Unit, ticket: Ticket) -> Terms:
+        """Return the terms by which a ticket is timed: those it was taken under, unless a recompute brought others.
 
-def _history(facts: list[Fact]) -> list[HistoryEvent]:
+        Raises:
+            NoPolicy: a version has not been published here.
+
+        """
+        own = await self.terms(unit, ticket.policy_version)
+        if ticket.calendar_version is None and ticket.targets_version is None:
+            return own
+        hours = await self.terms(unit, ticket.calendar_version) if ticket.calendar_version else own
+        targets = await self.terms(unit, ticket.targets_version) if ticket.targets_version else own
+        return replace(targets, calendar=hours.calendar, staff=hours.staff)
+
+
+def _history(facts: Sequence[Fact]) -> list[HistoryEvent]:
     """Return stored facts as the events that clocks are folded from."""
     return [
         HistoryEvent(
@@ -85,28 +100,28 @@ def _history(facts: list[Fact]) -> list[HistoryEvent]:
 
 async def clocks_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Clock, ...]:
     """Return a ticket's clocks at an instant, folded from its history."""
-    terms = await sla.terms(unit, ticket.policy_version)
+    terms = await sla.terms_for(unit, ticket)
     return fold_facts(terms, await unit.all(FACTS, ticket_id=ticket.id), as_of)
 
 
 async def explained_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Explanation, ...]:
     """Return the explanation of each of a ticket's clocks at an instant."""
-    terms = await sla.terms(unit, ticket.policy_version)
+    terms = await sla.terms_for(unit, ticket)
     facts = await unit.all(FACTS, ticket_id=ticket.id)
     return rules.explain(_history(facts), terms.rules, terms.calendar, _seen_from(as_of, facts))
 
 
-def fold_facts(terms: Terms, facts: list[Fact], as_of: datetime) -> tuple[rules.Clock, ...]:
+def fold_facts(terms: Terms, facts: Sequence[Fact], as_of: datetime) -> tuple[rules.Clock, ...]:
     """Return the clocks of a ticket at an instant, told from its facts."""
     return rules.fold(_history(facts), terms.rules, terms.calendar, _seen_from(as_of, facts))
 
 
-def _seen_from(as_of: datetime, facts: list[Fact]) -> datetime:
+def _seen_from(as_of: datetime, facts: Sequence[Fact]) -> datetime:
     """Return the instant to judge at: what has happened stays known when the machine's clock is set back."""
     return max([as_of, *(fact.at for fact in facts)])
 
 
-def _news(fact: Fact, facts: list[Fact]) -> dict[str, str | None]:
+def _news(fact: Fact, facts: Sequence[Fact]) -> dict[str, str | None]:
     """Return what a fact says of what the ticket is like that the facts before it don't."""
     known: dict[str, str | None] = {}
     for earlier in sorted(facts, key=lambda earlier: earlier.at):
@@ -115,7 +130,7 @@ def _news(fact: Fact, facts: list[Fact]) -> dict[str, str | None]:
     return {name: value for name, value in told.items() if name not in known or known[name] != value}
 
 
-def _in_turn(fact: Fact, facts: list[Fact]) -> Fact:
+def _in_turn(fact: Fact, facts: Sequence[Fact]) -> Fact:
     """Return a fact at the instant from which it counts: never before what the desk did earlier.
 
     A message let in after an answer is not answered by it, whenever it was received, and a machine's clock that is
@@ -133,30 +148,31 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
     A judgement that says nothing new is none. Milestones that fell due before the fact are published first, so that an
     answer that came late has its breach; those held until staff are back, where their run ends.
     """
-    terms = await sla.terms(unit, ticket.policy_version)
+    terms = await sla.terms_for(unit, ticket)
     facts = await unit.all(FACTS, ticket_id=ticket.id)
     fact = replace(_in_turn(fact, facts), traits=_news(fact, facts) or None)
     if fact.type == "targets_changed" and fact.traits is None:
         return
     # They are locked: the worker that fires what is due passes them over, and finds them as they are after the fact.
-    stored: dict[str, StoredClock] = {}
-    for clock in await unit.all(CLOCKS, ticket_id=ticket.id):
-        whole = _completed(terms, facts, clock)
-        stored[clock.target] = await milestones.tell(sla.runtime, unit, ticket, whole, terms.staff, fact.at)
+    stored = {clock.target: clock for clock in await unit.all(CLOCKS, ticket_id=ticket.id)}
+    told = {
+        target: milestones.tell(sla.runtime, unit, ticket, completed(terms, facts, clock), terms.staff, fact.at)
+        for target, clock in stored.items()
+    }
     await unit.run(INSERT_FACT, ticket_id=ticket.id, **{name: getattr(fact, name) for name in Fact.__slots__})
     known = [*facts, fact]
     await keep_ended(unit, ticket, _history(known), terms.rules, terms.calendar, by)
     clocks = fold_facts(terms, known, now)
-    dropped = _dropped(fold_facts(terms, facts, fact.at), clocks) if facts and fact.traits else []
-    for after in (*dropped, *clocks):
-        before = stored.get(after.target)
-        if before and terms.staff and (before.state, before.due_at) != (after.state, after.due_at):
-            before = await milestones.tell_held(sla.runtime, unit, ticket, before, terms.staff, fact.at)
-        await _publish(sla, unit, ticket, after, before, now)
+    gone = dropped(fold_facts(terms, facts, fact.at), clocks) if facts and fact.traits else []
+    after = told | {
+        clock.target: _followed(sla, unit, ticket, terms, clock, told.get(clock.target), fact.at, now)
+        for clock in (*gone, *clocks)
+    }
+    await milestones.save(unit, *(clock for clock in after.values() if clock != stored.get(clock.target)))
     unit.announce(DUE_CHANNEL)
 
 
-def _completed(terms: Terms, facts: list[Fact], clock: StoredClock) -> StoredClock:
+def completed(terms: Terms, facts: Sequence[Fact], clock: StoredClock) -> StoredClock:
     """Return a stored clock as this release keeps it."""
     if clock.warnings is not None:
         return clock
@@ -165,8 +181,8 @@ def _completed(terms: Terms, facts: list[Fact], clock: StoredClock) -> StoredClo
     return milestones.completed(clock, next(found, None))
 
 
-def _dropped(before: tuple[rules.Clock, ...], after: tuple[rules.Clock, ...]) -> list[rules.Clock]:
-    """Return, stopped, the clocks of targets that another urgency doesn't have."""
+def dropped(before: tuple[rules.Clock, ...], after: tuple[rules.Clock, ...]) -> list[rules.Clock]:
+    """Return, stopped, the clocks of targets that a request no longer has."""
     kept = {clock.target for clock in after}
     return [
         replace(clock, state="idle", due_at=None, warnings=(), breached=False)
@@ -175,30 +191,50 @@ def _dropped(before: tuple[rules.Clock, ...], after: tuple[rules.Clock, ...]) ->
     ]
 
 
-async def _publish(
-    sla: Sla, unit: Unit, ticket: Ticket, clock: rules.Clock, known: StoredClock | None, as_of: datetime
-) -> None:
-    """Store a clock and publish what became of it since it was stored last."""
-    terms = await sla.terms(unit, ticket.policy_version)
+def _followed(
+    sla: Sla,
+    unit: Unit,
+    ticket: Ticket,
+    terms: Terms,
+    clock: rules.Clock,
+    known: StoredClock | None,
+    at: datetime,
+    now: datetime,
+) -> StoredClock:
+    """Publish what became of a clock since it was stored last, by a fact at an instant; return how to store it."""
     stored = known or StoredClock(sla.runtime.ports.ids.new(), ticket.id, clock.target)
+    if terms.staff and (stored.state, stored.due_at) != (clock.state, clock.due_at):
+        stored = milestones.tell_held(sla.runtime, unit, ticket, stored, terms.staff, at)
+    return publish(sla, unit, ticket, terms, clock, stored, now)
+
+
+def publish(
+    sla: Sla, unit: Unit, ticket: Ticket, terms: Terms, clock: rules.Clock, stored: StoredClock, as_of: datetime
+) -> StoredClock:
+    """Publish what became of a clock since it was stored last; return how to store it."""
     now = milestones.timed(milestones.after(stored, clock, as_of), terms.staff)
     kind = milestones.became(stored, now)
     if kind is not None:
         due_at = now.due_at or stored.due_at
         milestones.say(sla.runtime, unit, ticket, now, kind, clock.elapsed_minutes, due_at)
-    if now != known:
-        await milestones.save(unit, now)
+    return now
 
 
 async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:
-    """Publish the milestones that are due by now, of the clocks longest due; return how many clocks that were."""
+    """Publish the milestones that are due by now, of the clocks longest due; return how many clocks that were.
+
+    Costs three exchanges with the store and one for the events, however many clocks there are.
+    """
     due = await unit.all(DUE, now=now, limit=limit)
+    tickets = {one.id: one for one in await unit.all(TICKETS, ids=sorted({clock.ticket_id for clock in due}))}
+    fired = []
     for clock in due:
-        ticket = await unit.one(TICKET, id=clock.ticket_id)
-        assert ticket is not None  # a clock is stored with its ticket
-        terms = await sla.terms(unit, ticket.policy_version)
+        ticket = tickets[clock.ticket_id]
+        terms = await sla.terms_for(unit, ticket)
+        # A clock that an earlier release stored has yet to be completed from its history.
         facts = [] if clock.warnings is not None else await unit.all(FACTS, ticket_id=ticket.id)
-        whole = _completed(terms, facts, clock)
+        whole = completed(terms, facts, clock)
         # The step of time makes "by now" of "before".
-        await milestones.tell(sla.runtime, unit, ticket, whole, terms.staff, before=now + rules.INSTANT)
+        fired.append(milestones.tell(sla.runtime, unit, ticket, whole, terms.staff, before=now + rules.INSTANT))
+    await milestones.save(unit, *fired)
     return len(due)

@@ -120,44 +120,47 @@ def say(
         target=clock.target,
         due_at=due_at,
         elapsed_minutes=elapsed,
-        policy_version=ticket.policy_version,
+        policy_version=ticket.targets_version or ticket.policy_version,
         rule=clock.rule,
         target_minutes=clock.target_minutes,
     )
     runtime.log.tell(unit, f"clock/{clock.id}", event, subject=ticket.id)
 
 
-async def save(unit: Unit, clock: StoredClock) -> None:
-    """Store a clock."""
-    await unit.run(SAVE_CLOCK, **{name: getattr(clock, name) for name in StoredClock.__slots__})
+async def save(unit: Unit, *clocks: StoredClock) -> None:
+    """Store clocks, in one exchange."""
+    await unit.many(SAVE_CLOCK, [{name: getattr(one, name) for name in StoredClock.__slots__} for one in clocks])
 
 
-async def tell(
+def tell(
     runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None, before: datetime
 ) -> StoredClock:
-    """Tell the milestones of a clock whose turn comes before an instant, each once; return the clock after them."""
+    """Tell the milestones of a clock whose turn comes before an instant, each once.
+
+    Returns the clock after them, which whoever calls has to store.
+    """
     while clock.next_at is not None and clock.next_at < before:
-        clock = await _tell_next(runtime, unit, ticket, clock, staff)
+        clock = _tell_next(runtime, unit, ticket, clock, staff)
     return clock
 
 
-async def tell_held(
+def tell_held(
     runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None, before: datetime
 ) -> StoredClock:
-    """Tell the milestones that lie before an instant and were held until staff are back: their run ends there."""
+    """Tell the milestones that lie before an instant and were held until staff are back: their run ends there.
+
+    Returns the clock after them, which whoever calls has to store.
+    """
     while (milestone := next_milestone(clock)) is not None and milestone.at < before:
-        clock = await _tell_next(runtime, unit, ticket, clock, staff)
+        clock = _tell_next(runtime, unit, ticket, clock, staff)
     return clock
 
 
-async def _tell_next(
-    runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None
-) -> StoredClock:
-    """Tell the next milestone and store that it is told, in one transaction: each is told once."""
+def _tell_next(runtime: Runtime, unit: Unit, ticket: Ticket, clock: StoredClock, staff: Calendar | None) -> StoredClock:
+    """Tell the next milestone; whoever calls stores that it is told, in one transaction: each is told once."""
     milestone = next_milestone(clock)
     assert milestone is not None  # whoever calls has looked
     is_breach = milestone.kind is ClockBreached
     clock = timed(replace(clock, breached=True) if is_breach else replace(clock, told=clock.told + 1), staff)
     say(runtime, unit, ticket, clock, milestone.kind, milestone.counted, clock.due_at)
-    await save(unit, clock)
     return clock

@@ -11,10 +11,11 @@ from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql
 from firstline.common.store.tables import JsonText, Serial, UtcTime
 from firstline.sla.forecast import Waited
-from firstline.sla.store import records as _records  # its tables are made with these
+from firstline.sla.store import recomputes as _recomputes  # their tables are made with these
+from firstline.sla.store import records as _records
 from firstline.sla.store.metadata import METADATA, SlaTable
 
-__all__ = ["METADATA", "_records"]
+__all__ = ["METADATA", "_recomputes", "_records"]
 
 
 class TicketTable(SlaTable, table=True):
@@ -26,6 +27,8 @@ class TicketTable(SlaTable, table=True):
     organization_id: str | None = Field(sa_type=sa.Text)
     policy_version: str = Field(sa_type=sa.Text)
     urgency: str = Field(sa_type=sa.Text)
+    calendar_version: str | None = Field(sa_type=sa.Text)
+    targets_version: str | None = Field(sa_type=sa.Text)
 
 
 class FactTable(SlaTable, table=True):
@@ -69,6 +72,12 @@ class ClockTable(SlaTable, table=True):
             "state",
             sqlite_where=sa.text("breached"),
             postgresql_where=sa.text("breached"),
+        ),
+        sa.Index(
+            "ix_clock_alive",
+            "ticket_id",
+            sqlite_where=sa.text("state IN ('running', 'paused')"),
+            postgresql_where=sa.text("state IN ('running', 'paused')"),
         ),
     )
     id: str = Field(primary_key=True, sa_type=sa.Text)
@@ -161,13 +170,26 @@ class PolicyTable(SlaTable, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What clocks need to know of a ticket."""
+    """What clocks need to know of a ticket.
+
+    Attributes:
+        id: of the ticket.
+        number: by which people know it.
+        organization_id: whose it is.
+        policy_version: the one under which it was taken.
+        urgency: its present one.
+        calendar_version: the policy version whose hours count since a recompute; None: that under which it was taken.
+        targets_version: the same of targets.
+
+    """
 
     id: str
     number: str
     organization_id: str | None
     policy_version: str
     urgency: str
+    calendar_version: str | None = None
+    targets_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +207,13 @@ class Fact:
     targets: dict[str, float] | None = None
     origin: str | None = None
     traits: dict[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FactOf(Fact):
+    """A fact, and whose it is."""
+
+    ticket_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,21 +285,19 @@ class Score:
 
 
 INSERT_TICKET: Sql[None] = Sql(
-    "INSERT INTO ticket (id, number, organization_id, policy_version, urgency)"
-    " VALUES (:id, :number, :organization_id, :policy_version, :urgency)",
+    "INSERT INTO ticket (id, number, organization_id, policy_version, urgency, calendar_version, targets_version)"
+    " VALUES (:id, :number, :organization_id, :policy_version, :urgency, :calendar_version, :targets_version)",
     type(None),
 )
 SET_URGENCY: Sql[None] = Sql("UPDATE ticket SET urgency = :urgency WHERE id = :id", type(None))
-TICKET = Sql("SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id = :id", Ticket)
-TICKETS = Sql("SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id = ANY(:ids)", Ticket)
-TICKETS_AFTER = Sql(
-    "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE id > :after ORDER BY id"
-    " LIMIT :limit",
-    Ticket,
-)
-TICKETS_BY_NUMBER = Sql(
-    "SELECT id, number, organization_id, policy_version, urgency FROM ticket WHERE number = ANY(:numbers)", Ticket
-)
+_TICKET = "SELECT id, number, organization_id, policy_version, urgency, calendar_version, targets_version FROM ticket"
+TICKET = Sql(f"{_TICKET} WHERE id = :id", Ticket)
+# Who tells of a ticket's clocks has its row, so that a recompute and an event don't pass each other.
+TICKET_TO_TIME = Sql(f"{_TICKET} WHERE id = :id FOR UPDATE", Ticket)
+TICKETS_TO_TIME = Sql(f"{_TICKET} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", Ticket)
+TICKETS = Sql(f"{_TICKET} WHERE id = ANY(:ids)", Ticket)
+TICKETS_AFTER = Sql(f"{_TICKET} WHERE id > :after ORDER BY id LIMIT :limit", Ticket)
+TICKETS_BY_NUMBER = Sql(f"{_TICKET} WHERE number = ANY(:numbers)", Ticket)
 INSERT_FACT: Sql[None] = Sql(
     "INSERT INTO fact (ticket_id, id, type, at, cause, targets, origin, traits)"
     " VALUES (:ticket_id, :id, :type, :at, :cause, :targets, :origin, :traits)"
@@ -279,6 +306,11 @@ INSERT_FACT: Sql[None] = Sql(
 )
 FACTS = Sql(
     "SELECT id, type, at, cause, targets, origin, traits FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact
+)
+FACTS_OF = Sql(
+    "SELECT id, type, at, cause, targets, origin, traits, ticket_id FROM fact WHERE ticket_id = ANY(:ticket_ids)"
+    " ORDER BY ticket_id, seq",
+    FactOf,
 )
 # Of a fact that an earlier release kept: what the event says of the ticket, in place of the targets chosen by it.
 FILL_TRAITS: Sql[None] = Sql(
@@ -290,6 +322,7 @@ _CLOCK = f"SELECT {_COLUMNS} FROM clock"  # noqa: S608
 CLOCK = Sql(f"{_CLOCK} WHERE id = :id", StoredClock)
 CLOCKS = Sql(f"{_CLOCK} WHERE ticket_id = :ticket_id ORDER BY target FOR UPDATE", StoredClock)
 CLOCKS_OF = Sql(f"{_CLOCK} WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, target", StoredClock)
+CLOCKS_TO_TIME = Sql(f"{_CLOCK} WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, target FOR UPDATE", StoredClock)
 # Locked or passed over: replicas share what is due, and a clock that somebody's fact is changing is judged after it.
 DUE = Sql(f"{_CLOCK} WHERE next_at <= :now ORDER BY next_at LIMIT :limit FOR UPDATE SKIP LOCKED", StoredClock)
 CLOCKS_DUE = Sql(
