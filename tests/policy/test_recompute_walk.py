@@ -61,7 +61,7 @@ def test_open_requests_follow_a_changed_policy_when_asked(desk: AnyDesk) -> None
             body = {"policy_version": version, "dry_run": True}
             return supervisor.post("/v1/clocks/recomputes", json=body).status_code == 202
 
-    assert eventually(known)
+    assert eventually(known, 90)  # the news travels by the bus, or by the pull half a minute later
     command = ("policy", "recompute", "--url", desk.url, "--version", version)
     environment = {"FIRSTLINE_DATA": str(desk.data), **desk.environment}
     tried = run_command(*command, "--dry-run", environment=environment)
