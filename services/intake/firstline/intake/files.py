@@ -125,6 +125,7 @@ def judge(name: str, declared_type: str, data: bytes, rules: FileRules) -> FileV
 
     What can be refused without decoding is looked at first, so that a wrong file costs a look at its head.
     """
+    # By content first: names and declared types are the sender's words, and a wrong one is refused below.
     kind = sniff(data)
     plain = safe_name(name)
     # A name without an ending gets that of its content, since browsers open by it.
@@ -190,6 +191,7 @@ def safe_name(name: str) -> str:
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     visible = "".join(c for c in last if not unicodedata.category(c).startswith("C"))
     plain = " ".join(_FORBIDDEN.sub(" ", visible).split()).strip(". ")
+    # Windows opens a device by such a name, in any folder and with any ending.
     if not plain or DEVICE.match(plain):
         plain = f"{UNNAMED}-{plain}".rstrip("-")
     stem, dot, ending = plain.rpartition(".")

@@ -73,6 +73,7 @@ class ParsedMail:
             TypeError: a member has another type, as has ValueError.
 
         """
+        # From a child that parsed hostile bytes: each member is read by name, and a wrong one is an error here.
         given = {field.name: document[field.name] for field in fields(cls)}
         lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list | tuple)}
         attachments = tuple(MailAttachment(**attachment) for attachment in given["attachments"])

@@ -49,6 +49,7 @@ class Clamd:
                 answer = await self._ask(opened)
         except (OSError, EOFError, asyncio.LimitOverrunError) as error:  # a time-out is an OSError
             raise _nobody_looks() from error
+        # By its words and nothing else: whatever isn't a clear "OK" lets no file through.
         verdict = answer.decode("utf-8", "replace").strip("\0\n ").removeprefix("stream: ")
         if verdict == "OK":
             return None

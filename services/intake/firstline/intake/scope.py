@@ -326,6 +326,7 @@ def _urgency(rules: Rulebook, rule: TopicRule, submission: Submission) -> tuple[
     A recovery, by the topic or by what the client states, gives its level provisionally unless the topic is not
     covered; else a claim counts where clients may set the level themselves (clause 2.1).
     """
+    # A claim is looked at even where a recovery decides: a wrong one is a mistake that its sender should hear of.
     claim = submission.urgency_claim
     if claim is not None and claim not in rules.may_set:
         known = ", ".join(rules.may_set)

@@ -113,6 +113,8 @@ class InboundSmtp:
             return
         self._server.close()
         end = self._clock.monotonic() + self.limits.drain_seconds
+        # Polled, since no event says that the last of many sessions is through; a stop is rare and lasts some
+        # hundredths longer.
         while any(session.storing for session in self._sessions) and self._clock.monotonic() < end:
             await self._clock.sleep(DRAIN_STEP_SECONDS)
         # Sessions between two mails lose nothing: what was answered is stored, what wasn't will be sent again.

@@ -22,6 +22,8 @@ TITLE_WEIGHT, TOPIC_WEIGHT, LANGUAGE_WEIGHT = 3.0, 1.5, 1.5
 LEAST_SHARED: Final = 2
 
 _WORD: Final = re.compile(r"[^\W_]{3,}")
+# Endings are cut by length alone, one letter more from each of these on: a rule for each language would need to know
+# it.
 _SHORTENED_FROM: Final = (5, 7, 8)
 
 
@@ -61,6 +63,7 @@ def searched(stems: Sequence[str], pages: Mapping[str, int]) -> tuple[str, ...]:
     """
     known = sorted((stem for stem in stems if pages.get(stem)), key=lambda stem: pages[stem])[:MOST_SEARCHED]
     totals = accumulate(pages[stem] for stem in known)
+    # The rarest first, until there would be too many pages; the sums rise, so those that fit are the first ones.
     fitting = sum(total <= MOST_PAGES for total in totals)
     return tuple(known[: max(fitting, 1)])
 
@@ -80,10 +83,13 @@ def best(
     for one, (title, text) in zip(found, words, strict=True):
         shared = [word for word in beginnings if word in title or word in text]
         if len(shared) >= min(LEAST_SHARED, len(stems)):
+            # As search engines weigh words (the logarithm of how rare they are), but among what was found: the store's
+            # own weights differ between databases.
             weight = sum(
                 math.log1p(len(found) / spread[word]) * (TITLE_WEIGHT if word in title else 1.0) for word in shared
             )
             scored.append((weight * _nearness(one, topic, language), one))
+    # The address decides between equals, so that the same text always gets the same pages.
     return [one for _, one in sorted(scored, key=lambda entry: (-entry[0], entry[1].url))]
 
 

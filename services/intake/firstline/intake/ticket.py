@@ -172,6 +172,7 @@ def demand(ticket: Ticket, verb: str, side: Side, window: timedelta, now: dateti
     verbs = allowed(ticket, side, window, now)
     if verb in verbs:
         return
+    # Its own error, because there is something else that the client can do.
     if verb == "reopen" and ticket.status in _VERBS[verb] and not ticket.merged_into:
         raise PastTheWindow(
             f"It ended more than {window.days} days ago. Send a message instead: it becomes a new request that follows"

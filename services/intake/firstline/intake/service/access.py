@@ -109,6 +109,7 @@ async def provide(
         VaultLocked: the vault has no key; nothing is kept.
 
     """
+    # As it has to be by now: a late worker must not lengthen the days in which something may be given.
     request = _by_now(change, await _find(change, request_id))
     if request.status not in ("asked", "provided"):
         raise _not_open(request)
@@ -183,6 +184,7 @@ async def reveal(
         SealBroken: what is kept was changed or moved.
 
     """
+    # First of all, and demanded, not checked: reading is for whoever works on the request at this moment (clause 4.3).
     fence = await demand_claim(change, reader, token)
     request = _by_now(change, await _find(change, request_id))
     if request.status != "provided":

@@ -61,6 +61,7 @@ async def withdraw(change: Change, request: AccessRequest, cause: Withdrawal) ->
 
 async def purge(change: Change, request: AccessRequest, cause: End) -> AccessRequest:
     """Shred what was given, and say so."""
+    # In the transaction that says so: the event can't be there while the values still are.
     await shred(change.unit, request.id)
     change.say(TicketAccessPurged, request_id=request.id, kinds=request.given, host=request.host, cause=cause)
     status = "revoked" if cause == "revoked" else "purged"

@@ -116,6 +116,7 @@ async def upload(
     unjudged = Unjudged(file.name, file.declared_type, stored.size, lambda: desk.files.open(stored.key))
     try:
         verdict = await _look_at(desk, unjudged)
+    # A cancellation too: a peer that hangs up while its file is judged must not leave it behind.
     except BaseException:
         await desk.files.delete(stored.key)
         raise
@@ -158,6 +159,7 @@ async def keep_mailed(
     unjudged = Unjudged(file.name, file.declared_type, len(content), lambda: _opened(content))
     verdict = await _look_at(desk, unjudged)
     key, reason = None, advice_of(policy, verdict) if verdict.status != "ok" else None
+    # Judged all the same, so that the sender is told of every file what was wrong with it.
     if verdict.status != "rejected" and not room:
         verdict, reason = replace(verdict, status="rejected"), policy.attachments.advice.count
     elif verdict.status != "rejected" and await desk.ports.offload(lambda: holds_secret(desk, file.name, content)):
@@ -177,6 +179,7 @@ async def _look_at(desk: Desk, file: Unjudged) -> FileVerdict:
         return verdict
     try:
         found = await desk.scanner.scan(file.open)
+    # Held and not refused: the sender can't mend that, and can't be asked to come back.
     except Unavailable:
         return replace(verdict, status="held", advice="checking")
     return verdict if found is None else refusal("infected", verdict.name, verdict.sniffed_type)
@@ -271,6 +274,7 @@ async def usable_attachments(desk: Desk, unit: Unit, uploader: str, ids: tuple[s
     if not ids:
         return ()
     most = desk.policies.current.attachments.max_count
+    # Somebody else's is as good as none, so that nobody learns whether an ID is taken.
     found = {a.id: a for a in await unit.all(ATTACHMENTS, ids=ids) if a.uploader == uploader}
     for index, wanted in enumerate(ids):
         if wanted not in found:
@@ -308,6 +312,7 @@ async def readable_attachment(unit: Unit, access: Access, attachment_id: str) ->
     if attachment is None or attachment.file_key is None:
         raise _nothing_here()
     place = await unit.one(ATTACHMENT_PLACE, id=attachment_id)
+    # Not yet in a message: nobody but the uploader knows of it.
     if place is None and attachment.uploader != access.principal.id:
         raise _nothing_here()
     if place is not None:

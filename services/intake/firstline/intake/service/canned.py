@@ -52,6 +52,8 @@ class Known:
             PreconditionFailed: it is another version, or gone, or there although the caller knows of none.
 
         """
+        # Without this a form for a new answer would overwrite the one that a colleague has just stored under the same
+        # code.
         if self.if_none_match and there is not None:
             raise PreconditionFailed(
                 "There is one with this code already. Open that one, or use another code.",
@@ -84,6 +86,7 @@ async def save_canned(
     if ids:  # held until this is through, so that none of them is forgotten meanwhile
         await unit.all(ARTICLES_TO_LINK, ids=ids)
     await linked(unit, new.article_ids)
+    # After the pages' locks, as in every change of an answer: one order of locks, and no two changes wait in a circle.
     before = await unit.one(CANNED_TO_CHANGE, code=code)
     known.check(before)
     named = new.code or code

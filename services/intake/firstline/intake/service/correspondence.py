@@ -90,6 +90,7 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
         onward = await _onward(change, message, access) if change.ticket.merged_into else None
         if onward is not None:
             return replace(await reply(onward, message, access), merged_from=change.ticket.id)
+        # Too late for this one: what follows it takes the message, or begins with it.
         if change.ticket.status in ("resolved", "closed") and not _may_reopen(change):
             following = await change.unit.one(OPEN_FOLLOWER, ticket_id=change.ticket.id)
             onward = await _reached(change, following, message, access) if following else None
@@ -142,6 +143,7 @@ async def take_client_message(change: Change, message: NewMessage) -> Told:
 
     """
     before = change.ticket
+    # The answers in it are filled in first, so that the event of the message tells what it changed.
     message_id = await add_message(change, message, await fill(change, message.fields))
     if change.ticket.doc_refs != before.doc_refs:
         await note_reading(change.unit, change.ticket)
@@ -268,6 +270,7 @@ async def _store(change: Change, message: NewMessage, body: str, audience: str) 
     """Store a message without the secrets in it; return its ID and its text as it stands now."""
     message_id = change.desk.ports.ids.new()
     clean = change.holding.text(body, "body", message_id)
+    # A key in a client's text tells the licence before it is masked; in a specialist's it proves nothing.
     if message.author.side == "client":
         for key in clean.keys:
             await take_licence(change, key, known_only=True)

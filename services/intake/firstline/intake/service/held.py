@@ -61,6 +61,7 @@ class MailRoom:
         """
         held = await self.desk.store.read(lambda unit: unit.one(HELD, id=mail_id))
         if held is None:
+            # Only for the error: no mail at all is another answer than one that was judged.
             await self.desk.store.read(lambda unit: mail_of(unit, mail_id))
             return None
         raw = await raw_of(self.desk, held.id, held.file_key)
@@ -143,6 +144,7 @@ async def _add_sender(change: Change, read: Read, sender: Person | None) -> None
     if address is None or _is_staff(sender):
         fault = Fault("/participant", "Leave it out: the mail names no sender, or one of the staff.")
         raise Invalid("The sender can't take part.", faults=(fault,))
+    # They take part already, perhaps by a merge alone: from now on in their own right, whatever becomes of the merge.
     if any(person.address == address for person in change.participants):
         await change.unit.run(OWN_PARTICIPANT, ticket_id=change.ticket.id, address=address)
         return
@@ -174,6 +176,7 @@ async def open_new(
         fault = Fault("/requester", "Name the person whom the acknowledgement and the answers go to.")
         raise NoSender("The mail names no sender. Say whose request it is.", faults=(fault,))
     sender = await _sender(unit, address)
+    # What was given counts before what the mail says, and that before what accounts know.
     whose = Requester(
         address,
         (requester.name if requester else read.mail.from_name) or (sender.name if sender else None),

@@ -139,6 +139,7 @@ async def read_mail(desk: Desk, pending: PendingMail, mail: ParsedMail, payloads
     kept: list[Attachment] = []
     try:
         for file in mail.attachments:
+            # Counted by what was kept: a refused file takes no one's place.
             room = sum(attachment.file_key is not None for attachment in kept) < most
             named = Upload(file.name, file.declared_type)
             kept.append(await keep_mailed(desk, uploader, named, payloads[file.index], file.sha256, room=room))
@@ -168,6 +169,7 @@ async def settle_mail(desk: Desk, unit: Unit, settings: MailSettings, read: Read
     mail, print_ = read.mail, fingerprint(read.mail)
     # Reliable because one replica judges at a time: two copies judged at once would be two requests (ADR 8).
     same = await unit.one(SAME_MAIL, fingerprint=print_) if print_ else None
+    # Whoever uses a specialist's address by mail is held: mail proves nothing, and a specialist's word moves requests.
     sender = await unit.one(PERSON_BY_EMAIL, email=mail.from_address) if mail.from_address else None
     strict = desk.policies.current.mail.sender_check == "strict"
     decision = decide(
@@ -295,6 +297,7 @@ async def message_of(change: Change, read: Read, decision: Decision, sender: Per
     policy, _ = change.desk.policies.of(change.ticket.policy_version)
     text, fields = mailed(read.mail, policy, change.ticket.missing_information)
     return NewMessage(
+        # Cut and not refused: the mail was accepted with 250, and as a whole it is kept.
         body=(text or NO_TEXT)[:BODY_LIMIT],
         fields=fields,
         author=Author(
@@ -341,6 +344,7 @@ async def record(
         fingerprint=print_,
         from_address=mail.from_address,
         subject=without_secrets(desk, mail.subject[:500]),
+        # For the list of held mails; the mail itself is kept sealed.
         text=without_secrets(desk, mail.text[:TEXT_SHOWN]),
         attachments=[{"name": a.name, "type": a.type, "size": a.size, "status": a.status} for a in read.attachments],
         automatic=decision.automatic,

@@ -103,6 +103,7 @@ async def open_incident(desk: Desk, unit: Unit, access: Access, title: str, refe
 
     """
     now = desk.now()
+    # Stored before its requests are linked, whose rows refer to it.
     incident = Incident(desk.ports.ids.new(), title, "open", 1, 0, None, access.principal.id, now, now, None)
     await unit.run(INSERT_INCIDENT, **{name: getattr(incident, name) for name in INCIDENT_COLUMNS})
     linked = await _link(desk, unit, access, incident, references)
@@ -167,7 +168,7 @@ async def unlink(desk: Desk, unit: Unit, access: Access, incident_id: str, refer
 
 
 async def _changes(desk: Desk, unit: Unit, access: Access, references: Sequence[str]) -> list[Change]:
-    """Return the requests that are named, in the order of their IDs, so that two calls don't lock each other out."""
+    """Return the requests named, locked in the order of their names, so that two calls seldom wait in a circle."""
     changes = {}
     for at, reference in sorted(enumerate(references), key=lambda pair: pair[1]):
         try:
@@ -204,6 +205,7 @@ async def resolve(desk: Desk, unit: Unit, access: Access, incident_id: str) -> I
         NotFound: there is no such incident.
 
     """
+    # Read again where it isn't there, for the error; resolved twice is no mistake.
     incident = await unit.one(INCIDENT_TO_CHANGE, id=incident_id) or await incident_of(unit, incident_id)
     if incident.status == "resolved":
         return incident
@@ -267,6 +269,7 @@ async def give_reply(desk: Desk, unit: Unit, pending: Reply) -> bool:
     people = await unit.all(PARTICIPANTS, ticket_id=ticket.id)
     change = Change(desk, unit, ticket, people, Actor(**answer.author["actor"]))
     message = NewMessage(answer.body, Author(**answer.author["author"]), Origin(channel="api"), change.now)
+    # What has ended meanwhile gets the words alone, or refuses them by its own rules.
     ended = ticket.status in ("resolved", "closed")
     await (verbs.resolve(change, message) if answer.resolve and not ended else reply(change, message))
     await settle(unit, pending, change.now, None)
@@ -304,6 +307,7 @@ async def proposals(unit: Unit, incident: Incident) -> list[Proposal]:
     """
     known = await unit.all(LIKE_INCIDENT, incident_id=incident.id, limit=LOOKED_AT)
     counted = Counter(term for one in known for term in terms_of(one.subject, one.text))
+    # The title speaks for several requests, or a new incident without any would propose nothing.
     counted.update({term: max(1, len(known) // 2) for term in terms_of(incident.title)})
     topics = {one.topic for one in known if one.topic}
     terms = [term for term, _ in counted.most_common(MOST_TERMS)]
@@ -339,6 +343,7 @@ def _ranked(found: Sequence[Likeness], terms: Sequence[str], topics: set[str]) -
 async def banners(desk: Desk, unit: Unit, access: Access) -> list[Incident]:
     """Return the incidents whose banner the caller is shown now: all, or those that concern them."""
     now = desk.now()
+    # Few have a banner, so their times are compared here, and no index has to know the present.
     found = [one for one in await unit.all(WITH_BANNERS, limit=MOST_BANNERS) if _is_due(one, now)]
     if access.relation is Relation.ANY or desk.policies.current.incidents.banner == "all":
         return found

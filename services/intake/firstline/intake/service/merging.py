@@ -145,6 +145,7 @@ async def _bring_along(change: Change, into: Change, *, add_participants: bool) 
     there = {person.address for person in into.participants}
     missing = [person for person in change.participants if person.address not in there]
     organization = change.ticket.organization_id
+    # Looked at before the wish: that lets in the organisation's own people, and nobody else.
     strangers = not all([await _belongs(change, person, organization) for person in missing])
     if organization != into.ticket.organization_id or strangers:
         raise NotTheSamePeople(
@@ -209,6 +210,7 @@ async def link(change: Change, reference: str) -> Ticket:
     to = await other(change, reference, "/to")
     if await change.unit.one(LINKED, ticket_id=change.ticket.id, other_id=to.ticket.id) is not None:
         return change.ticket
+    # In both directions, so that each request's relations are read along its own key.
     for one, far in ((change, to), (to, change)):
         await one.unit.run(LINK, ticket_id=one.ticket.id, other_id=far.ticket.id, created_at=change.now)
         one.say(TicketLinked, to=far.ticket.id, to_number=far.ticket.number)

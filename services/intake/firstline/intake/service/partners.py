@@ -84,6 +84,7 @@ async def open_request(desk: Desk, source: Source, taken: Taken, retry: Retry) -
     try:
         return await submit(desk, Access(principal, Relation.ORGANIZATION), describe, retry, render)
     except ExternalRefTaken:
+        # The caller looks again, finds that one, and adds to it: a partner's system knows nothing of such races.
         return None
 
 
@@ -117,6 +118,7 @@ def _message(change: Change, source: Source, taken: Taken) -> NewMessage:
             id=source.principal.id,
             address=normal_address(who.email),
             name=who.name or source.terms.title,
+            # The words are the requester's, the proof is the partner's: its signature is all that vouches for them.
             role=source.principal.role.value,
             side="client",
         ),

@@ -67,6 +67,7 @@ def told_anew(ticket: Ticket, rows: Iterable[LogRow]) -> Past:
         data = json.loads(row.data or "{}")
         if last is None:
             values |= {name: data[name] for name in TOLD if name in data}
+        # Each event has the values after it, so the last one that names a value is right, whatever came between.
         values |= {name: pair[1] for name, pair in data.get("changes", {}).items() if name in EMPTY}
         participants = [recipient["address"] for recipient in data.get("recipients", [])]
         last = row
@@ -86,6 +87,7 @@ def seen_by(reader: Principal, row: LogRow) -> dict[str, Any] | None:
         return None
     changes = {name: pair for name, pair in data.get("changes", {}).items() if name not in INSIDE_FIELDS}
     shown = {name: value for name, value in data.items() if name not in INSIDE_MEMBERS} | {"changes": changes}
+    # Names stay, as they stand in the correspondence; IDs and addresses of staff are nobody's business outside.
     for name in ("actor", "author"):
         if shown.get(name, {}).get("role") in (*STAFF, "service"):
             shown[name] = {member: value for member, value in shown[name].items() if member not in ("id", "address")}

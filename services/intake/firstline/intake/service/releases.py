@@ -49,6 +49,7 @@ async def hand_over(change: Change, defect_ref: str, plan: Plan | None) -> Ticke
 
     """
     change.demand("handover", "staff")
+    # Holds the release's row until the end, so that it can't ship between the look and the waiting.
     await _check_plan(change, plan)
     circumstance = usual_circumstance(change, "release")
     change.wait_for("release", circumstance)
@@ -104,6 +105,7 @@ async def ship(desk: Desk, unit: Unit, version: str, note: str | None, actor: Ac
     assert release is not None  # the statement made it
     if release.shipped_at is not None:
         return release
+    # A note belongs to no request, so of what is taken out nothing is kept.
     note = without_secrets(desk, note) if note else note
     shipped = Release(version, note, actor.id, actor.role, actor.client_id, desk.now())
     await unit.run(
@@ -127,8 +129,10 @@ async def bring_back(desk: Desk, unit: Unit) -> int:
     waiting = await unit.all(AWAITING, version=release.version, limit=REQUESTS_A_STEP)
     for ticket_id in waiting:
         await _bring_back(desk, unit, ticket_id, release)
+    # Planning for a version that shipped is refused under the same lock, so none can come after these.
     if len(waiting) < REQUESTS_A_STEP:
         await unit.run(SETTLE, version=release.version, now=desk.now())
+    # At least 1, since the next release may have to be looked at, though this one had nobody.
     return max(1, len(waiting))
 
 

@@ -47,6 +47,7 @@ async def new_ticket(
     fields, key = without_key(values["fields"])
     values = {**values, "fields": fields, "licence_key": values["licence_key"] or key}
     partner = principal.role is Role.PARTNER
+    # A partner's person who sends for a customer hears of it, too; its program has no mailbox.
     takes_part = partner and not is_organization(principal) and principal.email != requester.email
     return NewTicket(
         **{**values, "body": demand_text(values["body"])},

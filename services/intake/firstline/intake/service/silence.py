@@ -30,7 +30,9 @@ async def act_on_silence(desk: Desk, unit: Unit, ticket_id: str) -> Act | None:
     if ticket is None or rule is None:
         await unit.run(DROP_DUE, ticket_id=ticket_id)
         return None
+    # Judged from the request and not from the table, which only says when to look.
     act, due = next_act(ticket, rule)
+    # Somebody wrote meanwhile, or the day was set by an older rule: the table learns the right one.
     if due > desk.now():
         await unit.run(SAVE_DUE, ticket_id=ticket_id, due_at=due)
         return None

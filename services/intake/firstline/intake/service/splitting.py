@@ -49,6 +49,7 @@ async def split(change: Change, part: Part) -> Ticket:
     change.demand("split", "staff")
     message = await _message(change, part.message_id)
     new = await _new(change, message, part)
+    # Under the policy in force, like any new request: it is one, though its message is older.
     judged = await _judged(change, new)
     copies = await _copied_attachments(change, message)
     composed = compose(change.desk, new, replace(judged, attachments=copies))
@@ -126,6 +127,7 @@ async def _copied_attachments(change: Change, message: Message) -> tuple[Attachm
     """Give the new request rows of its own for the message's files; the bytes are shared."""
     found = await change.unit.all(ATTACHMENTS_OF_MESSAGE, ticket_id=message.ticket_id, message_id=message.id)
     ids = change.desk.ports.ids
+    # Rows of their own, because an attachment comes with one message only and each request answers for its own files.
     copies = tuple(replace(attachment, id=ids.new(), created_at=change.now) for attachment in found)
     await change.unit.many(INSERT_ATTACHMENT, [attachment_row(copy) for copy in copies])
     return copies

@@ -131,6 +131,7 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
         Invalid: topic, urgency, channel or an attachment can't be taken, or the policy registers no such request.
 
     """
+    # Masked here already, since a key that stands in the text tells the licence, and with it the entitlement.
     body = None if new.cleared else masked(desk.policies.detector, new.body)
     licence = await _licence(unit, new, body)
     judgement = judge(
@@ -260,9 +261,11 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     holding = Holding(desk, ticket_id)
     new, judged, body = _without_secrets(desk, new, judged, holding, message_id)
     ticket = _ticket(desk, new, judged, ticket_id)
+    # The requester last: who is named twice stands there by what is known of them as requester.
     people = {person.email: person for person in (*new.copied, new.requester)}
     participants = [Participant(ticket.id, p.email, p.name, p.language or ticket.language) for p in people.values()]
     event = submitted(new, judged, ticket, participants, message_id, body)
+    # Events alone must be able to tell the request anew, so what no member says goes along as a change.
     event = event.model_copy(update={"changes": values_not_told(ticket, event.model_dump())})
     rows: list[Row] = [(INSERT_TICKET, row_of(ticket))]
     rows += [

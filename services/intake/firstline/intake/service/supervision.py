@@ -42,6 +42,7 @@ async def ask(change: Change, asker: Principal, kind: Kind, body: str) -> Superv
             " added to the request as a message.",
             extra={"supervisor_request_id": earlier["id"]},
         )
+    # After the look at an open one: its error says more than that the verb isn't possible now.
     change.demand("supervisor-requests", "client")
     asked = SupervisorRequest(
         id=change.desk.ports.ids.new(),
@@ -56,6 +57,7 @@ async def ask(change: Change, asker: Principal, kind: Kind, body: str) -> Superv
     )
     row = {name: getattr(asked, name) for name in ("id", "ticket_id", "kind", "body", "asked_by", "asked_at")}
     await change.unit.run(ASK, **row)
+    # Beside the row, so that whoever reads the request sees it without a second question.
     change.become(supervisor_request={"id": asked.id, "kind": kind, "asked_at": change.now.isoformat()})
     change.listen()  # whoever writes to the supervisor is not silent, until the answer
     supervisors = await change.unit.all(SUPERVISORS, limit=SUPERVISORS_TOLD)
@@ -92,6 +94,7 @@ async def answer(change: Change, supervisor: Principal, request_id: str, body: s
     await change.unit.run(
         ANSWER, id=asked.id, answer=answered.answer, answered_by=name, answered_at=answered.answered_at
     )
+    # The client may ask again from now on.
     change.become(supervisor_request=None)
     change.listen(told=False)
     change.say(TicketSupervisorAnswered, request_id=asked.id, kind=asked.kind, body=answered.answer, answered_by=name)
@@ -114,6 +117,7 @@ async def rate(change: Change, mark: str, comment: str | None) -> Ticket:
         raise Invalid("There is no such mark.", faults=(Fault("/mark", f"Use one of: {', '.join(known)}."),))
     words = change.clean((comment or "").strip() or None, "rating")
     before = change.ticket.rating
+    # Sent twice, told once.
     if before is not None and (before["mark"], before["comment"]) == (mark, words):
         return change.ticket
     change.become(rating={"mark": mark, "comment": words, "rated_at": change.now.isoformat()})

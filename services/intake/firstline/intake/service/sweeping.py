@@ -57,6 +57,8 @@ class Sweeper:
                 if key in named:
                     continue
                 seen.add(key)
+                # In memory on purpose: after a restart an hour passes before anything goes, and nothing is lost by
+                # that.
                 if key in self._suspects:
                     await desk.files.delete(key)
                     _log.info("a file that nothing names was removed", file_key=key)
@@ -70,6 +72,7 @@ class Sweeper:
         before = desk.now() - KEPT_UNUSED
         while unused := await desk.store.read(partial(_unused, self._after, before)):
             for upload in unused:
+                # What is used is walked past, and not looked at again until a restart.
                 if not upload.used:
                     await desk.store.write(lambda unit, upload=upload: unit.run(DROP_UNUSED, id=upload.id))  # type: ignore[misc]
                     dropped += 1

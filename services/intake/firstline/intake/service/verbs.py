@@ -65,8 +65,10 @@ async def triage(change: Change, given: Triage) -> Ticket:
         _set_topic(change, rules, given.topic)
     if given.urgency is not None:
         _set_urgency(change, policy, given.urgency, given.reason)
+        # Counted where it is judged, so that no report has to read requests.
         if before.urgency_provisional:
             await _count(change, returned=policy.out_of_turn.returned(before.urgency, given.urgency))
+    # A new topic has its own questions, and would forget that documentation was asked for.
     if given.doc_required is not None or (given.topic is not None and before.doc_required):
         demanded = before.doc_required if given.doc_required is None else given.doc_required
         demand_documentation(change, policy, rules, demanded=demanded)
@@ -97,6 +99,7 @@ def _set_topic(change: Change, rules: Rulebook, topic: str) -> None:
         raise Invalid("There is no such topic.", faults=(Fault("/topic", f"Use one of: {known}."),))
     ticket = change.ticket
     members = {"product": ticket.product, "version": ticket.product_version, "doc_refs": ticket.doc_refs}
+    # Only whether there is one counts here; the text itself need not be read.
     members |= {"subject": ticket.subject, "body": "given", "licence_key": ticket.licence_last4}
     missing = missing_information(rule, ticket.fields, members)
     change.become(
@@ -137,6 +140,7 @@ async def wait(change: Change, cause: str, circumstance: str | None, note: str |
     change.demand("wait", "staff")
     _check_circumstance(change, circumstance, "delay", cause)
     named = circumstance or usual_circumstance(change, cause)
+    # The mail that asks the client to say something says what.
     missing = change.ticket.missing_information if cause == "client" else []
     change.wait_for(cause, named)
     if cause == "release":
@@ -200,6 +204,7 @@ async def resolve(change: Change, message: NewMessage | None) -> Ticket:
 
     """
     change.demand("resolve", "staff")
+    # Before the end, so that the answer stands in the correspondence and ends what was owed.
     if message is not None:
         await add_message(change, message)
     change.end("resolved", resolved_at=change.now)
@@ -228,6 +233,7 @@ async def close(
         known = ", ".join(known.code for known in policy.closing.reasons if side in known.by)
         raise Invalid("This reason can't be given here.", faults=(Fault("/reason", f"Use one of: {known}."),))
     _check_circumstance(change, circumstance, "abort")
+    # Taken before the scope is revised, or the event wouldn't tell of that.
     before = change.ticket
     if reason == OUT_OF_SCOPE:
         _leave_out(change, refer_to)
@@ -244,6 +250,7 @@ def _leave_out(change: Change, refer_to: str | None) -> None:
     """Let the scope say what closing as out of scope says, and whom to ask instead (clause 1.3)."""
     policy, rules = change.desk.policies.of(change.ticket.policy_version)
     given = {"verdict": "out"} | ({"refer_to": refer_to} if refer_to else {})
+    # Without a topic nothing says why: the reason's own title is what the client reads then.
     if change.ticket.topic is None and change.ticket.scope["verdict"] != "out":
         given["reason"] = next(known.title for known in policy.closing.reasons if known.code == OUT_OF_SCOPE)
     change.become(scope=revised(rules, change.ticket.topic, change.ticket.scope, given))

@@ -53,6 +53,7 @@ _HELD = (
     "SELECT id, ticket_id, message_id, place, kinds, key_id, data_key, content, status, held_at, purge_at, decided_by,"
     " decided_at FROM held_text"
 )
+# Locked: a text is restored or purged, and not both.
 HELD_TEXT = Sql(f"{_HELD} WHERE id = :id FOR UPDATE", HeldText)
 HELD_TEXTS = Sql(f"{_HELD} WHERE ticket_id = :ticket_id ORDER BY id LIMIT :limit", HeldText)
 ANY_HELD_TEXT = Sql("SELECT id FROM held_text WHERE ticket_id = :ticket_id LIMIT 1", str)
@@ -61,6 +62,7 @@ END_HELD_TEXT: Sql[None] = Sql(
     " decided_at = :decided_at WHERE id = :id",
     type(None),
 )
+# Sizes in place of contents: as many zeros take their place, and nobody has to read them for that.
 _SIZES = "SELECT id, length(data_key) AS data_key, length(content) AS content FROM held_text"
 HELD_TEXTS_OF_TICKET = Sql(f"{_SIZES} WHERE ticket_id = :ticket_id AND status = 'held'", DueText)
 HELD_TEXTS_DUE = Sql(

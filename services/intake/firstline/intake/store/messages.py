@@ -127,6 +127,7 @@ ALREADY_ATTACHED = Sql("SELECT attachment_id FROM message_attachment WHERE attac
 HELD_FILES = Sql(
     f"{_ATTACHMENT} WHERE status = 'held' AND file_key IS NOT NULL AND id > :after ORDER BY id LIMIT :limit", Attachment
 )
+# By the file and not by the row: a split shares the bytes, and one scan speaks for all rows that name them.
 RELEASE_FILE: Sql[None] = Sql(
     "UPDATE attachment SET status = 'ok', reason = NULL WHERE status = 'held' AND file_key = :file_key", type(None)
 )
@@ -141,6 +142,7 @@ UNUSED_UPLOADS = Sql(
     Unused,
 )
 """Attachments that are older; an ID grows with time, so that a round ends where the next one begins."""
+# Only if it is still in no message: one may come for it at this moment.
 DROP_UNUSED: Sql[None] = Sql(
     "DELETE FROM attachment WHERE id = :id AND NOT EXISTS"
     " (SELECT 1 FROM message_attachment m WHERE m.attachment_id = attachment.id)",
