@@ -27,7 +27,18 @@ class NotYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An event that waits or is parked."""
+    """An event that waits or is parked.
+
+    Attributes:
+        source: the service that told it.
+        stream: what it happened to.
+        version: its place in the stream.
+        log: the name of the source's log; another one is another history.
+        state: `waiting` for an earlier event of its stream or of another, or `parked`: its handler failed.
+        reason: why, for people.
+        envelope: the event as it came, JSON text.
+
+    """
 
     source: str
     stream: str

@@ -35,7 +35,22 @@ APPEND_NEXT = Sql(f"{ADD_NEXT.text} RETURNING version", int)
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A row of the log as it is read; `data` is JSON text, None once erased."""
+    """A row of the log as it is read; `data` is JSON text, None once erased.
+
+    Attributes:
+        id: the event's ID, by which consumers and readers recognise it.
+        stream: kind and ID of what it happened to, such as `ticket/…`.
+        version: its place in the stream, from 1 and without gaps.
+        type: such as `ticket.replied`; the catalogue has a model for each.
+        time: when it happened, product time.
+        subject: the request that it concerns, where the stream's name doesn't say so.
+        data: what it says.
+        data_hash: the salted SHA-256 of the data, which stays when the data is erased.
+        traceparent: the trace that it belongs to (W3C Trace Context).
+        position: its place in the log, from 1 and without gaps; None until the relay has numbered it.
+        hash: SHA-256 of the row before and of this one: the chain.
+
+    """
 
     id: str
     stream: str

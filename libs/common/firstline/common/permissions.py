@@ -32,7 +32,18 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, as their token says; `email` is in lower case."""
+    """Who is calling, as their token says; `email` is in lower case.
+
+    Attributes:
+        id: the person's, or that of an organisation's own key.
+        role: what they may do.
+        organization_id: whose requests they may see as well; None for whoever belongs to none.
+        tier: the tier that a specialist serves.
+        skills: topics that a specialist serves.
+        client_id: the key that a program calls with, None for a person.
+        name: how they are called, for texts that others read.
+
+    """
 
     id: str
     role: Role

@@ -93,7 +93,17 @@ class ArchiveRules:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an archive says of one of its entries; `read` gives its content, where that can be read."""
+    """What an archive says of one of its entries; `read` gives its content, where that can be read.
+
+    Attributes:
+        name: as the archive has it: a path, and perhaps a hostile one.
+        size: bytes once it is unpacked, as the archive claims.
+        packed: bytes in the archive.
+        folder: it holds no content.
+        link: it stands for another file, perhaps outside.
+        locked: it needs a password.
+
+    """
 
     name: str
     size: int
@@ -114,7 +124,15 @@ class Found(Exception):
 
 @dataclass(slots=True)
 class _Look:
-    """One look into an archive and those in it: what was counted so far."""
+    """One look into an archive and those in it: what was counted so far.
+
+    Attributes:
+        entries: how many have been seen, at all depths.
+        size: bytes that have come out.
+        names: archives and the names in them, to tell one that comes twice.
+        archives: how many have been opened.
+
+    """
 
     rules: ArchiveRules
     entries: int = 0

@@ -93,6 +93,16 @@ class Judgement:
     """What the policy says; an urgency may be provisional until a specialist confirms it.
 
     `completeness` is the share of the required information that is there, 0 to 1.
+
+    Attributes:
+        scope: whether and how far it is covered (clauses 1.3, 1.4).
+        urgency: the level's code (clause 2.1).
+        tier: who begins with it.
+        missing_information: what is to be asked for (clause 4.2).
+        entitlement: what the licence entitles to (clause 1.1).
+        notice: what the policy says of that; None where there is nothing to say.
+        hints: remarks that hinder nothing.
+
     """
 
     scope: Scope
@@ -108,7 +118,16 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class TopicRule:
-    """What a topic code means: computed once a policy, looked up for each submission."""
+    """What a topic code means: computed once a policy, looked up for each submission.
+
+    Attributes:
+        scope: whether and how far it is covered, and why.
+        urgency: a level that comes with the topic; None: none does.
+        tier: who begins with it.
+        required: what is asked for, with the questions.
+        unless_product_error: an error of the product brings it in though it is not covered (clause 1.3).
+
+    """
 
     scope: Scope
     urgency: str | None
@@ -119,7 +138,22 @@ class TopicRule:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """A policy arranged for judging; build one for each policy version and keep it."""
+    """A policy arranged for judging; build one for each policy version and keep it.
+
+    Attributes:
+        topics: by code, items as `topic.item`; None stands for no topic.
+        official: titles of the channels by which requests are taken, by code (clause 4.1).
+        refused: for other channels that the policy names, what their users are told (clause 4.5).
+        elsewhere: what users of all others are told.
+        default_urgency: the level of a request of which nothing else is said.
+        may_set: for each level, whether clients may claim it themselves.
+        recovery: the level that a full or a partial outage gives.
+        entitlement: what holds in each state of a licence.
+        issues: how several problems in one text are recognised; None: they aren't.
+        referrals: codes of those to whom clients can be sent.
+        product_error: the words that a product error adds to a scope's reason.
+
+    """
 
     topics: Mapping[str | None, TopicRule]
     official: Mapping[str, str]

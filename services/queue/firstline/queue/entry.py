@@ -112,6 +112,18 @@ class Entry:
     None when there is nothing to answer. The claim is the last three fields.
 
     A fence that began at 0 again would let a former holder's token be good for a later claim.
+
+    Attributes:
+        urgency_provisional: no specialist has confirmed the urgency yet.
+        topic: what it is about, which skills are compared with.
+        out_of_turn: the policy lets this urgency be served before others.
+        since: receipt of what is to be answered: the key in the order of service.
+        position: place of that event in intake's log, which decides between equals.
+        owner: the specialist whose request it is, also while nobody works on it.
+        agent: who holds the claim.
+        fence: grows with each claim; a token with a lower one is refused.
+        lease_expires_at: when the claim ends unless it is renewed.
+
     """
 
     ticket_id: str

@@ -29,7 +29,17 @@ class Holidays:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An all-day event: its days, where it is repeated yearly, and the first days that are excepted."""
+    """An all-day event: its days, where it is repeated yearly, and the first days that are excepted.
+
+    Attributes:
+        length: how many days it lasts.
+        yearly: whether it comes each year.
+        step: every so many years.
+        until: the last day on which it may begin.
+        count: how often it comes in all; None: without such an end.
+        without: first days on which it doesn't come.
+
+    """
 
     name: str
     first: date

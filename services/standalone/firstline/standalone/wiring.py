@@ -36,7 +36,17 @@ LEFT_OVER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the services are made from."""
+    """What the services are made from.
+
+    Attributes:
+        public_url: the address by which people reach the desk.
+        ports: time of the product, randomness, IDs.
+        wall: the time that tokens and signatures go by, also where product time is moved by hand.
+        keys: the desk's secret, and the keys that sign tokens.
+        policy: the one in force.
+        resolver: finds the addresses of webhook receivers.
+
+    """
 
     settings: Settings
     public_url: str

@@ -57,7 +57,23 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An access request with what may be done with it: `answer`, `revoke`, `read`, `confirm`."""
+    """An access request with what may be done with it: `answer`, `revoke`, `read`, `confirm`.
+
+    Attributes:
+        host: where it is for; empty where none is named.
+        reason: why it is asked for, in the specialist's words.
+        asked: who asked, and when.
+        state: in words.
+        ended: why it ended, in words; empty while it hasn't.
+        until: how long it may be answered; empty once it is.
+        given: what was given, by whom and when: kinds, never values.
+        kept_until: when that is deleted at the latest.
+        readings: who has read it.
+        change: the kinds that the client has to change now.
+        changed: who said that they have, and when.
+        advice: the policy's words beside the form.
+
+    """
 
     id: str
     title: str

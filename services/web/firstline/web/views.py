@@ -20,7 +20,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the reader may do with a request: the words on the buttons, empty where it is not possible."""
+    """What the reader may do with a request: the words on the buttons, empty where it is not possible.
+
+    Attributes:
+        reply: on the button below a message.
+        close: what is said beside the button that ends it.
+        ended: the request has ended, so a message takes it up again.
+        ask: the supervisor can be asked.
+        rate: the handling can be rated.
+
+    """
 
     reply: str
     close: str

@@ -17,7 +17,19 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may sign in; `email` is in lower case, `version` counts the changes."""
+    """Somebody who may sign in; `email` is in lower case, `version` counts the changes.
+
+    Attributes:
+        id: theirs for good.
+        name: how they are called; None until somebody says so.
+        language: code of the language that they are written to.
+        role: what they may do.
+        organization_id: whose people they are.
+        tier: the tier that a specialist serves.
+        skills: the topics that a specialist serves.
+        active: whether they may sign in; tokens that were given out end with their life.
+
+    """
 
     id: str
     email: str

@@ -39,7 +39,18 @@ from firstline.intake.ticket import Side, Ticket, demand_text, within_window
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message as it comes in; `uploader` is who uploaded its attachments."""
+    """A message as it comes in; `uploader` is who uploaded its attachments.
+
+    Attributes:
+        body: its text.
+        author: who wrote it, and on which side.
+        origin: by which channel, and what proves that.
+        received_at: when it came; its place in the queue goes by that.
+        attachment_ids: files that the uploader has sent before.
+        article_ids: pages of documentation whose links go below the text (clause 4.7).
+        fields: answers to questions for what is missing (clause 4.2).
+
+    """
 
     body: str
     author: Author

@@ -37,7 +37,19 @@ TRIAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """A specialist's judgement; None leaves a value as it is. An urgency comes with its reason (reading A6)."""
+    """A specialist's judgement; None leaves a value as it is. An urgency comes with its reason (reading A6).
+
+    Attributes:
+        topic: a code of the policy; tier, scope and questions follow from it.
+        urgency: a level's code.
+        reason: why that urgency; the client reads it.
+        complexity: how hard it seems to be.
+        tier: who goes on with it.
+        scope: members of the scope that are not as the topic says.
+        doc_required: whether the client has to name the documentation that they have read (clause 1.2).
+        language: code of the language that the client is written to.
+
+    """
 
     topic: str | None = None
     urgency: str | None = None

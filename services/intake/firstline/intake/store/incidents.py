@@ -11,7 +11,16 @@ from firstline.intake.ticket import Ticket
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A cause that several requests have in common; `banner` has `text`, `from` and `until`, which may be None."""
+    """A cause that several requests have in common; `banner` has `text`, `from` and `until`, which may be None.
+
+    Attributes:
+        id: grows with time, so that lists go by it.
+        title: for staff, and in their events.
+        status: `open` or `resolved`.
+        version: that of its stream.
+        tickets: how many requests are linked now.
+
+    """
 
     id: str
     title: str
@@ -27,7 +36,17 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to all requests of an incident, and how far it has come."""
+    """An answer to all requests of an incident, and how far it has come.
+
+    Attributes:
+        body: what all requests get.
+        resolve: whether they are resolved with it, as far as they haven't ended.
+        author: `author` of the messages and `actor` of the events, as they were when it was written.
+        total: how many requests are to get it.
+        sent: how many have got it.
+        refused: how many could not, and why stands with each.
+
+    """
 
     id: str
     incident_id: str

@@ -9,7 +9,20 @@ from firstline.common.store.port import Sql
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message (audience public) or note (internal); `split_into` is the request that was made of it (clause 2.4)."""
+    """A message (audience public) or note (internal); `split_into` is the request that was made of it (clause 2.4).
+
+    Attributes:
+        audience: `public`, or `internal` for staff alone.
+        side: `client` or `staff`, whoever used the verb.
+        author_id: None for somebody whom accounts don't know.
+        author_role: the role at that time.
+        channel: how it came in.
+        automatic: a robot wrote it, or the desk itself: it asks nothing and answers nothing.
+        verified: whether its sender was proved.
+        mail_id: the mail that it came in.
+        received_at: when it came in; `created_at` is when it was judged and stored.
+
+    """
 
     id: str
     ticket_id: str
@@ -30,7 +43,18 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file and the verdict on it; `file_key` is None where the bytes were not kept."""
+    """A file and the verdict on it; `file_key` is None where the bytes were not kept.
+
+    Attributes:
+        uploader: who may put it into a message, and read it until then.
+        name: made safe: no path, nothing invisible.
+        declared_type: the media type that its sender named.
+        type: the media type that its content shows.
+        size: in bytes.
+        status: `held` while the virus scanner has not looked at it.
+        reason: why it was not kept, for its sender.
+
+    """
 
     id: str
     uploader: str

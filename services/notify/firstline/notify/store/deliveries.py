@@ -8,7 +8,23 @@ from firstline.common.store.port import Sql, Unit, Value
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as staff see it; `attempts_before` were made before somebody asked to try again."""
+    """A delivery as staff see it; `attempts_before` were made before somebody asked to try again.
+
+    Attributes:
+        channel: `mail` or `webhook`.
+        kind: the text of a mail, or the type of an event.
+        event_id: the event that it tells of.
+        recipient: a mail's address; None of webhooks, and once erased.
+        message_id: the mail's Message-ID.
+        state: `pending`, then `sent` (a mail), `delivered` (an event), `failed` for good or `exhausted` by failures;
+            `suppressed` was not sent on purpose, `erased` lost its recipient.
+        reason: why it failed, or is not sent.
+        attempts: how many were made in all.
+        first_at: the first attempt of the present plan.
+        next_at: the next one; None where none will be.
+        finished_at: when it was sent or given up.
+
+    """
 
     id: str
     channel: str
@@ -55,7 +71,18 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to deliver."""
+    """One try to deliver.
+
+    Attributes:
+        number: from 1.
+        at: when it began.
+        took_ms: how long the other side took.
+        outcome: what it came to.
+        status: the HTTP status or SMTP code; None where nobody answered.
+        detail: the same in words.
+        excerpt: the beginning of what the other side said.
+
+    """
 
     delivery_id: str
     number: int

@@ -8,7 +8,18 @@ from firstline.common.store.port import Sql, Unit
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A webhook receiver; `organization_id` None hears of every request, `secrets` is encrypted."""
+    """A webhook receiver; `organization_id` None hears of every request, `secrets` is encrypted.
+
+    Attributes:
+        url: where events are sent.
+        types: which ones: types or their prefixes; none: all public ones.
+        content: whether texts go along.
+        state: `enabled` or `disabled`.
+        reason: why it was disabled, for its owner.
+        version: counts the changes.
+        last_success_at: when it last took an event.
+
+    """
 
     id: str
     organization_id: str | None

@@ -101,7 +101,20 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An ended run of a clock (`firstline.sla.runs.Run`), with what reports group by at its end."""
+    """An ended run of a clock (`firstline.sla.runs.Run`), with what reports group by at its end.
+
+    Attributes:
+        ended_by: the event that ended it, empty for what a request has once.
+        month: that of its end in the policy's time zone, such as `2026-11`.
+        outcome: `met` or `ended`.
+        late: None where there was no target.
+        minutes: what was counted, in business minutes like all that follows.
+        gross: all of it, waiting included.
+        client: what was waited for the client; `third_party` and `release` alike.
+        owed: of a resolution's minutes those in which an answer was owed.
+        agent: who ended it, where that was somebody of the desk.
+
+    """
 
     ticket_id: str
     target: str

@@ -49,7 +49,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """An event that a consumer has put aside."""
+    """An event that a consumer has put aside.
+
+    Attributes:
+        source: the service that told it.
+        stream: what it happened to.
+        version: its place there.
+        state: `waiting` or `parked`.
+        reason: why.
+        received_at: when it was put aside; from this on it has to settle.
+
+    """
 
     source: str
     stream: str
