@@ -58,6 +58,7 @@ def ticket() -> Make:
             "subject": "White page",
             "topic": "updates.failed_update",
             "tier": "technical_support",
+            "complexity": None,
             "urgency": "normal",
             "urgency_provisional": False,
             "urgency_reason": None,

@@ -157,7 +157,14 @@ def test_what_is_not_in_the_queue_has_no_claim(ticket: Make, reader: Reader, pol
 )
 def test_marks_say_what_matters_at_once(changes: Json, said: tuple[Mark, ...], ticket: Make) -> None:
     """Urgency, scope, an unverified sender and reopenings stand beside the number."""
-    assert board.marks(ticket(**changes)) == said
+    assert board.marks(ticket(**changes), "normal") == said
+
+
+def test_the_policy_says_what_is_not_urgent(ticket: Make, policy: Json, reader: Reader) -> None:
+    """Under a policy whose usual level has another name, what has that level bears no mark."""
+    levels = {**policy, "urgency": {**policy["urgency"], "default": "minor"}}
+    assert board.work(ticket(urgency="minor"), levels, None, reader).marks == ()
+    assert board.work(ticket(urgency="normal"), levels, None, reader).marks == (Mark("normal urgency", strong=True),)
 
 
 def test_a_provisional_urgency_waits_for_a_verdict(ticket: Make, reader: Reader, policy: Json) -> None:

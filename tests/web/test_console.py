@@ -353,6 +353,26 @@ async def test_scope_is_judged_by_hand(visitor: Visit) -> None:
     assert "Ask the partner who built" in (await client.open(f"/requests/{number}")).text
 
 
+async def test_urgency_tier_and_documentation_are_set_by_hand(visitor: Visit) -> None:
+    """A claim that is no recovery is heard: a specialist sets its urgency with the reason, and what else is known."""
+    (number,) = await _ask(visitor, "First", topic="installation")
+    specialist, client = await visitor("specialist"), await visitor("client")
+    await specialist.open(f"/console/{number}")
+    path, nothing = f"/console/{number}/triage", dict.fromkeys(("level", "level_why", "tier", "complexity", "page"), "")
+    page = await specialist.send(path, **nothing)
+    assert (specialist.answer.status_code, "Choose what is to change." in page.text) == (422, True)
+    page = await specialist.send(path, **nothing | {"level": "high"})
+    assert (specialist.answer.status_code, "Say why; the client sees it." in page.text) == (422, True)
+    chosen = {"level": "high", "level_why": "Nobody can order.", "tier": "technical_support", "complexity": "hard"}
+    page = await specialist.send(path, **nothing | chosen | {"page": "yes"})
+    assert [words for words in ("high urgency", "technical support", "hard") if words not in page.text] == []
+    page = await client.open(f"/requests/{number}")
+    assert "A specialist judged the urgency as high: Nobody can order." in page.text
+    assert "Which page of the documentation comes closest to your question?" in page.text
+    await specialist.send(path, **nothing | {"page": "no"})
+    assert "Which page of the documentation" not in (await client.open(f"/requests/{number}")).text
+
+
 async def test_claims_of_urgency_are_shown_to_supervisors(visitor: Visit) -> None:
     """What became of each organisation's claims is a page of the supervisor's, and the client reads the reason."""
     numbers = await _ask(visitor, "First", "Second", recovery="full")

@@ -177,6 +177,7 @@ def shown(
             "lines": [views.ClaimLine(text, text)],
             "tables": [reports.Table("x", text, text, text, (text,), ((text, (text,)),), "/x.svg", "/x.csv", text)],
             "spans": {"": text}, "groups": {"": text},
+            "judging": choices.judging(policy),
             "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
             "scope_topics": choices.scope_topics(policy), "version": text,
             "sections": [catalogue.section(with_referral(topic)) for topic in policy["scope"]["topics"]],

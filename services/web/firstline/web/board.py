@@ -208,10 +208,10 @@ def state(ticket: Json, now: datetime) -> tuple[str, Tone]:
     return words[ticket["status"]]
 
 
-def marks(ticket: Json) -> tuple[Mark, ...]:
-    """Return what a specialist has to see at once."""
+def marks(ticket: Json, usual: str) -> tuple[Mark, ...]:
+    """Return what a specialist has to see at once; `usual` is the level of what is not urgent."""
     found = []
-    if ticket["urgency"] != "normal":
+    if ticket["urgency"] != usual:
         ground = _RECOVERY.get(ticket["recovery"], "")
         text = " · ".join(part for part in (f"{ticket['urgency']} urgency", ground) if part)
         found.append(Mark(f"{text} (provisional)" if ticket["urgency_provisional"] else text, strong=True))
@@ -316,6 +316,7 @@ def _origin(ticket: Json, policy: Json, now: datetime) -> list[Fact]:
         Fact("By", ticket["channel"]),
         Fact("Language", ticket["requester"]["language"] or ""),
         Fact("Tier", ticket["tier"].replace("_", " ")),
+        Fact("Complexity", ticket["complexity"] or ""),
         Fact("Reason", one_line(ticket["urgency_reason"] or "")),
         Fact("Follows", ticket["follows"] or ""),
         Fact("Reminded", stamp(instant(ticket["reminded_at"]), now) if ticket["reminded_at"] else ""),
@@ -373,7 +374,7 @@ def work(ticket: Json, policy: Json, entry: Json | None, reader: Reader) -> Work
         subject=one_line(ticket["subject"]),
         state=words,
         tone=tone,
-        marks=marks(ticket),
+        marks=marks(ticket, policy["urgency"]["default"]),
         urgency=ticket["urgency"],
         usual=policy["urgency"]["default"],
         claim=_claim_text(entry, reader) if entry else "",

@@ -64,3 +64,18 @@ def verdicts(ticket: Json) -> list[Option]:
     """Return the verdicts that make sense now: a product error is taken back only where one was stated."""
     left_out = "error" if ticket["scope"].get("product_error") else "no_error"
     return [option for code, option in VERDICTS.items() if code != left_out]
+
+
+def judging(policy: Json) -> dict[str, Sequence[Option]]:
+    """Return what triage chooses from, by field of its form: urgency, complexity, tier, pages (1.2, 2.1, 4.1)."""
+    levels = [Option(level["code"], level["title"]) for level in policy["urgency"]["levels"]]
+    return {"level": levels, "complexity": COMPLEXITIES, "tier": TIERS, "page": DEMANDS}
+
+
+COMPLEXITIES: Final = (Option("easy", "Easy"), Option("medium", "Medium"), Option("hard", "Hard"))
+TIERS: Final = (
+    Option("helpdesk", "Helpdesk"),
+    Option("technical_support", "Technical support"),
+    Option("development", "Development"),
+)
+DEMANDS: Final = (Option("yes", "Ask for the page that comes closest"), Option("no", "Ask for none"))

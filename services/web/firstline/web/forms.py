@@ -24,6 +24,7 @@ WORDS: Final = (
     "reopen_body",
     "close_body",
     "why",
+    "level_why",
     "split_body",
     "ship_note",
     "ask_body",

@@ -33,6 +33,7 @@ NOTICES: Final = {
     "unmerge": "The merge is taken back; it is open again.",
     "link": "The two requests name each other.",
     "unlink": "The link is taken back.",
+    "triaged": "It is set; the client is told where it means a change for them.",
     "scope": "The scope is set; the client is told where it means a change for them.",
     "split": "This is the new request; the client gets its ID.",
 }
@@ -143,6 +144,7 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "rules": forms.file_rules(policy),
         "scope_topics": choices.scope_topics(policy),
         "verdicts": choices.verdicts(ticket),
+        "judging": choices.judging(policy),
         "referrals": choices.referrals(policy),
         "canned": [board.Option(one["code"], one["title"]) for one in await visit.desk.canned_answers()],
         "links": documents.links(ticket),
@@ -208,6 +210,23 @@ async def judge_scope(posted: Posting, reference: Reference) -> Response:
     body: Json = {"topic": topic or None, "scope": scope or None}
     fields = {"topic": "scope_topic", "scope": "verdict", "scope/reason": "scope_reason", "scope/refer_to": "refer_to"}
     return await _act(posted, reference, "triage", body, "scope", act="scope", fields=fields)
+
+
+@router.post("/{reference}/triage")
+async def triage(posted: Posting, reference: Reference) -> Response:
+    """Say how urgent and how hard a request is, who goes on with it, and whether it has to name a page (1.2, 2.1)."""
+    given = {name: posted.text(name) for name in ("level", "level_why", "complexity", "tier", "page")}
+    if not any(words for name, words in given.items() if name != "level_why"):
+        return await _refused(posted, reference, forms.lacking({"level": "Choose what is to change."}), act="triage")
+    body: Json = {
+        "urgency": given["level"] or None,
+        "reason": given["level_why"] or None,
+        "complexity": given["complexity"] or None,
+        "tier": given["tier"] or None,
+        "doc_required": {"yes": True, "no": False}.get(given["page"]),
+    }
+    fields = {"urgency": "level", "reason": "level_why", "doc_required": "page"}
+    return await _act(posted, reference, "triage", body, "triaged", act="triage", fields=fields)
 
 
 @router.post("/{reference}/wait")
