@@ -153,10 +153,12 @@ def test_what_is_not_in_the_queue_has_no_claim(ticket: Make, reader: Reader, pol
         ({"urgency": "high"}, (Mark("high urgency", strong=True),)),
         ({"verified": False, "reopen_count": 2}, (Mark("sender not verified", strong=True), Mark("reopened 2 times"))),
         ({"scope": {"verdict": "out"}}, (Mark("out of scope", strong=True),)),
+        ({"hints": [{"code": "several_issues", "text": "…"}]}, (Mark("perhaps several questions"),)),
+        ({"hints": [{"code": "pasted_secret", "text": "…"}]}, (Mark("a secret was taken out"),)),
     ],
 )
 def test_marks_say_what_matters_at_once(changes: Json, said: tuple[Mark, ...], ticket: Make) -> None:
-    """Urgency, scope, an unverified sender and reopenings stand beside the number."""
+    """Urgency, scope, an unverified sender, reopenings and what was found in the text stand beside the number."""
     assert board.marks(ticket(**changes), "normal") == said
 
 

@@ -130,6 +130,7 @@ class Option:
 _TARGETS: Final = {"first_response": "First answer", "next_response": "Next answer", "resolution": "Solution"}
 _STANDS: Final = {"met": "done", "paused": "stands still", "idle": "nothing owed", "running": "runs"}
 _CAUSES: Final = {"client": "the client", "third_party": "somebody else", "release": "a release"}
+_HINTS: Final = {"several_issues": "perhaps several questions", "pasted_secret": "a secret was taken out"}
 _RECOVERY: Final = {"partial": "site partly down", "full": "site down"}
 PRECISIONS: Final = (
     Option("day", "this day"),
@@ -219,8 +220,7 @@ def marks(ticket: Json, usual: str) -> tuple[Mark, ...]:
         found.append(Mark("out of scope", strong=True))
     if ticket["urgency_claim"] not in (None, ticket["urgency"]):
         found.append(Mark(f"client claims {ticket['urgency_claim']}"))
-    if ticket["hints"]:
-        found.append(Mark("perhaps several questions"))
+    found += [Mark(_HINTS[hint["code"]]) for hint in ticket["hints"] if hint["code"] in _HINTS]
     if not ticket["verified"]:
         found.append(Mark("sender not verified", strong=True))
     if ticket["supervisor_request"]:
