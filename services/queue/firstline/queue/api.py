@@ -61,6 +61,7 @@ async def list_queue(
     now = queue.runtime.ports.clock.now()
 
     async def work(unit: Unit) -> QueuePage:
+        # One more than is shown tells whether there is a next page.
         found = await page(unit, tier, after, limit + 1)
         sums, rules = await summary(unit, tier), await rules_at(unit, now)
         return QueuePage(

@@ -37,6 +37,7 @@ async def person_changed(log: Log, unit: Unit, envelope: Envelope) -> None:
     event = envelope.payload(AccountPersonChanged)
     serves = event.active and event.role in STAFF
     await unit.run(SAVE_PERSON, id=event.id, address=normal_address(event.email), serves=serves)
+    # At once: nobody else would get these requests before the leases are over.
     if not serves:
         await release_all(unit, log, event.id, event.actor, "deactivated")
 

@@ -89,6 +89,7 @@ async def running_desk(settings: Settings, public_url: str) -> AsyncIterator[Sta
 async def settle(runtimes: Mapping[str, Runtime]) -> int:
     """Do all work that is due, of every service, until none is left; return how much that was."""
     total = 0
+    # Again from the first: what a later service did may have given an earlier one something to do.
     while done := sum([await runtime.settle() for runtime in runtimes.values()]):
         total += done
     return total
@@ -99,6 +100,7 @@ def _build(settings: Settings, public_url: str, resolver: Resolver) -> Standalon
     policy = policy_of(settings)
     wall = SystemClock()
     time_file = settings.data / "clock.json"
+    # From where it was left, or events of a former run would lie in the future.
     manual = ManualClock(kept_time(time_file) or wall.now()) if settings.clock == "manual" else None
     ports = system_ports(manual, settings.failpoint)
     keys = desk_keys(settings.keys_folder, ports.random)
@@ -144,6 +146,7 @@ def _log_reader(services: Mapping[str, FastAPI], source: str, token: Callable[[]
     """Return what reads a service's log through its application, as over the network but without one."""
 
     async def read(after: int, limit: int) -> LogPage:
+        # By HTTP although it is the same process: one way of reading logs, with the same permissions, is one to test.
         transport = httpx.ASGITransport(services[source], raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=INTERNAL_URL) as client:
             return await RemoteLog(client, token)(after, limit)

@@ -53,6 +53,7 @@ def _keys(file: Path) -> tuple[bytes, ...]:
         ValueError: it holds no secret, or something else.
 
     """
+    # Several lines are several secrets, old and new, so that a partner can change theirs without a gap.
     keys = tuple(key_of(line.strip()) for line in file.read_text("ascii").splitlines() if line.strip())
     if not keys:
         raise ValueError(f"{file} holds no secret")

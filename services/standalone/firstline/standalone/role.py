@@ -71,6 +71,8 @@ async def serve_role(role: str, settings: Settings) -> None:
         PolicyNotValid: the policy file has mistakes.
 
     """
+    # The port before all else: one that is taken is a mistake of the settings, and should end the process in its first
+    # second.
     with listen(settings.host, settings.port) as listening:
         url = settings.public_url.rstrip("/") or f"http://{settings.host}:{listening.getsockname()[1]}"
         await _serve(role, settings, listening, url)
@@ -131,6 +133,7 @@ async def _awaited(what: str, clock: Clock, attempt: Callable[[], Awaitable[T]])
     while True:
         try:
             return await attempt()
+        # Nothing else is waited for: a mistake in a setting doesn't mend itself.
         except (Unavailable, OSError) as error:
             if looks % SAY_EVERY == 0:
                 _log.warning("waiting", needs=what, reason=str(error), seconds=round(looks * PAUSE_SECONDS))
@@ -164,6 +167,7 @@ def _runtime(role: str, parts: Parts, http: httpx.AsyncClient) -> Runtime:
     """Return a service's runtime on PostgreSQL and the broker, shared with other replicas."""
     settings, ports = parts.settings, parts.ports
     credentials = ServiceTokens(parts.keys.secret, parts.wall)
+    # A new token for each call, since a process outlives them by far.
     token = partial(credentials.token, role)
     return Runtime(
         role,

@@ -57,6 +57,7 @@ async def served_desk(settings: Settings) -> AsyncIterator[Served]:
 
     """
     async with AsyncExitStack() as stack:
+        # Opened before the desk, so that links can name the port that the system chose.
         listening = stack.enter_context(listen(settings.host, settings.port))
         port = listening.getsockname()[1]
         url = settings.public_url.rstrip("/") or f"http://{_shown(settings.host)}:{port}"

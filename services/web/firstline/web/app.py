@@ -173,6 +173,7 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     """Show that we failed, without saying how; the log says that."""
     _log.error("a page failed unexpectedly", path=request.url.path, exc_info=error)
+    # True because forms carry keys: a second try finds what the first one did.
     text = "Something went wrong on our side. Go back and try it again: sending a form twice never makes two of it."
     page = _told(request, 500, "That did not work", text)
     page.headers.update(HEADERS)  # this handler stands outside of all middleware

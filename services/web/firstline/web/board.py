@@ -329,6 +329,7 @@ def _origin(ticket: Json, policy: Json, now: datetime) -> list[Fact]:
 def queue(page: Json, clocks: Sequence[Json], calendar: Calendar, reader: Reader) -> Queue:
     """Return the queue's pane from the beginning of the queue and the clocks of what stands there."""
     rows = tuple(_row(entry, nearest(clocks, entry["ticket_id"]), calendar, reader) for entry in page["items"])
+    # Only what is there: a pane at the edge of the eye should be quiet while all is well.
     figures = []
     if page["oldest_since"] is not None:
         figures.append(f"oldest {span(reader.now - instant(page['oldest_since']))}")
@@ -340,6 +341,7 @@ def queue(page: Json, clocks: Sequence[Json], calendar: Calendar, reader: Reader
 
 def _row(entry: Json, clock: Json | None, calendar: Calendar, reader: Reader) -> QueueRow:
     """Return an entry as a row, with its place from the most to the least important reason."""
+    # The age is always there; what changes the order goes before it.
     parts = [since(instant(entry["since"]), reader.now)]
     if entry["out_of_turn"]:
         parts.insert(0, "out of turn, to be confirmed" if entry["urgency_provisional"] else "out of turn")
@@ -357,6 +359,7 @@ def _row(entry: Json, clock: Json | None, calendar: Calendar, reader: Reader) ->
 
 def _holder(entry: Json, reader: Reader) -> str:
     """Say who holds a claim, seen by the reader."""
+    # Not by name: the queue knows IDs alone, and a look-up for each row would cost more than it tells.
     return "you" if entry["claimed_by"] == reader.person_id else "another specialist"
 
 

@@ -56,6 +56,7 @@ def refusal(answer: httpx.Response) -> Refusal:
         faults = tuple((fault["pointer"], fault["detail"]) for fault in problem.get("errors", []))
         slug = problem["type"].rpartition("/")[2]
         return Refusal(answer.status_code, slug, problem["title"], problem["detail"], faults)
+    # Of any kind: what stands between us and the desk answers in whatever form it likes.
     except (ValueError, KeyError, TypeError, AttributeError):
         return Refusal(answer.status_code, "unknown", "The Helpdesk gave no clear answer", _TRY_AGAIN)
 
@@ -116,6 +117,7 @@ class Desk:
 
     async def canned_answer(self, code: str) -> tuple[Json, str]:
         """Return a ready-made answer, and what names this version of it."""
+        # A code is a member of the address here, and may hold what an address gives a meaning.
         answer = await self._send("GET", f"/v1/canned-answers/{quote(code, safe='')}")
         return answer.json(), answer.headers["ETag"]
 

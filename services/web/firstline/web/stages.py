@@ -59,6 +59,7 @@ def place(entry: Json | None) -> Place | None:
 
 def ahead(place: Place) -> str:
     """Say how many requests are served first."""
+    # A number would mislead here: whoever is being served has nobody before them.
     if place.claimed:
         return "A specialist is working on it now."
     if place.ahead == 0:
@@ -105,6 +106,7 @@ def _waiting(request: Json, policy: Json, now: datetime) -> Stage:
     """Say for whom a request waits, and the policy's reason (clauses 2.3, 4.8)."""
     lasting = since(instant(request["waiting_since"]), now)
     reason = _circumstance(request, policy)
+    # What the reader has to do comes first, then what happens if they don't.
     if request["waiting_cause"] == "client":
         parts = [reason, "Answer below; we go on as soon as we have it.", *_closes(request, now)]
         step = " ".join(part for part in parts if part)

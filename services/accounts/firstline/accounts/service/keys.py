@@ -109,6 +109,7 @@ async def revoke_key(unit: Unit, log: Log, ports: Ports, access: Access, key_id:
 
     """
     key = await unit.one(KEY_TO_CHANGE, id=key_id)
+    # Out of reach and unknown are one answer, so that nobody learns which IDs there are.
     if key is None or not access.covers(frozenset(), key.organization_id):
         raise NotFound("No API key with this ID is here for you. Check the ID.")
     if key.revoked_at is not None:

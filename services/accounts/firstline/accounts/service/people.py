@@ -66,6 +66,7 @@ async def add_person(unit: Unit, log: Log, by: Actor, person: Person) -> Person:
     """
     await _check(unit, person)
     new = replace(person, email=normal_address(person.email), version=1)
+    # By the number of rows and not by an exception: on PostgreSQL an error would end the caller's transaction.
     if not await unit.run(ADD_PERSON, **asdict(new)):
         raise EmailTaken("Somebody with this address is known already. Find them at /v1/people and change them there.")
     await log.append(unit, f"person/{new.id}", _changed(new, by))

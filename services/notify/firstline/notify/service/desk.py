@@ -124,4 +124,5 @@ class Desk:
 
     def chance(self) -> float:
         """Return a number from 0 up to, not including, 1."""
+        # From the port and not from the library's own generator, so that a simulation can repeat a run.
         return int.from_bytes(self.ports.random.bytes(4), "big") / 2**32

@@ -65,6 +65,7 @@ def _urgency_told(book: Book, data: TicketTriaged) -> Iterator[Told]:
 def _missing_told(data: TicketTriaged) -> Iterator[Told]:
     """Yield what asks for all that is missing, where a judgement has added to it (clauses 1.2, 4.2)."""
     before, after = data.changes.get("missing_information", [[], []])
+    # Fewer gaps are no news to whoever has just filled them.
     if any(one not in before for one in after):
         yield "missing_information", {"questions": questions(MissingField(**one) for one in after)}
 

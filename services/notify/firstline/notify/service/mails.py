@@ -24,6 +24,7 @@ from firstline.notify.wording import Value
 MOST_ANSWERS_ON_TICKET = 2
 # A known machine that loses the ID opens a new request with each answer, which the cap per request does not see.
 MOST_ANSWERS_AN_HOUR = 60
+# The header that names them must not grow with the correspondence; programs thread by the last few.
 KEPT_MESSAGE_IDS = 40
 HOUR = timedelta(hours=1)
 STRANGERS: TextKind = "acknowledgement_unknown_sender"
@@ -135,6 +136,7 @@ async def _why_not(desk: Desk, unit: Unit, book: Book, ticket: Ticket, address: 
         return "automatic"
     if address == normal_address(desk.address) or read_reply_address(desk.mail_key, address) is not None:
         return "own_address"
+    # A request keeps the policy that it was taken under, which may be older than this text.
     if not book.writer.knows(notice.kind):
         return "no_text"
     return await _over_the_cap(desk, unit, book, ticket, address, notice) if notice.answers else None
@@ -161,6 +163,7 @@ async def _mail(desk: Desk, unit: Unit, book: Book, ticket: Ticket, notice: Noti
     """Return the mail in the recipient's language; a stranger gets nothing that the stranger wrote."""
     now, to = desk.now(), notice.to
     person = await unit.one(PERSON_BY_EMAIL, email=normal_address(to.address))
+    # What the event says is the nearest to the request; the person's own wish is next.
     language = to.language or (person.language if person else None) or ticket.language
     name = (to.name or (person.name if person else None) or "") if notice.kind != STRANGERS else ""
     values: dict[str, Value] = {

@@ -51,6 +51,7 @@ async def record(desk: Desk, unit: Unit, delivery_id: str, tried: Tried) -> None
     step = next_step(
         tried.judgement,
         MAIL_PLAN if delivery.channel == MAIL else WEBHOOK_PLAN,
+        # The plan begins anew when somebody asks for it; numbers of attempts go on.
         attempt=number - delivery.attempts_before,
         first_at=first_at,
         now=desk.now(),

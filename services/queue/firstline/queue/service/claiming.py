@@ -40,6 +40,7 @@ class Wish:
     @property
     def name(self) -> str:
         """The wish in one text, by which entries out of turn are counted: whoever has it is kept from none for ever."""
+        # Sorted, since the same skills in another order are the same wish.
         return f"{self.tier or 'any'} {','.join(sorted(self.skills)) if self.skills else 'any'}"
 
 
@@ -105,6 +106,7 @@ async def take_named(unit: Unit, log: Log, hand: Hand, reference: str) -> Entry:
     entry = await find(unit, reference, to_change=True)
     if entry.key is None:
         raise NothingToAnswer(why_no_place(entry))
+    # By the instant and not by whether a worker has noticed: a lease ends when it says.
     if is_held(entry, hand.now):
         if entry.agent != hand.who.id:
             raise _held(entry)

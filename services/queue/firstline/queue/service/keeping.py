@@ -86,6 +86,7 @@ async def release(unit: Unit, log: Log, hand: Hand, reference: str, proof: Proof
 
     """
     entry = await _hold(unit, hand, reference, proof, leader=hand.leads)
+    # The log tells apart whether somebody gave it up or had it taken from them.
     reason = "released" if entry.agent == hand.who.id else "supervisor"
     await give_back(unit, log, entry, hand.actor, QueueReleased, reason)
 

@@ -64,6 +64,7 @@ async def _count(
 
 async def summary(unit: Unit, tier: str | None = None, most: int = COUNTED) -> Summary:
     """Sum up the entries that nobody holds, of a tier or of all; counting stops beyond `most`."""
+    # The oldest is the first of one of the two turns, so nothing but these has to be looked at.
     firsts: list[Key] = await (unit.all(FIRSTS_OF_TIER, tier=tier) if tier else unit.all(FIRSTS))
     turns = await _count(unit, BEHIND_ALL, BEFORE_ALL[1], 0, tier, most)
     waiting = sum(turns.values())
