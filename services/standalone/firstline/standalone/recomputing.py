@@ -46,6 +46,7 @@ async def _follow(desk: str, headers: dict[str, str], wanted: dict[str, Any]) ->
     clock = SystemClock()
     async with httpx.AsyncClient(base_url=desk, headers=headers, timeout=SECONDS) as http:
         found = _json(await http.post(PATH, json=wanted))
+        # Whoever breaks the command off stops looking, not the recompute: that is the desk's.
         while found["state"] == "running":
             await clock.sleep(LOOK_SECONDS)
             found = _json(await http.get(f"{PATH}/{found['id']}"))
@@ -72,6 +73,7 @@ def _line(change: dict[str, Any]) -> str:
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
+    """Return what was answered; raise HTTPStatusError for a refusal."""
     answer.raise_for_status()
     document: dict[str, Any] = answer.json()
     return document

@@ -24,6 +24,7 @@ from firstline.intake.ticket import Ticket
 
 async def say(here: Call, unit: Unit, body: MessageIn) -> Told:
     """Add a message, or a note; a note needs no claim, so that others can add one while somebody is at work."""
+    # Through `begin`, which looks at the claim: what clients read is written by one specialist at a time.
     if body.audience == "public":
         change = await here.begin(unit)
         return await correspondence.reply(change, here.message(change, body), here.access)
@@ -87,6 +88,7 @@ def check_message(access: Access, body: MessageIn) -> None:
     """
     if body.audience == "internal" and not access.principal.is_staff:
         raise Forbidden("Internal notes are for staff. Send the message with audience public.")
+    # Refused and not left aside: who sends something believes that it was taken.
     if body.fields and access.principal.is_staff:
         fault = Fault("/fields", "Leave them out; they are the client's answers.")
         raise Invalid("Fields come from the client's side.", faults=(fault,))

@@ -50,6 +50,7 @@ async def find_articles(
         async def find(unit: Unit) -> list[Candidate]:
             return await suggestions(unit, q, topic=topic, language=language, limit=limit)
 
+        # No further page: what isn't among the likeliest answers nobody.
         return Page[ArticleOut](items=[article_out(one) for one in await desk.store.read(find)], next=None)
     place = desk.cursors.read("articles", cursor)
 

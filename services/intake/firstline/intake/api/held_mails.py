@@ -51,6 +51,7 @@ class Judging:
             read = None  # the transaction may have come through, so its files stay
             raise
         finally:
+            # Whatever came of it: of a mail that was rejected, or judged by somebody else, no file is needed.
             await self.room.tidy(read)
 
 

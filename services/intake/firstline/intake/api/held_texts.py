@@ -59,6 +59,7 @@ async def release_held_text(held_id: str, here: Annotated[Call, Depends(call("he
     """Put a text back that holds no secret, as it came: for who holds the claim, and it stands in the history."""
 
     async def verb(change: Change) -> Ticket:
+        # The text goes back into the correspondence and not into this answer: who may read there, reads it there.
         await restore(change, here.access.principal, here.claim_token, held_id)
         return change.ticket
 

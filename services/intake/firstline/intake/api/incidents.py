@@ -136,6 +136,7 @@ async def list_linked(
     after = str(place[0]) if place else ""
 
     async def work(unit: Unit) -> tuple[list[TicketOut], bool]:
+        # An incident that doesn't exist is an error; one without requests is an empty list.
         await incidents.incident_of(unit, incident_id)
         found = await unit.all(LINKED_TICKETS, incident_id=incident_id, after=after, limit=limit + 1)
         return await _shown(desk, unit, access, found[:limit]), len(found) > limit
@@ -206,6 +207,7 @@ async def answer_all(incident_id: IncidentId, body: AnswerAllIn, here: Wishing) 
     incident to see how far it has come.
     """
 
+    # Only the wish is stored here: a thousand replies in one transaction would keep everybody else from writing.
     async def work(unit: Unit) -> Made:
         answer = await incidents.answer_all(
             here.desk, unit, here.access, incident_id, body.body, resolving=body.resolve

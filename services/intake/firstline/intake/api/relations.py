@@ -87,6 +87,7 @@ async def read_relations(
 
     async def work(unit: Unit) -> Page[RelatedOut]:
         ticket, _ = await find_for(unit, access, reference)
+        # A cursor is good for one request's list alone: in another's it would skip what comes before.
         name = f"relations of {ticket.id}"
         kind, after = desk.cursors.read(name, cursor) or ("", "")
         found = await related(unit, access, ticket.id, (str(kind), str(after)), limit + 1)

@@ -70,6 +70,7 @@ async def answer_client(
     """Answer what a client asked the supervisor; whoever works on the request goes on undisturbed."""
 
     async def work(unit: Unit) -> Made:
+        # Not through the call's own `begin`: a supervisor needs no claim, and whoever holds it isn't disturbed.
         change = await begin(here.desk, unit, here.access, here.reference)
         check_version(here.if_match, change.ticket.version)
         answered = await supervision.answer(change, here.access.principal, request_id, body.body)

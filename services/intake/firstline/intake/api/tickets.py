@@ -47,6 +47,7 @@ async def submit_request(
     """
     retry = await retry_here(request, access, idempotency_key)
 
+    # The answer is made before the request is stored, so that a retry can be given the very same one.
     def render(new: NewTicket, ticket: Ticket) -> str:
         people = sorted({new.requester.email, *(person.email for person in new.copied)})
         return document(desk, access, ticket, people)
@@ -107,6 +108,7 @@ async def list_requests(
     internal notes, too.
     """
     place = desk.cursors.read("tickets", cursor)
+    # As the bulk verbs' filter: both find by the same rules.
     given = FilterIn.model_construct(
         status=status,
         tier=tier,
@@ -128,6 +130,7 @@ async def _page(desk: Desk, access: Access, wanted: Wanted) -> Page[TicketOut]:
 
     async def work(unit: Unit) -> tuple[list[TicketOut], bool]:
         tickets, participants = await list_tickets(unit, access, wanted)
+        # Excerpts are made of this page's requests alone, however many the words were found in.
         texts = await _texts(unit, access, tickets[:limit]) if wanted.terms else []
         return _documents(desk, access, tickets[:limit], participants, texts, wanted.terms), len(tickets) > limit
 
@@ -240,6 +243,7 @@ async def read_history(
 
     Clients don't see internal notes, what is the desk's own, nor who of the staff it was; a page may be short for that.
     """
+    # First whether the caller may read the request at all: the log itself knows no permissions.
     ticket, _ = await read_ticket(desk, access, reference)
     place = desk.cursors.read("history", cursor)
     after = int(place[0]) if place else 0

@@ -145,4 +145,5 @@ async def cancel_recompute(recompute_id: RecomputeId, sla: SlaHere, _access: Rec
 
 
 def _out(found: Recompute) -> RecomputeOut:
+    """Return a recompute's document."""
     return RecomputeOut.model_validate(found)

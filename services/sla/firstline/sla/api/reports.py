@@ -63,6 +63,8 @@ async def read_report(
 
 
 def _span(now: datetime, start: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """Return the span asked for, from its start until before its end; raise Invalid if it is empty or too long."""
+    # The end isn't included, so the step behind now is what takes in that which happened at this very instant.
     last = until or now + INSTANT
     first = start or last - DEFAULT_SPAN
     if not first < last:
@@ -75,6 +77,7 @@ def _span(now: datetime, start: datetime | None, until: datetime | None) -> tupl
 
 
 def _grouped(name: ReportName, by: By | None) -> By:
+    """Return what to group by; raise Invalid for what the report doesn't have."""
     if by is not None and by not in GROUPS[name]:
         fault = Fault("#query/by", f"Use one of: {', '.join(GROUPS[name])}.")
         raise Invalid(f"The report {name} can't be grouped by {by}.", faults=(fault,))
@@ -82,6 +85,7 @@ def _grouped(name: ReportName, by: By | None) -> By:
 
 
 def _table(report: Report, labels: dict[str | None, str]) -> str:
+    """Return a report as CSV, with the sum as its last row."""
     names = [name for name in names_of(report) if name != "key"]
     rows = [[line["key"], labels[line["key"]], *(line.get(name) for name in names)] for line in report.lines]  # type: ignore[index]
     rows.append(["", "all", *(report.total.get(name) for name in names)])

@@ -82,6 +82,7 @@ async def begin(sla: Sla, unit: Unit, access: Access, version: str | None, scope
         *(0 for _ in COUNTS),
     )
     await unit.run(ADD, **asdict(begun))
+    # A worker does it: a desk with a hundred thousand open requests takes longer than a caller waits.
     unit.announce(RECOMPUTE_CHANNEL)
     return begun
 
@@ -94,6 +95,7 @@ async def cancel(sla: Sla, unit: Unit, recompute_id: str) -> Recompute:
         AlreadyEnded: it has ended.
 
     """
+    # Waits for the portion that is under way, which holds the row.
     found = await unit.one(RECOMPUTE_TO_CHANGE, id=recompute_id)
     if found is None:
         raise NotFound("There is no recompute with this ID. List them first.")
@@ -104,6 +106,7 @@ async def cancel(sla: Sla, unit: Unit, recompute_id: str) -> Recompute:
 
 async def go_on(sla: Sla, unit: Unit, portion: int = REQUESTS_A_PORTION) -> int:
     """Do the next portion of the oldest recompute that runs; return how much there was to do, 0 when nothing."""
+    # Locked until the commit: a second worker waits here, and then goes on behind this portion.
     running = await unit.one(RUNNING)
     if running is None:
         return 0
@@ -152,6 +155,7 @@ def _under(ticket: Ticket, running: Recompute) -> Ticket:
 async def _fold(
     sla: Sla, unit: Unit, ticket: Ticket, then: Ticket, stored: list[StoredClock], facts: list[FactOf], now: datetime
 ) -> Moved:
+    """Return one request under the new terms, or why they can't time it."""
     terms, own = await sla.terms_for(unit, then), await sla.terms_for(unit, ticket)
     before = [completed(own, facts, clock) for clock in stored]
     try:
@@ -201,6 +205,7 @@ async def _apply(sla: Sla, unit: Unit, running: Recompute, found: list[Moved], n
             clocks += [after] if after != stored.get(clock.target) else []
     version, ids = running.policy_version, [moved.ticket.id for moved in found]
     hours, targets = (None if running.scope == other else version for other in ("targets", "calendar"))
+    # With the clocks, or a message in between would be timed by the old terms.
     await unit.run(SET_TERMS, calendar_version=hours, targets_version=targets, ids=ids)
     await milestones.save(unit, *clocks)
     unit.announce(DUE_CHANNEL)
@@ -225,10 +230,12 @@ def _counted(running: Recompute, found: list[Moved], changes: list[Change]) -> R
 
 
 def _row(running: Recompute, change: Change) -> dict[str, Value]:
+    """Return a change as the parameters of its insertion."""
     return {"recompute_id": running.id, **{name: getattr(change, name) for name in Change.__slots__}}
 
 
 async def _save(unit: Unit, recompute: Recompute) -> Recompute:
+    """Store how far a recompute has come, in the transaction of what it did."""
     given = asdict(recompute)
     await unit.run(SAVE, **{name: given[name] for name in ("id", "state", "ended_at", "after", *COUNTS)})
     return recompute
