@@ -13,7 +13,7 @@ from both_modes import MODES, desk_in
 from live_desk import AnyDesk, eventually, mail
 
 NIGHTWATCH = Path(__file__).parent / "nightwatch.yaml"
-KEY = "BERTH-2026-OLD-0042"
+KEY, GOLD = "BERTH-2026-OLD-0042", "BERTH-2026-GOLD-0043"
 OLAF = "olaf@harbour.example"
 
 
@@ -98,6 +98,38 @@ def test_three_severities_and_their_targets(client: httpx.Client, agent: httpx.C
     assert eventually(lambda: place(minor) > max(place(major), place(mayday)))
     unknown = client.post("/v1/tickets/check", json={"subject": "x", "body": "y", "urgency_claim": "high"})
     assert "minor, major, mayday" in unknown.json()["detail"]
+
+
+def clock_of(agent: httpx.Client, ticket: dict[str, Any], rule: str) -> Any:
+    """Return the first response's clock once it runs by that rule."""
+    items = agent.get("/v1/clocks", params={"ticket_ids": ticket["id"]}).json()["items"]
+    return next((clock for clock in items if (clock["target"], clock["rule"]) == ("first_response", rule)), None)
+
+
+def test_rules_give_targets_by_topic_tier_and_licence(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
+    """A crane is timed by its own rule, a gold berth by its licence's edition, and each clock says by which (2.3)."""
+    crane = submit(client, topic="cranes")
+    clock = eventually(lambda: clock_of(agent, crane, "crane_check"))
+    assert (clock["target_minutes"], [one["counted_minutes"] for one in clock["warnings"]]) == (90, [45, 80])
+    story = agent.get(f"/v1/clocks/{clock['id']}/explanation").json()
+    assert story["policy_version"] == crane["policy_version"]
+    assert "by the rule crane_check (topic cranes, tier technical_support)" in " ".join(story["words"])
+    judged = agent.post(
+        f"/v1/tickets/{crane['id']}/triage", json={"urgency": "mayday", "reason": "Fire.", "tier": "development"}
+    )
+    assert judged.status_code == 200, judged.text
+    assert eventually(lambda: clock_of(agent, crane, "mayday"))["id"] == clock["id"]
+    with desk.api("admin", "ada") as admin:
+        organization = admin.post("/v1/organizations", json={"name": "Gold berth", "kind": "customer"}).json()
+        given = {"organization_id": organization["id"], "product": "Berth", "edition": "Gold", "key": GOLD}
+        assert admin.post("/v1/licences", json=given).status_code == 201
+    asked = {"subject": "x", "body": "y", "licence_key": GOLD}
+    assert eventually(lambda: client.post("/v1/tickets/check", json=asked).json().get("entitlement") == "active")
+    named = submit(client)
+    told = {"body": "This is our berth.", "fields": {"licence_key": GOLD}}
+    assert client.post(f"/v1/tickets/{named['id']}/messages", json=told).status_code == 201
+    for ticket in (submit(client, licence_key=GOLD), named):
+        assert eventually(lambda ticket=ticket: clock_of(agent, ticket, "berth_gold"))["target_minutes"] == 20  # type: ignore[misc]
 
 
 def test_questions_waiting_and_endings(desk: AnyDesk, client: httpx.Client, agent: httpx.Client) -> None:
