@@ -68,6 +68,7 @@ class Attainment:
 
     def add(self, row: Any) -> None:
         """Count a run, where it had a target."""
+        # Without a target nothing can be kept or missed.
         if row.late is None:
             return
         if row.outcome == "met":
@@ -107,6 +108,7 @@ class ResponseTimes:
     def figures(self) -> Line:
         """Return percentiles in business minutes: the least figure that so many of a hundred don't exceed."""
         found: Line = {"answers": len(self.net)}
+        # Sorted once, at the end: to keep them in order would cost more with each answer.
         for name, figures in (("net", sorted(self.net)), ("gross", sorted(self.gross))):
             found |= {f"{name}_p{part}": percentile(figures, part) for part in SHARES}
         return found
@@ -237,6 +239,7 @@ class Groups:
     def report(self) -> Report:
         """Return the report so far; groups of which nothing is to be told are left out."""
         lines = [{"key": key, **group.figures()} for key, group in self._groups.items()]
+        # A row may count for nothing here, such as a resolution among answers, and would else make an empty line.
         told = [line for line in lines if any(line[name] for name in _COUNTED if name in line)]
         return Report(self._name, self._by, sorted(told, key=self._order), {"key": None, **self._all.figures()})
 

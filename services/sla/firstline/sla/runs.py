@@ -119,6 +119,7 @@ def runs(events: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar:
         for target in ended:
             run = _measured(past, target, event, owed)
             if target == "next_response":
+                # Of each answer in turn, so that a resolution tells how much of its time somebody waited for one.
                 owed += run.minutes
             yield event.id or "", run
 

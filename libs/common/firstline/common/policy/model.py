@@ -124,6 +124,7 @@ class ScopePart(Part):
 
     code: Code
     verdict: Verdict
+    # Follows, so that whoever writes a policy can't say "not covered" and "in full" by forgetting one of the two.
     support_mode: SupportMode = Field(default_factory=lambda given: "none" if given["verdict"] == "out" else "full")
     urgency: Code | None = None
     refer_to: Code | None = None
@@ -178,6 +179,7 @@ class AttachmentAdvice(Part):
     other: Words
     size: Words
     count: Words
+    # From here on with words of their own: these came later, and documents of before don't have them.
     locked: Words = "This archive is locked with a password, so it can't be checked. Pack it again without one."
     nested: Words = "There is an archive in this archive. Pack the files themselves, once."
     unsafe: Words = "This archive holds links, or names that lead out of it. Pack plain files and folders again."
@@ -333,6 +335,7 @@ class Policy(Part):
     wording: Wording
     relations: Relations = Relations()
     incidents: Incidents = Incidents()
+    # None and no default: which phrases announce a question, only a policy can say.
     several_issues: SeveralIssues | None = None
     pasted_secrets: PastedSecrets = PastedSecrets()
     access: AccessData | None = None

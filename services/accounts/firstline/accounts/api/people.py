@@ -44,6 +44,7 @@ async def list_people(
     async def rows(unit: Unit, after: str, limit: int) -> list[Person]:
         return await people.list_people(unit, organization_id, after=after, limit=limit)
 
+    # The list is named after what it is of: a cursor of another organisation's would skip people.
     return await page_of(desk, f"people {organization_id}", cursor, limit, rows, PersonBody)
 
 
@@ -53,6 +54,7 @@ async def create_person(
 ) -> Response:
     """Make a person known. Only an admin may make an admin."""
     people.check_rank(access.principal, body.role)
+    # Outside of the unit, which may be run again: the ID stays the same.
     person = body.person(desk.ports)
 
     async def make(unit: Unit) -> tuple[PersonBody, str]:
@@ -85,6 +87,7 @@ async def change_person(
         old = await people.read_person(unit, person_id, to_change=True)
         check_version(if_match, old.version)
         wanted = body.applied(old)
+        # Of the role before as well as after: else a supervisor could take an admin's away.
         people.check_rank(access.principal, old.role, wanted.role)
         return await people.change_person(unit, desk.log, actor_of(access.principal), old, wanted)
 
@@ -100,6 +103,7 @@ async def delete_person(desk: AtDesk, access: Eraser, person_id: str) -> Certifi
     Their requests stay, with number, times and what staff answered, without the person's words, name and address.
     """
     by = actor_of(access.principal)
+    # 202, since other services hear of it by an event and answer when they are done.
     certificate = await desk.store.write(lambda unit: erase_person(unit, desk, by, person_id))
     return CertificateBody.of(certificate)
 

@@ -32,8 +32,10 @@ async def create_token(desk: AtDesk, response: Response, body: KeySent) -> Token
     Ask for a new one when it expires; the key can be revoked meanwhile, and then gets none.
     """
     principal = await desk.store.read(lambda unit: keys.principal_of_key(unit, body.api_key))
+    # One text for all reasons, as with links.
     if principal is None:
         raise Unauthenticated("This API key opens nothing: it is mistyped, revoked, or its owner has changed.")
+    # A token in a shared cache would be anybody's (RFC 6749, 5.1).
     response.headers["Cache-Control"] = "no-store"
     token = desk.signer.token(principal, desk.lives.access)
     return TokenBody(access_token=token, expires_in=int(desk.lives.access.total_seconds()))
@@ -61,6 +63,7 @@ async def refresh_tokens(desk: AtDesk, response: Response, body: RefreshTokenSen
             unit, desk.ports, body.refresh_token, now=now, life=lives.refresh, grace=lives.grace
         )
     )
+    # Not an error inside the unit: what it has deleted has to stay deleted.
     if session is None:
         raise Unauthenticated("The session has ended. Sign in again.")
     return _signed_in(desk, response, session)

@@ -59,6 +59,7 @@ class Licence:
 
 _ORGANIZATION = "SELECT id, name, kind FROM organization"
 ORGANIZATION = Sql(f"{_ORGANIZATION} WHERE id = :id", Organization)
+# The oldest, since names are not unique.
 ORGANIZATION_BY_NAME = Sql(
     f"{_ORGANIZATION} WHERE name = :name AND kind = :kind ORDER BY id LIMIT 1",
     Organization,
@@ -70,6 +71,7 @@ _PERSON = "SELECT id, email, name, language, role, organization_id, tier, skills
 PERSON = Sql(f"{_PERSON} WHERE id = :id", Person)
 PERSON_TO_CHANGE = Sql(f"{_PERSON} WHERE id = :id FOR UPDATE", Person)
 PERSON_BY_EMAIL = Sql(f"{_PERSON} WHERE email = :email", Person)
+# For all that lets somebody in: who is inactive is nobody there.
 ACTIVE_PERSON = Sql(f"{_PERSON} WHERE id = :id AND active", Person)
 PEOPLE = Sql(f"{_PERSON} WHERE id > :after ORDER BY id LIMIT :limit", Person)
 PEOPLE_OF_ORGANIZATION = Sql(

@@ -37,6 +37,7 @@ def terms_of(policy: Policy) -> Terms:
 def rules_of(targets: Targets) -> TargetRules:
     """Return a policy's rules in their order, then its urgency levels, then the first of these for whatever is left."""
     levels = [(code, _minutes(minutes)) for code, minutes in targets.minutes.items()]
+    # The first level's targets are for what nothing fits, such as a level that only an older policy had.
     return TargetRules(
         (
             *_read(targets.rules),

@@ -42,6 +42,7 @@ async def with_edition(unit: Unit, told: Told, *, needed: bool) -> Told:
     """
     licence_id = told.get("licence_id")
     if licence_id is None:
+        # Said to have none: then there is no edition either, whatever was known before.
         return {**told, "edition": None} if "licence_id" in told else told
     if needed and await unit.one(HAS_LICENCE, id=licence_id) is None:
         raise LicenceUnknown(f"The licence {licence_id} has not arrived here yet. Try again in a moment.")

@@ -25,6 +25,7 @@ class LastWaits:
     async def read(self, unit: Unit) -> Sequence[Waited]:
         """Return them, as they are now or were some seconds ago."""
         now = self._clock.monotonic()
+        # By the clock that never jumps: product time may stand still, and this would be remembered for ever.
         if self._known is None or now > self._good_until:
             self._known = await unit.all(LATELY, limit=LOOKED_AT)
             self._good_until = now + REMEMBERED_SECONDS

@@ -37,6 +37,7 @@ class Ruled:
     max_in_a_row: int
 
 
+# Apart from queue's own statements, which would overlook what they themselves lose.
 NOT_SERVED = Sql(
     "SELECT ticket_id FROM queue_entry WHERE turn IS NOT NULL AND (agent IS NULL AND free_turn IS NULL"
     " OR agent IS NOT NULL AND lease_expires_at < :before) ORDER BY ticket_id LIMIT :limit",

@@ -67,6 +67,7 @@ def _read(reader: Reader, service: str, row: SaltedRow) -> list[Finding]:
     """Return what a reader finds in a row; a row that can't be read is found too."""
     try:
         return list(reader(row))
+    # Found like any other fault: one bad row must not hide what else is wrong.
     except (ValidationError, LookupError) as error:
         what = f"it can't be read: {type(error).__name__}"
         return [Finding("P9", service, f"position {row.position}, {row.stream} version {row.version}", what)]

@@ -102,6 +102,7 @@ async def half_written(books: Books, told: Told) -> AsyncIterator[Finding]:
             version = left.pop(row.id, 0)
             if row.version != version and row.created_at < books.settled_before:
                 yield Finding("P4", "intake", f"ticket {row.id}, version {row.version}", f"its log ends at {version}")
+            # What was erased can't be counted any more, and what has another version may be under way.
             if row.id in told.erased or row.version != version:
                 continue
             if counts.get(row.id, 0) != told.messages[row.id]:
@@ -114,6 +115,7 @@ async def half_written(books: Books, told: Told) -> AsyncIterator[Finding]:
 async def not_acknowledged(books: Books) -> AsyncIterator[Finding]:
     """Yield the requests without exactly one acknowledgement, sent or left out for a reason."""
     async for page in books.rows("intake", TICKETS, lambda row: row.id):
+        # Younger ones may still wait for their event, or for the mail server.
         old = [row for row in page if row.created_at < books.settled_before]
         counts = await _counts(books, "notify", TOLD, old, kinds=ACKNOWLEDGEMENTS)
         for ticket_id in await _late(books, [row.id for row in old]):

@@ -44,6 +44,7 @@ def _why_gone(row: Kept, before: datetime) -> str | None:
         return f"the request is {row.ticket_status}, and what was given is still kept"
     if row.access_status != "provided":
         return f"it is {row.access_status}, and what was given is still kept"
+    # No day at all would be for ever, and is as wrong as one that has passed.
     if row.due_at is None or row.due_at < before:
         return "what was given should have been deleted by now"
     return None
