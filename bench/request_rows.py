@@ -1,18 +1,22 @@
-"""Requests by the hundred thousand for benchmarks: several languages, words as frequent as Zipf found them to be."""
+"""Requests by the hundred thousand for benchmarks: several languages, words as frequent as Zipf found them to be.
+
+The texts are made here; PostgreSQL makes the rows of them and of numbers hashed to look like chance, and builds its
+indexes at the end. So a million requests take minutes, and the same ones come out each time.
+"""
 
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
 
 import asyncpg
 from firstline.intake.search import terms_of
 
-PORTION = 20_000
+PORTION = 100_000
 VOCABULARY, TEXTS, SHORTEST, LONGEST = 20_000, 12_000, 20, 90
-BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
+BEGAN = "2025-01-01 00:00:00+00"
 LANGUAGES = {
     "en": "the page update error portal invoice login report server white slow after cannot please version licence",
     "de": "die Seite Aktualisierung Fehler Rechnung Anmeldung Bericht nach der weiße langsam bitte Fassung Lizenz",
@@ -27,9 +31,69 @@ SYLLABLES = {
 }
 FREQUENT, MIDDLING, RARE = "page", "zugriffszahl", "quartalsabschluss"
 """Words in about half of all requests, in one of a thousand, and in five."""
-EMPTY = {"missing_information": "[]", "hints": "[]", "doc_refs": "[]", "suggested_articles": "[]", "fields": "{}"}
 SCOPE = '{"verdict":"in","support_mode":"full","reason":null,"refer_to":null,"product_error":null}'
-GIN = "CREATE INDEX ix_ticket_words ON ticket_words USING gin (words, notes) WITH (gin_pending_list_limit = 512)"
+TABLES = ("ticket", "participant", "message", "ticket_words")
+INDEXES = """
+SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS made_by FROM pg_index i
+WHERE i.indrelid = ANY ($1::regclass[]) AND NOT i.indisprimary
+AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)
+"""
+CONSTRAINTS = """
+SELECT conrelid::regclass::text AS owner, conname AS name, pg_get_constraintdef(oid) AS made_by FROM pg_constraint
+WHERE conrelid = ANY ($1::regclass[]) AND contype IN ('f', 'u') ORDER BY contype DESC
+"""
+"""What rows would be checked against one by one; unique ones come first, for the others may lean on them."""
+
+# The numbers behind a request: which text, what it is about, whose it is; u0 to u6 are even between 0 and 1.
+GIVEN = """
+CREATE UNLOGGED TABLE given AS
+SELECT i, BEGAN + i * interval '30 seconds' AS at,
+    BEGAN + i * interval '30 seconds' + u4 * interval '200 hours' AS later,
+    lpad(to_hex((extract(epoch FROM BEGAN)::bigint + 30 * i) * 1000), 12, '0') AS stamp, floor(u5 * TEXTS)::int AS made,
+    floor(power(1 - u6, -1 / 0.6))::bigint % 50000 AS client, u0, u1, u2, u3,
+    'case' || i || CASE WHEN i % 1000 = 0 THEN ' MIDDLING' ELSE '' END
+        || CASE WHEN i % greatest(COUNT / 5, 1) = 0 THEN ' RARE' ELSE '' END AS extra
+FROM (
+    SELECT i, CHANCES FROM generate_series(FIRST::bigint, LAST::bigint) AS i
+) AS chances
+"""
+TICKETS = """
+INSERT INTO ticket (id, number, version, status, waiting_cause, subject, topic, tier, urgency, urgency_provisional,
+    recovery, language, scope, entitlement, missing_information, doc_required, policy_version, requester_email,
+    organization_id, fields, doc_refs, metadata, channel, verified, reopen_count, received_at, created_at, updated_at)
+SELECT id, 'FL-' || lpad((i / 10000)::text, 4, '0') || '-' || lpad((i % 10000)::text, 4, '0'), 1, status,
+    CASE WHEN status = 'waiting' THEN CASE WHEN u1 < 0.67 THEN 'client' ELSE 'third_party' END END, subject,
+    (ARRAY['updates', 'performance', 'installation', NULL])[1 + floor(u1 * 4)::int],
+    CASE WHEN u2 < 0.8 THEN 'helpdesk' WHEN u2 < 0.97 THEN 'technical_support' ELSE 'development' END,
+    CASE WHEN u3 < 0.05 THEN 'high' ELSE 'normal' END, false, 'none', language, 'SCOPE', 'active', '[]', false,
+    'VERSION', 'c' || client || '@shop.example', 'organization-' || client % 5000, '{}', '[]', '{}', 'portal', true, 0,
+    at, at, later
+FROM request ORDER BY i
+"""
+REQUEST = """
+CREATE TEMP VIEW request AS
+SELECT g.*, t.language, t.subject, t.body, t.terms,
+    substr(stamp, 1, 8) || '-' || substr(stamp, 9) || '-7000-8000-' || lpad(to_hex(i), 12, '0') AS id,
+    CASE WHEN u0 < 0.01 THEN 'new' WHEN u0 < 0.03 THEN 'open' WHEN u0 < 0.06 THEN 'waiting'
+        WHEN u0 < 0.1 THEN 'resolved' ELSE 'closed' END AS status
+FROM given g JOIN made_text t ON t.n = g.made
+"""
+OTHERS = (
+    """
+    INSERT INTO participant (ticket_id, address, language)
+    SELECT id, 'c' || client || '@shop.example', language FROM request ORDER BY i
+    """,
+    """
+    INSERT INTO message (id, ticket_id, body, audience, side, author_role, channel, automatic, verified, received_at,
+        created_at)
+    SELECT id, id, body || ' ' || extra, 'public', 'client', 'client', 'portal', false, true, at, at
+    FROM request ORDER BY i
+    """,
+    """
+    INSERT INTO ticket_words (ticket_id, words, notes)
+    SELECT id, terms || array_to_tsvector(string_to_array(EXTRA, ' ')), '' FROM request ORDER BY i
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,97 +131,62 @@ def _vocabulary(chance: random.Random, language: str) -> list[str]:
     return list(words)
 
 
-def requests(count: int, version: str) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Yield requests as rows, oldest first, each with its message and the terms that the search keeps."""
-    chance = random.Random(count)
-    made = texts(chance)
-    for index in range(count):
-        text = chance.choice(made)
-        extra = f"case{index}"  # something that only this one has
-        if index % 1000 == 0:
-            extra += f" {MIDDLING}"
-        if index % (count // 5) == 0:
-            extra += f" {RARE}"
-        terms = f"{text.terms} {' '.join(terms_of(extra))}"
-        yield (
-            _row(chance, index, version) | {"subject": text.subject, "language": text.language},
-            (f"{text.body} {extra}"),
-            terms,
-        )
-
-
-def _row(chance: random.Random, index: int, version: str) -> dict[str, Any]:
-    at = BEGAN + timedelta(seconds=30 * index)
-    stamp = f"{int(at.timestamp() * 1000):012x}"
-    status = chance.choices(("new", "open", "waiting", "resolved", "closed"), (1, 2, 3, 4, 90))[0]
-    client = int(chance.paretovariate(0.6)) % 50_000
-    return EMPTY | {
-        "id": f"{stamp[:8]}-{stamp[8:]}-7000-8000-{index:012x}",
-        "number": f"FL-{index // 10_000:04}-{index % 10_000:04}",
-        "version": 1,
-        "status": status,
-        "waiting_cause": chance.choice(("client", "client", "third_party")) if status == "waiting" else None,
-        "topic": chance.choice(("updates", "performance", "installation", None)),
-        "tier": chance.choices(("helpdesk", "technical_support", "development"), (80, 17, 3))[0],
-        "urgency": "high" if chance.random() < 0.05 else "normal",
-        "urgency_provisional": False,
-        "recovery": "none",
-        "scope": SCOPE,
-        "entitlement": "active",
-        "doc_required": False,
-        "policy_version": version,
-        "requester_email": f"c{client}@shop.example",
-        "organization_id": f"organization-{client % 5000}",
-        "metadata": "{}",
-        "channel": "portal",
-        "verified": True,
-        "reopen_count": 0,
-        "received_at": at,
-        "created_at": at,
-        "updated_at": at + timedelta(hours=chance.randint(1, 200)),
-    }
-
-
 async def fill(database: str, count: int) -> None:
     """Fill a database, in which a service has published its policy, with requests."""
-    connection = await asyncpg.connect(database)
+    connection = await asyncpg.connect(database, timeout=60, command_timeout=3600)
     version = await connection.fetchval("SELECT version FROM policy ORDER BY published_at DESC LIMIT 1")
-    await connection.execute("DROP INDEX ix_ticket_words; SET maintenance_work_mem = '512MB'")
-    rows = requests(count, version)
-    while portion := list(islice(rows, PORTION)):
-        await _copy(connection, portion)
-    await connection.execute(GIN, timeout=1800)
-    await connection.execute("VACUUM ANALYZE", timeout=1800)
+    await connection.execute("SET maintenance_work_mem = '1GB'; SET synchronous_commit = off")
+    await _keep_texts(connection, texts(random.Random(count)))
+    constraints = await connection.fetch(CONSTRAINTS, TABLES)
+    indexes = await connection.fetch(INDEXES, TABLES)
+    for row in reversed(constraints):
+        await connection.execute(f'ALTER TABLE {row["owner"]} DROP CONSTRAINT "{row["name"]}"')
+    for row in indexes:
+        await connection.execute(f"DROP INDEX {row['name']}")
+    for first in range(0, count, PORTION):
+        await _make_rows(connection, first, min(first + PORTION, count) - 1, count, version)
+    for row in constraints:
+        await connection.execute(f'ALTER TABLE {row["owner"]} ADD CONSTRAINT "{row["name"]}" {row["made_by"]}')
+    for row in indexes:
+        await connection.execute(row["made_by"])
+    await connection.execute("DROP TABLE made_text")
+    await connection.execute("VACUUM ANALYZE")
     await connection.close()
 
 
-async def _copy(connection: Any, rows: Sequence[tuple[dict[str, Any], str, str]]) -> None:
-    names = list(rows[0][0])
-    tickets = [tuple(row.values()) for row, _, _ in rows]
-    await connection.copy_records_to_table("ticket", records=tickets, columns=names)
-    people = [(row["id"], row["requester_email"], row["language"]) for row, _, _ in rows]
-    await connection.copy_records_to_table("participant", records=people, columns=["ticket_id", "address", "language"])
-    facts = ("public", "client", "client", "portal", False, True)
-    messages = [(row["id"], row["id"], body, *facts, row["received_at"], row["created_at"]) for row, body, _ in rows]
-    columns = [
-        "id",
-        "ticket_id",
-        "body",
-        "audience",
-        "side",
-        "author_role",
-        "channel",
-        "automatic",
-        "verified",
-        "received_at",
-        "created_at",
-    ]
-    await connection.copy_records_to_table("message", records=messages, columns=columns)
-    words = [(row["id"], terms) for row, _, terms in rows]
-    await connection.execute("CREATE TEMP TABLE IF NOT EXISTS given (ticket_id text, terms text); TRUNCATE given")
-    await connection.copy_records_to_table("given", records=words)
+async def _keep_texts(connection: Any, made: list[Text]) -> None:
+    """Put the texts where the rows are made of them."""
+    columns = "n int, language text, subject text, body text, words text"
+    await connection.execute(f"CREATE UNLOGGED TABLE made_text ({columns})")
+    records = [(number, text.language, text.subject, text.body, text.terms) for number, text in enumerate(made)]
+    await connection.copy_records_to_table("made_text", records=records)
     await connection.execute(
-        "INSERT INTO ticket_words (ticket_id, words, notes)"
-        " SELECT ticket_id, array_to_tsvector(string_to_array(terms, ' ')), '' FROM given",
-        timeout=300,
+        "ALTER TABLE made_text ADD COLUMN terms tsvector;"
+        " UPDATE made_text SET terms = array_to_tsvector(string_to_array(words, ' '));"
+        " ALTER TABLE made_text ADD PRIMARY KEY (n); ANALYZE made_text"
     )
+
+
+async def _make_rows(connection: Any, first: int, last: int, count: int, version: str) -> None:
+    """Make the requests of these numbers, oldest first, with a participant, a message and words each."""
+    chances = ", ".join(f"(hashint8extended(i, {n}) & 1073741823) / 1073741824.0::float8 AS u{n}" for n in range(7))
+    places = {"CHANCES": chances, "BEGAN": f"timestamptz '{BEGAN}'", "TEXTS": TEXTS, "FIRST": first, "LAST": last}
+    places |= {"COUNT": count, "MIDDLING": MIDDLING, "RARE": RARE, "SCOPE": SCOPE, "VERSION": version}
+    await connection.execute(_written(GIVEN, places))
+    await connection.execute(REQUEST)
+    kept = {"EXTRA": f"replace(replace(extra, '{MIDDLING}', '{_term(MIDDLING)}'), '{RARE}', '{_term(RARE)}')"}
+    for statement in (TICKETS, *OTHERS):
+        await connection.execute(_written(statement, places | kept))
+    await connection.execute("DROP VIEW request; DROP TABLE given")
+
+
+def _written(statement: str, places: dict[str, Any]) -> str:
+    """Return a statement with what stands for its words in capitals."""
+    for name, value in places.items():
+        statement = re.sub(rf"\b{name}\b", lambda _, value=value: str(value), statement)  # type: ignore[misc]
+    return statement
+
+
+def _term(word: str) -> str:
+    """Return what the search keeps of a word."""
+    return terms_of(word)[0]

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from firstline.common.store.postgres import PostgresStore, prepare
 from firstline.intake.search import Term
 from firstline.intake.service.words import rewrite_words
 from firstline.intake.store import words
-from firstline.intake.store.tickets import EQUALITIES, Wanted, listing
+from firstline.intake.store.tickets import EQUALITIES, Wanted, edge, list_tickets, listing
 from intake_world import World, open_world
 
 CLARA, KIM, PIA = "client:clara", "client:kim@acme", "partner:pia@acme"
@@ -133,6 +134,42 @@ async def test_a_long_thread_is_found_by_its_first_words(world: World) -> None:
     assert await found(world, "drop' | !table\" & near(* \\") in (["White page"], [])
 
 
+@on_both_stores
+async def test_rare_words_are_found_behind_the_newest(world: World) -> None:
+    """What the newest requests don't fill a page with is looked up in the rest, each once, in order, with filters."""
+    words = ("rare", "white", "white rare", "other", "rare")
+    made = [(await world.submit(subject=f"{word} {i}", body="b"))["subject"] for i, word in enumerate(words)]
+    access = Access(Principal("anna", Role.AGENT, "anna@shop.example"), Relation.ANY)
+
+    async def listed(term: str, **more: Any) -> list[str]:
+        wanted = Wanted(more.pop("equal", {}), terms=(Term(term, whole=False),), window=2, **more)
+        tickets, _ = await world.desk.store.read(lambda unit: list_tickets(unit, access, wanted))
+        return [ticket.subject for ticket in tickets]
+
+    assert await listed("rare") == [made[4], made[2], made[0]]
+    assert await listed("rare", limit=2) == [made[4], made[2]]
+    assert await listed("white", equal={"status": "new"}) == [made[2], made[1]]
+    assert await listed("white", equal={"status": "closed"}) == []
+    assert await listed("nowhere") == []
+
+
+async def test_rare_words_are_looked_up_on_postgresql(database: str) -> None:
+    """Behind the newest, the index of words leads, and each request it finds is read by its key."""
+    await asyncio.to_thread(migrate_postgres, "intake", database)
+    connection = await asyncpg.connect(database)
+    for name in ("seqscan", "hashjoin", "mergejoin"):
+        await connection.execute(f"SET enable_{name} = off")
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    agent = Access(Principal("anna", Role.AGENT, "anna@shop.example"), Relation.ANY)
+    for equal in ({}, {"status": "new"}):
+        wanted = Wanted(equal, terms=(Term("white", whole=False),), rare=True)
+        plan = await explained(connection, prepare(listing(agent, wanted)[0]).text)
+        assert "ix_ticket_words" in plan, plan
+        assert re.search(r"Index Scan using \w+ on ticket t", plan), plan
+        assert "Seq Scan" not in plan, plan
+    await connection.close()
+
+
 async def test_every_list_walks_an_index_on_postgresql(database: str) -> None:
     """Whatever the filters and words, PostgreSQL can go along an index, reading no table and sorting nothing."""
     await asyncio.to_thread(migrate_postgres, "intake", database)
@@ -171,5 +208,8 @@ def _lists() -> list[str]:
         since = datetime(2026, 1, 1, tzinfo=UTC) if after else None
         wanted = Wanted(dict.fromkeys(names, "x"), people, since, asked, after)
         texts.append(prepare(listing(access, wanted)[0]).text)
-    assert all(re.search(r"LIMIT \$\d", text) for text in texts)
+        if asked and access.relation is Relation.ANY and not people:
+            texts.append(prepare(edge(wanted)[0]).text)
+            texts.append(prepare(listing(access, replace(wanted, down_to="id"))[0]).text)
+    assert all(re.search(r"LIMIT (\$\d|1 OFFSET)", text) for text in texts)
     return texts

@@ -97,6 +97,9 @@ SAVE_CLAIM: Sql[None] = Sql(
     type(None),
 )
 
+WINDOW = 1000
+"""Requests among which words are looked for along the order of the list, before their index is asked."""
+
 EQUALITIES = ("status", "tier", "topic", "urgency", "waiting_cause", "organization_id", "external_ref", "number")
 
 
@@ -110,7 +113,10 @@ class Wanted:
         updated_after: an instant.
         terms: words, all of which stand in the subject or the correspondence.
         after: the id at which the page before ended.
+        down_to: the last id that is looked at.
+        rare: whether the words are rare, so that the index of words leads and not the order of the list.
         limit: how many at most.
+        window: among how many of the newest words are looked for first.
 
     """
 
@@ -119,14 +125,58 @@ class Wanted:
     updated_after: datetime | None = None
     terms: tuple[Term, ...] = ()
     after: str | None = None
+    down_to: str | None = None
+    rare: bool = False
     limit: int = 25
+    window: int = WINDOW
 
 
 async def list_tickets(unit: Unit, access: Access, wanted: Wanted) -> tuple[list[Ticket], list[Participant]]:
     """Return requests within the caller's reach, newest first, and the participants of all of them."""
-    sql, given = listing(access, wanted)
-    tickets = await unit.all(sql, **given)
+    if wanted.terms and access.relation is Relation.ANY and not wanted.people:
+        tickets = await _searched(unit, access, wanted)
+    else:
+        sql, given = listing(access, wanted)
+        tickets = await unit.all(sql, **given)
     return tickets, await unit.all(PARTICIPANTS_OF_ALL, ticket_ids=[ticket.id for ticket in tickets])
+
+
+async def _searched(unit: Unit, access: Access, wanted: Wanted) -> list[Ticket]:
+    """Return requests with the words, of everybody's: first among the newest, then by the index of words.
+
+    PostgreSQL can't tell a frequent beginning of words from a rare one, and walks through all requests for five of
+    them. A frequent one fills the page from the newest requests; whatever doesn't is rare enough to be looked up.
+    """
+    edge_sql, edge_given = edge(wanted)
+    last = await unit.one(edge_sql, **edge_given)
+    sql, given = listing(access, replace(wanted, down_to=last))
+    tickets = await unit.all(sql, **given)
+    if last is None or len(tickets) >= wanted.limit:
+        return tickets
+    further = replace(wanted, after=last, rare=True, limit=wanted.limit - len(tickets))
+    sql, given = listing(access, further)
+    return tickets + await unit.all(sql, **given)
+
+
+def edge(wanted: Wanted) -> tuple[Sql[str], dict[str, Value]]:
+    """Return the statement, and its parameters, for the last request of the first window of a list."""
+    plain, given = _plain(wanted)
+    after = ["t.id < :after"] if wanted.after is not None else []
+    where = f" WHERE {' AND '.join([*plain, *after])}" if plain or after else ""
+    text = f"SELECT t.id FROM ticket t{where} ORDER BY t.id DESC LIMIT 1 OFFSET :beyond"  # noqa: S608
+    return Sql(text, str), {**given, "beyond": wanted.window - 1}
+
+
+def _plain(wanted: Wanted) -> tuple[list[str], dict[str, Value]]:
+    """Return the conditions on the requests' own columns, and their parameters."""
+    given: dict[str, Value] = {**wanted.equal}
+    plain = [f"t.{name} = :{name}" for name in EQUALITIES if name in wanted.equal]
+    if wanted.updated_after is not None:
+        plain.append("t.updated_at > :updated_after")
+        given["updated_after"] = wanted.updated_after
+    if wanted.after is not None:
+        given["after"] = wanted.after
+    return plain, given
 
 
 def listing(access: Access, wanted: Wanted) -> tuple[Sql[Ticket], dict[str, Value]]:
@@ -136,20 +186,25 @@ def listing(access: Access, wanted: Wanted) -> tuple[Sql[Ticket], dict[str, Valu
     one, by the organisation or another filter, else by the primary key. What is one's own and what is the
     organisation's are two such walks, joined.
     """
-    given: dict[str, Value] = {"limit": wanted.limit, **wanted.equal}
-    plain = [f"t.{name} = :{name}" for name in EQUALITIES if name in wanted.equal]
-    if wanted.updated_after is not None:
-        plain.append("t.updated_at > :updated_after")
-        given["updated_after"] = wanted.updated_after
-    if wanted.after is not None:
-        given["after"] = wanted.after
+    plain, given = _plain(wanted)
+    given["limit"] = wanted.limit
+    if wanted.down_to is not None:
+        given["down_to"] = wanted.down_to
     notes = access.principal.is_staff
     if wanted.terms:
         given["sqlite_query"] = sqlite_query(wanted.terms, notes=notes)
         given["postgres_query"] = postgres_query(wanted.terms)
     people = wanted.people if access.relation is Relation.ANY else (access.principal.email, *wanted.people)
     given |= {f"person{index}": address for index, address in enumerate(people)}
-    walk = Walk(plain, tuple(range(len(people))), after=wanted.after is not None, words=bool(wanted.terms), notes=notes)
+    walk = Walk(
+        plain,
+        tuple(range(len(people))),
+        after=wanted.after is not None,
+        words=bool(wanted.terms),
+        notes=notes,
+        down_to=wanted.down_to is not None,
+        rare=wanted.rare,
+    )
     if access.relation is Relation.ORGANIZATION and access.principal.organization_id is not None:
         given["mine"] = access.principal.organization_id
         theirs = replace(
@@ -184,6 +239,8 @@ class Walk:
         after: whether it goes on after a page.
         words: whether words are searched.
         notes: whether they may stand in internal notes.
+        down_to: whether it ends at some request.
+        rare: whether PostgreSQL goes along the index of words.
         organization: whether it goes along an organisation's requests, whoever takes part.
 
     """
@@ -193,34 +250,62 @@ class Walk:
     after: bool
     words: bool
     notes: bool
+    down_to: bool = False
+    rare: bool = False
     organization: bool = False
 
     @property
     def text(self) -> str:
         """The walk as PostgreSQL does it: it knows how frequent words are, and chooses what leads."""
+        if self.rare:
+            return self._looked_up
         source, key = self._source
         conditions = [*self._conditions]
         if self.words:
             source += " JOIN ticket_words x ON x.ticket_id = t.id"
-            found = f"x.words @@ {_QUERY}"
-            conditions.append(f"({found} OR x.notes @@ {_QUERY})" if self.notes else found)
-        if self.after:
-            conditions += [f"{key} < :after", *(["x.ticket_id < :after"] if self.words else [])]
+            conditions.append(self._found)
+        for key_too in (key, *(["x.ticket_id"] if self.words else [])):
+            conditions += self._stretch(key_too, ":after", ":down_to")
         return _select(source, conditions, key)
+
+    @property
+    def _looked_up(self) -> str:
+        """The requests that the index of words finds, brought in order, and each looked at until the page is full."""
+        found = f"SELECT x.ticket_id FROM ticket_words x WHERE {self._found}"  # noqa: S608
+        if self.after:
+            found += " AND x.ticket_id < :after"
+        # OFFSET 0 keeps PostgreSQL from doing it in another order.
+        each = " AND ".join(("t.id = f.ticket_id", *self._conditions))
+        columns = ", ".join(_COLUMNS)
+        return (
+            f"WITH found AS MATERIALIZED ({found}) SELECT {columns} FROM"  # noqa: S608
+            " (SELECT ticket_id FROM found ORDER BY ticket_id DESC OFFSET 0) AS f"
+            f" CROSS JOIN LATERAL (SELECT {columns} FROM ticket t WHERE {each} OFFSET 0) AS t"
+            " ORDER BY f.ticket_id DESC LIMIT :limit"
+        )
+
+    @property
+    def _found(self) -> str:
+        found = f"x.words @@ {_QUERY}"
+        return f"({found} OR x.notes @@ {_QUERY})" if self.notes else found
+
+    def _stretch(self, key: str, after: str, down_to: str) -> list[str]:
+        """Return the conditions on a key by which a walk begins and ends."""
+        return [*([f"{key} < {after}"] if self.after else []), *([f"{key} >= {down_to}"] if self.down_to else [])]
 
     @property
     def sqlite(self) -> str:
         """The walk with words as SQLite does it: along the full-text table where nobody's requests are to be led by."""
         source, key = self._source
-        after = f"{key} < :after"
+        stretch = self._stretch(key, ":after", ":down_to")
         conditions = [*self._conditions]
         if self.people[:1] or self.organization:
             conditions.append(f"+t.id IN ({_FOUND})")
         else:
             source, key = _FULL_TEXT, "ticket_fts.rowid"
             conditions.append("ticket_fts MATCH :sqlite_query")
-            after = "ticket_fts.rowid < (SELECT seq FROM ticket_words WHERE ticket_id = :after)"
-        return _select(source, [*conditions, *([after] if self.after else [])], key)
+            stretch = self._stretch(key, _ROW.format(":after"), _ROW.format(":down_to"))
+        return _select(source, [*conditions, *stretch], key)
 
     @property
     def _source(self) -> tuple[str, str]:
@@ -248,6 +333,7 @@ _QUERY = "CAST(CAST(:postgres_query AS text) AS tsquery)"
 _FULL_TEXT = (
     "ticket_fts CROSS JOIN ticket_words x ON x.seq = ticket_fts.rowid CROSS JOIN ticket t ON t.id = x.ticket_id"
 )
+_ROW = "(SELECT seq FROM ticket_words WHERE ticket_id = {})"
 _FOUND = (
     "SELECT x.ticket_id FROM ticket_fts CROSS JOIN ticket_words x ON x.seq = ticket_fts.rowid"
     " WHERE ticket_fts MATCH :sqlite_query"
