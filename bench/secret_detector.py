@@ -20,7 +20,10 @@ WORDS = re.compile(r"\w+")
 LETTER = "Since the update the list of orders takes a minute and the page shows an error 500 now and then.\n"
 RUSSIAN = "После обновления список заказов открывается минуту, на странице ошибка 500 время от времени.\n"
 LOG = "2026-11-12 03:14:07 sshd[2231]: Failed password for invalid user test from 203.0.113.9 port 40022 ssh2\n"
-HOSTILE = ("pass ", "login/password ", "password |", "://a:b", "A1-", "ssh a@b ", 'password "', "is password ")
+HOSTILE = (
+    *("pass ", "pass: ", "login/password ", "password |", "://a:b", "A1-", "ssh a@b ", 'password "', "is password "),
+    *("admin/", "a@b.cd and ", "cookie: a=b;", "auth_key ", "--pass "),
+)
 
 
 def seconds(work: Callable[[], object], times: int) -> float:

@@ -63,7 +63,7 @@ class Place:
         replica = Replica(role, port or self.ports[role], log, environment)
         self.stack.callback(_end, replica)
         replica.start()
-        eventually(replica.ready, 60)
+        eventually(replica.ready, 180)
         return replica
 
     def token(self, role: str, subject: str) -> str:

@@ -104,7 +104,7 @@ def served(url: str) -> Iterator[tuple[int, int]]:
     environment = {**os.environ, URL: url}
     running = subprocess.Popen([*command, "--app-dir", str(Path(__file__).parent)], env=environment)
     try:
-        eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/openapi.json").is_success)
+        eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/openapi.json").is_success, 120)
         yield running.pid, port
     finally:
         running.terminate()

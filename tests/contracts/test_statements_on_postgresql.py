@@ -5,11 +5,12 @@ import dataclasses
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import asyncpg
 import pytest
+from firstline.common.erasure import Mentions
 from firstline.common.participants import Participants
 from firstline.common.store.migrate import migrate_postgres
 from firstline.common.store.port import Sql
@@ -26,17 +27,23 @@ def statements(service: str) -> dict[str, Sql[Any]]:
     store = importlib.import_module(f"firstline.{service}.store")
     parts = [f"{store.__name__}.{part.name}" for part in pkgutil.iter_modules(getattr(store, "__path__", []))]
     shared = [f"firstline.common.{name}" for name in (*SHARED, *(() if service == "accounts" else ("heads", "inbox")))]
-    return dict(pair for name in (store.__name__, *parts, *shared) for pair in _inside(importlib.import_module(name)))
+    return dict(
+        pair
+        for name in (store.__name__, *parts, *shared)
+        for pair in _inside(name, vars(importlib.import_module(name)))
+    )
 
 
-def _inside(module: Any) -> Iterator[tuple[str, Sql[Any]]]:
-    for name, value in vars(module).items():
+def _inside(place: str, members: Mapping[Any, Any]) -> Iterator[tuple[str, Sql[Any]]]:
+    for name, value in members.items():
         if isinstance(value, Sql):
-            yield f"{module.__name__}.{name}", value
+            yield f"{place}.{name}", value
         elif isinstance(value, Participants):
-            yield from ((f"{module.__name__}.{name}.{slot}", getattr(value, slot)) for slot in value.__slots__)
-        elif isinstance(value, dict):
-            yield from ((f"{module.__name__}.{name}[{key}]", sql) for key, sql in value.items() if isinstance(sql, Sql))
+            yield from ((f"{place}.{name}.{slot}", getattr(value, slot)) for slot in value.__slots__)
+        elif isinstance(value, Mentions):
+            yield from ((f"{place}.{name}.{part}", getattr(value, part)) for part in ("read", "one", "write"))
+        elif isinstance(value, dict) and not str(name).startswith("__"):
+            yield from _inside(f"{place}.{name}", value)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,6 +1,7 @@
 """The feed: every event in order, replayable, each reader only what is within reach (§4, §6; P26)."""
 
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,9 @@ async def test_other_services_events_have_their_place(world: Any) -> None:
 class Nowhere:
     """A way out by which no mail ever leaves."""
 
-    async def discard(self, message_id: str) -> None:
+    async def discard(self, message_id: str, holds: Callable[[bytes], bool] | None = None) -> bool:
         """Keep nothing, so that nothing is to be removed."""
+        return False
 
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Refuse for now."""

@@ -47,8 +47,9 @@ class Broken:
     through: Any
     failures: list[Callable[[], Exception]]
 
-    async def discard(self, message_id: str) -> None:
+    async def discard(self, message_id: str, holds: Callable[[bytes], bool] | None = None) -> bool:
         """Keep nothing, so that nothing is to be removed."""
+        return False
 
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Send, then fail while failures are left."""

@@ -197,8 +197,9 @@ class MailWay:
         self._post = post
         self._owner = owner
 
-    async def discard(self, message_id: str) -> None:
+    async def discard(self, message_id: str, holds: Callable[[bytes], bool] | None = None) -> bool:
         """Keep nothing, so that nothing is to be removed."""
+        return False
 
     async def send(self, mail: bytes, mail_from: str, to: tuple[str, ...]) -> None:
         """Send a mail; see the product's `MailPort`."""

@@ -4,6 +4,8 @@ In a positive the secret stands between ⟦ and ⟧; a single capital letter the
 later round was run unseen once: of the second the detector found 84.6 % and held 4.0 % for nothing, of the third
 (`held_out_*`) 84.5 % and 2.9 %. It was mended by both afterwards, so neither says anything of unseen texts now. The
 fourth (`unseen_*`) was written without a look at the detector or its words, and the detector must not be mended by it.
+So was the fifth: 74.6 % were found, and 1.0 % held for nothing. The detector was mended in general ways, and run over a
+sixth: 89.1 % and 7.0 %. It was mended by that one, too.
 """
 
 from dataclasses import dataclass
@@ -100,6 +102,11 @@ def unseen_positives() -> list[Positive]:
     return _marked("unseen_positives.txt")
 
 
+def later_positives() -> list[Positive]:
+    """Return the positives of the fifth and the sixth round, by which the detector was mended."""
+    return [*_marked("fifth_positives.txt"), *_marked("sixth_positives.txt")]
+
+
 def _marked(name: str) -> list[Positive]:
     found = []
     for line in _lines(name):
@@ -139,6 +146,11 @@ def held_out_negatives() -> list[str]:
 def unseen_negatives() -> list[str]:
     """Return the negatives of the fourth round, by which nothing may be mended."""
     return _lines("unseen_negatives.txt")
+
+
+def later_negatives() -> list[str]:
+    """Return the negatives of the fifth and the sixth round."""
+    return [*_lines("fifth_negatives.txt"), *_lines("sixth_negatives.txt")]
 
 
 def _filled(frame: str, line: str, random: Random) -> str:

@@ -8,6 +8,7 @@ which is `done`, tells how much of which kind was erased.
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -24,6 +25,8 @@ from firstline.common.worker import Worker
 CHANNEL = "erasure"
 PORTION = 200
 POLL_SECONDS = 60.0
+SETTLE_SECONDS = 900.0
+"""How long after an erasure, or a start, events that were under way may still change what is kept."""
 
 _log = structlog.get_logger(__name__)
 
@@ -97,6 +100,39 @@ CHANGE_EVENT: Sql[None] = Sql(
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """A row of some table, and its texts in which anybody may be named."""
+
+    id: str
+    first: str | None
+    second: str | None
+    third: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """How the texts of a table are read, along its primary key, and written."""
+
+    read: Sql[Mention]
+    one: Sql[Mention]
+    write: Sql[None]
+    columns: int
+
+
+def mentions(table: str, *columns: str) -> Mentions:
+    """Return the statements for up to three columns, texts or JSON, of a table whose key is `id`."""
+    names = ("first", "second", "third")
+    shown = ", ".join((*columns, *("NULL" for _ in names[len(columns) :])))
+    changes = ", ".join(f"{column} = :{name}" for column, name in zip(columns, names, strict=False))
+    return Mentions(
+        Sql(f"SELECT id, {shown} FROM {table} WHERE id > :after ORDER BY id LIMIT :limit", Mention),  # noqa: S608
+        Sql(f"SELECT id, {shown} FROM {table} WHERE id = :id", Mention),  # noqa: S608
+        Sql(f"UPDATE {table} SET {changes} WHERE id = :id", type(None)),  # noqa: S608
+        len(columns),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Portion:
     """What a portion of a stage erased, and the place after it; None when the stage is over.
 
@@ -125,6 +161,11 @@ async def begin_erasure(
     unit.announce(CHANNEL)
 
 
+def announce_redaction(unit: Unit) -> None:
+    """Let the store forget what an event took away that was told behind an erasure."""
+    unit.announce(CHANNEL)
+
+
 class Erasing:
     """The work of a service on the people that are to be erased."""
 
@@ -135,6 +176,7 @@ class Erasing:
         self._log = log
         self._ports = ports
         self._stages = tuple(stages)
+        self._ended_at = ports.clock.monotonic()
 
     def worker(self) -> Worker:
         """Return the worker that does it."""
@@ -145,6 +187,9 @@ class Erasing:
         """Do one portion; return 1, or 0 when nobody is to be erased."""
         who = await self._store.read(lambda unit: unit.one(NEXT))
         if who is None:
+            if self._ports.clock.monotonic() - self._ended_at < SETTLE_SECONDS:
+                with suppress(Unavailable):
+                    await self._store.scrub()
             return 0
         outside = self._stages[who.stage].outside
         if outside is not None:
@@ -152,6 +197,7 @@ class Erasing:
             # file could stay that no record names any more.
             await outside(who)
         if await self._store.write(lambda unit: self._portion(unit, who)):
+            self._ended_at = self._ports.clock.monotonic()
             await self._scrub()
         return 1
 
@@ -199,8 +245,9 @@ async def erase_log(unit: Unit, who: Erased) -> Portion:
     page = await unit.all(LOGGED, after=int(who.place or 0), limit=PORTION)
     rows = []
     for row in page:
-        near = row.subject in who.tickets
         data = row.data or ""
+        about = f"{row.stream} {row.subject} {data}"
+        near = any(ticket in about for ticket in who.tickets)
         left = redacted_text(who, data, near=near) if near or who.named_in(data) else data
         if left != data:
             await unit.run(REDACT, seq=row.seq, data=left)
@@ -237,6 +284,27 @@ async def _erase_answer(unit: Unit, who: Erased, answer: KeptAnswer, opened: Cal
     if left == text:
         return 0
     return await unit.run(CHANGE_ANSWER, scope=answer.scope, key=answer.key, body=left)
+
+
+def mentions_stage(kind: str, where: Mentions) -> Stage:
+    """Return the stage that takes the person's address out of a table's texts; `kind` names it in the certificate."""
+
+    async def erase(unit: Unit, who: Erased) -> Portion:
+        page = await unit.all(where.read, after=who.place, limit=PORTION)
+        count = 0
+        for row in page:
+            count += await change_mention(unit, where, who, row)
+        return Portion(page[-1].id if page else None, {kind: count})
+
+    return Stage(erase)
+
+
+async def change_mention(unit: Unit, where: Mentions, who: Erased, row: Mention, *, near: bool = False) -> int:
+    """Take the person out of a row's texts; return 1, or 0 when nothing names them."""
+    texts = {"first": row.first, "second": row.second, "third": row.third}
+    given = dict(list(texts.items())[: where.columns])
+    left = {name: text and redacted_text(who, text, near=near) for name, text in given.items()}
+    return 0 if left == given else await unit.run(where.write, id=row.id, **left)
 
 
 async def erase_kept_events(unit: Unit, who: Erased) -> Portion:

@@ -5,9 +5,13 @@ Whatever stands in subjects, names and foreign Message-IDs, nothing but the inte
 
 import quopri
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from email import message_from_bytes
 from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
 
@@ -105,6 +109,15 @@ def compose(mail: OutgoingMail) -> bytes:
     ]
     head = "".join(f"{name}: {value}\r\n" for name, value in headers if value)
     return head.encode("ascii") + b"\r\n" + body
+
+
+def reworded(mail: bytes, change: Callable[[str], str]) -> bytes:
+    """Return a mail of the desk's own, as `compose` makes them, with its subject and text changed."""
+    message = message_from_bytes(mail, EmailMessage, policy=SMTP)
+    body, subject = message.get_content(), str(message["Subject"])
+    message.replace_header("Subject", one_line(change(subject)))
+    message.set_content(change(body), cte=str(message["Content-Transfer-Encoding"]))
+    return message.as_bytes()
 
 
 def one_line(text: str) -> str:

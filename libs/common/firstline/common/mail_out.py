@@ -6,8 +6,10 @@ import os
 import re
 import ssl
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from email import message_from_bytes
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -54,8 +56,8 @@ class MailPort(Protocol):
 
         """
 
-    async def discard(self, message_id: str) -> None:
-        """Remove what is kept of a mail that was sent, if anything is."""
+    async def discard(self, message_id: str, holds: Callable[[bytes], bool] | None = None) -> bool:
+        """Remove what is kept of a mail that was sent, if `holds` says so of it; return whether it was removed."""
 
 
 def _check_envelope(mail_from: str, to: tuple[str, ...]) -> None:
@@ -78,9 +80,9 @@ class CapturedMail:
         name = _file_name(str(message_from_bytes(mail)["Message-ID"]))
         await self._offload(lambda: _replace(self._folder / name, mail))
 
-    async def discard(self, message_id: str) -> None:
-        """Remove the mail's file; one that is gone already is fine."""
-        await self._offload(lambda: (self._folder / _file_name(message_id)).unlink(missing_ok=True))
+    async def discard(self, message_id: str, holds: Callable[[bytes], bool] | None = None) -> bool:
+        """Remove the mail's file; one that is gone already is fine (see `MailPort`)."""
+        return await self._offload(partial(_remove, self._folder / _file_name(message_id), holds))
 
 
 def _file_name(message_id: str) -> str:
@@ -91,6 +93,16 @@ def _file_name(message_id: str) -> str:
     first, _, rest = message_id.strip("<>").partition("@")[0].partition(".")
     clean = re.sub(r"[^A-Za-z0-9-]+", "_", f"{rest}_{first}" if rest else first)[:100]
     return f"{clean}-{hashlib.sha256(message_id.encode()).hexdigest()[:8]}.eml"
+
+
+def _remove(path: Path, holds: Callable[[bytes], bool] | None) -> bool:
+    try:
+        wanted = holds is None or holds(path.read_bytes())
+    except FileNotFoundError:
+        return False
+    if wanted:
+        path.unlink(missing_ok=True)
+    return wanted
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -160,8 +172,9 @@ class SmtpMail:
         finally:
             client.close()
 
-    async def discard(self, message_id: str) -> None:
+    async def discard(self, message_id: str, holds: Callable[[bytes], bool] | None = None) -> bool:  # noqa: ARG002
         """Do nothing: a mail that was sent is in other hands."""
+        return False
 
     def _client(self) -> aiosmtplib.SMTP:
         """Return a client for one conversation, not connected yet."""

@@ -3,7 +3,13 @@
 Mail that was kept before there was a vault lies unsealed and is still read.
 """
 
-from collections.abc import AsyncIterator
+import quopri
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+from html import unescape
 from typing import Final
 
 from firstline.common.files import Files
@@ -11,6 +17,14 @@ from firstline.common.vault import HEAD_BYTES, Sealed, Vault, is_sealed
 
 MAIL_BYTES: Final = 26 * 1024 * 1024 + 1024
 """The most that a raw mail and its seal take."""
+
+DEEPEST: Final = 3
+"""How often a mail lies in another one's base64."""
+CHARSETS: Final = ("utf-8", "cp1251", "koi8-r", "latin-1")
+
+_ENCODED_WORD: Final = re.compile(rb"=\?[\w*-]{1,40}\?([BbQq])\?([^?\s]{0,1000})\?=")
+_BETWEEN_WORDS: Final = re.compile(rb"\?=[ \t\r\n]{1,80}(?==\?)")
+_BASE64_LINE: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 
 def place_of(mail_id: str) -> tuple[str, ...]:
@@ -77,3 +91,57 @@ async def read_raw_mail(files: Files, vault: Vault, mail_id: str, file_key: str)
     if not is_sealed(kept):
         return kept
     return vault.open(Sealed.from_bytes(kept), place_of(mail_id)).get_secret_value()
+
+
+def mail_names(raw: bytes, words: Iterable[str]) -> bool:
+    """Say whether any of these words stands in a mail or a text file, however it is encoded there.
+
+    Nothing is parsed: what looks like base64 or quoted-printable is read as such wherever it stands, so that no mail is
+    too strange to be looked into. Compressed files and pictures are not.
+    """
+    wanted = [" ".join(word.lower().split()) for word in words if word]
+    charsets = CHARSETS if any(not word.isascii() for word in wanted) else CHARSETS[-1:]
+    for reading in _readings(raw, DEEPEST):
+        for charset in charsets:
+            text = " ".join(unescape(reading.decode(charset, "replace")).lower().split())
+            if any(word in text for word in wanted):
+                return True
+    return False
+
+
+def _readings(raw: bytes, depth: int) -> Iterator[bytes]:
+    """Yield bytes as they are, and what they hold when they are decoded in each way that mails know."""
+    plain = raw.replace(b"\0", b"")  # UTF-16 of letters that ASCII has, too
+    yield plain
+    if b"=" in plain:
+        yield quopri.decodestring(plain)
+    words = [_decoded_word(*match.groups()) for match in _ENCODED_WORD.finditer(_BETWEEN_WORDS.sub(b"?=", plain))]
+    if words:
+        yield b"".join(words)
+    for inner in _base64_blocks(plain) if depth else ():
+        yield from _readings(inner, depth - 1)
+
+
+def _decoded_word(encoding: bytes, text: bytes) -> bytes:
+    return _decoded(text) if encoding in b"Bb" else quopri.decodestring(text.replace(b"_", b" "))
+
+
+def _base64_blocks(raw: bytes) -> Iterator[bytes]:
+    """Yield what lines in succession hold that are all base64."""
+    block: list[bytes] = []
+    for line in (*raw.splitlines(), b""):
+        bare = line.strip(b" \t>")
+        if _BASE64_LINE.fullmatch(bare):
+            block.append(bare)
+        elif block:
+            yield _decoded(b"".join(block))
+            block = []
+
+
+def _decoded(text: bytes) -> bytes:
+    """Return what base64 holds, as far as it is whole."""
+    bare = text.rstrip(b"=")
+    for length in range(len(bare), max(len(bare) - 4, 0), -1):
+        with suppress(Error):
+            return b64decode(bare[:length] + b"=" * (-length % 4))
+    return b""

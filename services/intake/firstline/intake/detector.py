@@ -11,6 +11,7 @@ from firstline.common.policy.pasted import LAST_FOUR, PastedSecrets, SecretKind
 from firstline.intake.cue_words import CueRules, cue_rules
 from firstline.intake.secret_cues import by_labels, look
 from firstline.intake.secret_pairs import by_neighbours
+from firstline.intake.secret_sentences import by_sentences
 from firstline.intake.secret_shapes import by_shape
 from firstline.intake.secret_values import Span
 
@@ -60,7 +61,8 @@ def find(detector: Detector, text: str) -> tuple[Span, ...]:
     """Return where secrets seem to stand, in their order and apart from one another; time grows with the length."""
     here = look(detector.cues, text)
     # The longest first of those that begin at one place, so that no half of a secret stays beside its mask.
-    found = sorted([*by_shape(text), *by_labels(here), *by_neighbours(here)], key=lambda span: (span.start, -span.end))
+    spans = [*by_shape(text), *by_labels(here), *by_neighbours(here), *by_sentences(here)]
+    found = sorted(spans, key=lambda span: (span.start, -span.end))
     apart: list[Span] = []
     for span in found:
         if not apart or span.start >= apart[-1].end:

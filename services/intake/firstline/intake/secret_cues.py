@@ -7,10 +7,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
 from firstline.common.policy.pasted import SecretKind
-from firstline.intake.cue_words import SHORT, CueRules, Places, masks_in, words_of
+from firstline.intake.cue_words import SHORT, CueRules, Phrases, Places, masks_in, words_of
 from firstline.intake.secret_shapes import licence_keys
 from firstline.intake.secret_values import (
     MAX_VALUE,
@@ -18,6 +19,9 @@ from firstline.intake.secret_values import (
     Strength,
     Value,
     is_hash,
+    is_made_up,
+    is_numbered,
+    is_placeholder,
     is_random,
     is_uuid,
     line_end,
@@ -43,6 +47,8 @@ LONG_TOKEN: Final = 32
 """Characters of a token behind its label, without one, and of one that may as well be a digest."""
 GAP: Final = 50
 """Characters between a cue and the word that joins its value."""
+MOST_CUES: Final = 1_500
+"""Cues of a kind around which a text is looked at: more than a log of 100,000 characters has."""
 
 _CLOSERS: Final = re.compile(
     r"[\"'`\]*_)]{0,3}[ \t\u00a0]*(?:\([^)\n]{1,40}\))?[ \t\u00a0]*(?:[#№]?\d{1,2}(?=\s*[:=]))?[ \t\u00a0]*"
@@ -51,11 +57,19 @@ _MARK: Final = re.compile(r"(?:=>|:=|==?|->|→|[:\uff1a])[ \t\u00a0*]*|[-\u2013
 _COMMA: Final = re.compile(r",[ \t]*(?=[\"'])")
 _ATTRIBUTE: Final = re.compile(r"value=(?=[\"'])")
 _TITLE: Final = re.compile(r"(?:[^\W\d_]{2,20}[ \t]+){0,2}[^\W\d_]{2,20}[ \t]?:[ \t]*")
+_TAG: Final = re.compile(r"<[\w.:-]*$")
 _CELL: Final = re.compile(r"[|\t][ \t|]*")
 _GAP: Final = re.compile(
-    r"([^\W\d_]{1,15})[ \t\u00a0]+[^:=\n.?!;]{1,60}?[ \t\u00a0]*([:=]|[-\u2013\u2014](?=[ \t]))[ \t\u00a0]*"
+    r"([^\W\d_]{1,15})[ \t\u00a0]+(?:[^:=\n.?!;]|\.(?=\w)){1,60}?"
+    r"[ \t\u00a0]*([:=]|[-\u2013\u2014](?=[ \t]))[ \t\u00a0]*"
 )
+_TELLS: Final = re.compile(r"[^\w\s.,;()]|[\d_\n]|(?<=[a-z])[A-Z]")
+"""Without one of these around it, a cue announces nothing: a sentence of plain words."""
 _WORD: Final = re.compile(r"[^\W\d_]{1,15}")
+_SET_TO: Final = frozenset({"to", "auf", "на"})
+"""Words behind which a new password stands; behind others a name with its number is that of a program."""
+_IN_REMARK: Final = re.compile(r"(\S{6,80})[ \t]\((?:[^\W\d_]{1,15}[ \t]+){0,4}$")
+"""A word before a remark in parentheses that ends in a cue: `… (the password)`."""
 _SKIP: Final = re.compile(r"[ \t\u00a0:,]*")
 _QUOTED: Final = re.compile(r"[ \t>*•-]*")
 
@@ -101,9 +115,22 @@ def look(rules: CueRules, text: str) -> Looked:
     """Return a text with the places of the cues in it."""
     low = _lower(text)
     given = text, low, *words_of(low), masks_in(text, rules.masks)
-    passwords, access = rules.password.places(*given), rules.access.places(*given)
-    logins = rules.login.places(*given) if passwords or access else []
-    return Looked(rules, text, passwords, logins, access, rules.token.places(*given), rules.licence_key.places(*given))
+    tells = [match.start() for match in _TELLS.finditer(text)]
+
+    def worth(phrases: Phrases) -> Places:
+        """Return the first places of cues that may announce something; the rest of a text that has more is let be."""
+        places = (place for place in phrases.places(*given) if _tells_near(tells, *place))
+        return list(islice(places, MOST_CUES))
+
+    passwords, access = worth(rules.password), worth(rules.access)
+    logins = rules.login.places(*given)[: 4 * MOST_CUES] if tells else []
+    return Looked(rules, text, passwords, logins, access, worth(rules.token), worth(rules.licence_key))
+
+
+def _tells_near(tells: list[int], start: int, end: int) -> bool:
+    """Say whether anything but plain words stands around a cue, as far as a value of it may stand."""
+    at = bisect_left(tells, start - BEFORE)
+    return at < len(tells) and tells[at] < end + GAP + MAX_VALUE
 
 
 def by_labels(here: Looked) -> Iterator[Span]:
@@ -130,7 +157,7 @@ def _label(here: Looked, start: int, end: int, kind: SecretKind) -> Iterator[Spa
     if value is None and mode in {"marked", "bare", "none"} and (mode == "marked" or _whole_line(text, start, end)):
         below = next_line(text, place)
         value, mode = (value_at(text, below) if below is not None else None), "below"
-    if value is not None and not _is_masked(here, value) and _accepted(here, value, start, mode, kind):
+    if value is not None and not _is_masked(here, value) and _accepted(here, value, start, end, mode, kind):
         yield Span(value.start, value.end, kind)
     elif kind == "password":
         yield from _before(here, start)
@@ -145,6 +172,8 @@ def _further(here: Looked, end: int) -> Iterator[Span]:
         if word[0].lower() in here.rules.turns:
             value = value_at(text, _skip(text, word.end()))
             if value is None or _is_masked(here, value) or not value.text[0].isalnum():
+                continue
+            if is_numbered(value.text) and word[0].lower() not in _SET_TO | here.rules.joins:
                 continue
             if strength(value.text, here.rules.never) == Strength.VERY and value.text.count("-") != 1:
                 yield Span(value.start, value.end, "password")
@@ -162,7 +191,11 @@ def behind(here: Looked, start: int, end: int) -> tuple[int, Mode]:
     closers = _CLOSERS.match(text, end)
     assert closers is not None  # it matches nothing as well
     place = closers.end()
-    tag = text[start - 1 : start] == "<" and text[end : end + 1] == ">" and "</" in text[end : end + MAX_VALUE]
+    tag = (
+        _TAG.match(text, text.rfind("<", max(0, start - 30), start), start) is not None
+        and text[end : end + 1] == ">"
+        and "</" in text[end : end + MAX_VALUE]
+    )
     mark = (
         _MARK.match(text, place)
         or _ATTRIBUTE.match(text, place)
@@ -228,18 +261,18 @@ def next_line(text: str, place: int) -> int | None:
     return None
 
 
-def _accepted(here: Looked, value: Value, start: int, mode: Mode, kind: SecretKind) -> bool:
+def _accepted(here: Looked, value: Value, start: int, end: int, mode: Mode, kind: SecretKind) -> bool:
     """Say whether the value of a cue is a secret."""
     if kind == "token":
         return _is_token(here, value, mode)
     if kind == "licence_key":
         return _is_licence(here, value, mode)
-    return _is_password(here, value, start, mode)
+    return _is_password(here, value, (start, end), mode)
 
 
-def _is_password(here: Looked, value: Value, start: int, mode: Mode) -> bool:
+def _is_password(here: Looked, value: Value, cue: tuple[int, int], mode: Mode) -> bool:
     """Say whether the value of a password's cue is one: the looser it is joined, the stronger it has to look."""
-    found = _strength(here, value)
+    found, (start, end) = _strength(here, value), cue
     if mode in _LEAST:
         return found >= _LEAST[mode] or (found == Strength.WORD and _is_weak_password(here, value, start, mode))
     if is_hash(value.text) or is_uuid(value.text) or (mode == "titled" and not value.alone):
@@ -247,13 +280,14 @@ def _is_password(here: Looked, value: Value, start: int, mode: Mode) -> bool:
     if value.quoted and found == Strength.WORD:
         return here.has_login(start)
     # Short cues, such as "pass", are words of every day as well.
-    cue = here.text[start : start + SHORT + 1]
-    everyday = cue.isascii() and not cue.isalpha()
+    everyday = here.text[start:end].isascii() and end - start <= SHORT
     return found >= (Strength.VERY if everyday or mode == "remark" else Strength.STRONG)
 
 
 def _is_weak_password(here: Looked, value: Value, start: int, mode: Mode) -> bool:
     """Say whether a plain word is a password: only where everything around it says so."""
+    if here.text[start - 1 : start].isalnum():  # the end of a name in code, such as WrongPassword
+        return value.quoted
     if mode == "marked":
         return value.quoted or (value.alone and (here.has_login(start) or _begins_line(here.text, start)))
     return (
@@ -265,7 +299,7 @@ def _is_weak_password(here: Looked, value: Value, start: int, mode: Mode) -> boo
 
 def _strength(here: Looked, value: Value) -> Strength:
     """Return the strength of a value; words in quotation marks count together."""
-    if " " not in value.text:
+    if " " not in value.text or is_placeholder(value.text):
         return strength(value.text, here.rules.never)
     words = value.text.split()
     known = any(word.strip(".,!").lower() in here.rules.never for word in words)
@@ -286,7 +320,7 @@ def _is_token(here: Looked, value: Value, mode: Mode) -> bool:
     ):
         return False
     if is_uuid(bare) or is_hash(bare):
-        return mode in {"marked", "joined"} and len(bare) >= LONG_TOKEN
+        return mode in {"marked", "joined", "titled"} and len(bare) >= LONG_TOKEN
     return is_random(bare, TOKEN)
 
 
@@ -306,6 +340,10 @@ def _before(here: Looked, start: int) -> Iterator[Span]:
     """Yield the value that stands before a cue: `… is the password`, `… as password`."""
     text = here.text
     begin = max(line_start(text, start), start - BEFORE)
+    if remark := _IN_REMARK.search(text, begin, start):
+        value = value_at(text, remark.start(1))
+        if value is not None and not _is_masked(here, value) and is_made_up(value.text, here.rules.never):
+            yield Span(value.start, value.end, "password")
     words = text[begin:start].split()
     if len(words) < LEAST_BEFORE:
         return

@@ -167,5 +167,5 @@ def _given_access(here: Looked, piece: str, at: int, *, apart: bool) -> bool:
         return False
     # A name with its number, such as Ubuntu-22, unless it stands apart.
     named = "-" in piece and not apart and not any(char in piece for char in "!@#$%^&*?")
-    address = re.fullmatch(r"[\w.-]+@[\w.-]+", piece) is not None
+    address = re.fullmatch(r"[\w.-]+@[\w.-]+|[\w.-]{1,40}=.*", piece) is not None
     return strength(piece, here.rules.never) == Strength.VERY and not named and not address

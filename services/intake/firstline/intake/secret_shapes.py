@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from firstline.common.policy.pasted import SecretKind
-from firstline.intake.secret_values import Span, Strength, is_random, strength
+from firstline.intake.secret_values import Span, Strength, has_random_part, is_numbered, is_random, strength
 
 KEY_CHARS: Final = 20_000
 LONG_GROUP: Final = 10
 LEAST_VARIETY: Final = 7
 """Of a product key: characters of a group that needs no second one, and different characters in all."""
+LEAST_PART: Final = 10
+LONG_COOKIE: Final = 14
 _KEY_HEAD: Final = re.compile(r"-----BEGIN (?:[A-Z0-9 ]{0,30} )?PRIVATE KEY(?: BLOCK)?-----")
 _KEY_TAIL: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}-----")
 _KEY_BODY: Final = re.compile(r"(?:\n|\\n)[> \t]*[A-Za-z0-9+/=]{40}")
@@ -66,6 +68,19 @@ _TOKENS: Final[dict[str, re.Pattern[str]]] = {
         "Basic ": r"([A-Za-z0-9+/]{12,300}={0,2})(?![A-Za-z0-9])",
     }.items()
 }
+# Names in code and settings for what only a machine reads: SECRET_KEY_BASE, AUTH_KEY, NONCE_SALT, AccountKey.
+_KEY_NAME: Final = re.compile(
+    r"(?:secret|auth|account|access|private|encrypt|sign|master|shared|secure|nonce|logged_in|session|api|app)"
+    r"\w{0,30}?(?:key|salt|base|secret|token)\w{0,10}[\"']?[ \t]{0,4}(?:=>|[:=,])[ \t]{0,20}([\"']?)"
+    r"((?<=[\"'])[^\n\"']{20,200}(?=[\"'])|(?:base64:)?[\w+/=.~-]{20,300})",
+    re.IGNORECASE,
+)
+_PGPASS: Final = re.compile(r"^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w.*-]{1,60}:[\w.*-]{1,60}:(\S{3,100})$", re.MULTILINE)
+_COOKIE_LINE: Final = re.compile(r"(?:^|[\s>'\"])(?:set-)?cookie:[ \t]?([^\n]{1,2000})", re.IGNORECASE)
+_COOKIE: Final = re.compile(r"(?:^|;[ \t]?)[\w.-]{1,60}=([\w%+/.=-]{16,400})")
+_OPTION: Final = re.compile(
+    r"(?<=\s)--?[\w-]{0,20}?pass(?:word|wd|phrase)?[ \t=]['\"]?(?![-$<%{(/])([^\s'\"]{4,80})", re.IGNORECASE
+)
 _TELEGRAM: Final = re.compile(r"(?<!\d)(\d{8,10}:[A-Za-z0-9_-]{35})(?![\w-])")
 _HOOK: Final = re.compile(r"/rest/\d{1,9}/([a-z0-9]{10,40})(?![\w-])")
 _GROUP: Final = re.compile(r"[A-Z0-9]{2,8}-")
@@ -79,6 +94,13 @@ _COMMANDS: Final[dict[str, re.Pattern[str]]] = {
     "curl": re.compile(r"curl\b[^\n|]{0,120}?[ \t](?:-u|--user)[ \t]*['\"]?[^\s:'\"]{1,60}:([^\s'\"]{3,80})"),
     "smbclient": re.compile(r"smbclient\b[^\n|]{0,120}?[ \t]-U[ \t]*['\"]?[^\s%'\"]{1,60}%([^\s'\"]{3,80})"),
     "net use": re.compile(r"net use\b[^\n]{0,120}?/user:\S{1,60}[ \t]+(\S{3,80})"),
+    "lftp": re.compile(r"lftp\b[^\n|]{0,60}?[ \t]-u[ \t]*[^\s,]{1,60},([^\s'\"]{3,80})"),
+    "docker": re.compile(r"docker[ \t]+login\b[^\n|]{0,120}?[ \t](?:-p|--password)[ \t=]*['\"]?([^\s'\"]{3,80})"),
+    "IDENTIFIED BY": re.compile(r"IDENTIFIED BY (?:PASSWORD )?['\"]([^\s'\"]{3,80})"),
+    "identified by": re.compile(r"identified by ['\"]([^\s'\"]{3,80})"),
+    "echo": re.compile(
+        r"echo[ \t]+(?:-n[ \t]+)?['\"]?([^\s'\"|$]{3,80})['\"]?[ \t]*\|[ \t]*(?:sudo[ \t]+-S|\S{0,20}passwd)"
+    ),
     "htpasswd": re.compile(r"htpasswd[ \t]+-\w*b\w*[ \t]+\S{1,120}[ \t]+\S{1,60}[ \t]+(\S{3,80})"),
 }
 
@@ -92,15 +114,47 @@ def by_shape(text: str) -> Iterator[Span]:
     for head, shape in _TOKENS.items():
         if head in text:
             yield from _tokens(text, head, shape)
-    if "/rest/" in text:
-        yield from _matches(text, _HOOK, "token")
-    if ":AA" in text:
-        yield from _matches(text, _TELEGRAM, "token")
+    yield from _settings(text)
     for word, shape in _COMMANDS.items():
         if word in text:
             yield from _commands(text, word, shape)
     if _GROUP.search(text):
         yield from licence_keys(text)
+
+
+def _settings(text: str) -> Iterator[Span]:
+    """Yield what files of settings, headers and addresses of hooks hold."""
+    yield from _assigned_keys(text)
+    yield from _cookies(text)
+    for match in _PGPASS.finditer(text):
+        if strength(match[1], ()) >= Strength.STRONG and not is_numbered(match[1]):
+            yield Span(*match.span(1), "password")
+    for match in _OPTION.finditer(text):
+        if strength(match[1], ()) >= Strength.STRONG:
+            yield Span(*match.span(1), "password")
+    if "/rest/" in text:
+        yield from _matches(text, _HOOK, "token")
+    if ":AA" in text:
+        yield from _matches(text, _TELEGRAM, "token")
+
+
+def _assigned_keys(text: str) -> Iterator[Span]:
+    """Yield long values that settings and code give to names of keys."""
+    low = text.lower()
+    if not any(word in low for word in ("key", "salt", "base", "secret", "token")):
+        return
+    for match in _KEY_NAME.finditer(text):
+        value = match[2]
+        if has_random_part(value, LEAST_PART) and " " not in value.strip():
+            yield Span(*match.span(2), "token")
+
+
+def _cookies(text: str) -> Iterator[Span]:
+    """Yield what signs somebody in by a header of cookies."""
+    for line in _COOKIE_LINE.finditer(text):
+        for match in _COOKIE.finditer(line[1]):
+            if has_random_part(match[1], LONG_COOKIE):
+                yield Span(line.start(1) + match.start(1), line.start(1) + match.end(1), "token")
 
 
 def _private_keys(text: str) -> Iterator[Span]:

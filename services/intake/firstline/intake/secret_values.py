@@ -53,6 +53,10 @@ _NEXT_MEMBER: Final = re.compile(r"[&;][\w.-]{1,60}=")
 _MEMBER: Final = re.compile(r"[\w-]+=[\"'].*", re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX: Final = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+_WITHIN: Final = re.compile(
+    r"[@#$%^&*+=~!?]|[^\W\d_]\d+[^\W\d_]|[a-z][-._][A-Z]\w*\d|[^\W\d_]_[A-Z0-9]|^[a-z]+[-._][A-Z0-9]"
+)
+_NUMBERED: Final = re.compile(r"[^\W\d_]+-?\d{1,4}(?:[A-Z][a-z]+)?")
 _CODED: Final = re.compile(r"[A-Z]{2,10}[-_]?\d+|[A-Z]+(?:_[A-Z0-9]+)+|FL-\w{4}-\w{4}")
 _KNOWN: Final = frozenset(
     {
@@ -247,6 +251,31 @@ def _no_secret(value: str) -> bool:
     """Say whether a value is plainly something else: a placeholder, code, an address, a path, a version, a hash."""
     shapes = (_PLACEHOLDER, _CODE, _ADDRESS, _PATH, _NUMBER, _HASH, _MEMBER)
     return any(shape.fullmatch(value) for shape in shapes) or bool(_WEB.match(value) or _ATTRIBUTE.match(value))
+
+
+def is_placeholder(value: str) -> bool:
+    """Say whether something stands there in the place of a value, such as `{{ password }}`."""
+    return _PLACEHOLDER.fullmatch(value) is not None
+
+
+def is_made_up(value: str, never: Collection[str]) -> bool:
+    """Say whether a word looks as only passwords do: signs or digits within it, and three kinds of characters.
+
+    A name with its number, such as Windows11 or Ubuntu-22, is none.
+    """
+    if is_hash(value) or is_uuid(value) or strength(value, never) < Strength.VERY:
+        return False
+    return _WITHIN.search(value[:-1]) is not None
+
+
+def is_numbered(value: str) -> bool:
+    """Say whether a value may be a name with its number, such as Windows11, iPhone15Pro or node-3."""
+    return _NUMBERED.fullmatch(value) is not None
+
+
+def has_random_part(value: str, least: int) -> bool:
+    """Say whether a part of a value is random, so that it isn't words joined by signs."""
+    return any(is_random(part, least) for part in re.split(r"[-_.%:/+= ]", value))
 
 
 def is_uuid(value: str) -> bool:

@@ -5,8 +5,15 @@ from functools import partial
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope, prefix_of
-from firstline.common.erasure import begin_erasure
-from firstline.common.events import CATALOGUE, AccountPersonChanged, PersonErased, PolicyPublished, TicketEvent
+from firstline.common.erasure import announce_redaction, begin_erasure
+from firstline.common.events import (
+    CATALOGUE,
+    AccountPersonChanged,
+    PersonErased,
+    PolicyPublished,
+    TicketEvent,
+    TicketRedacted,
+)
 from firstline.common.inbox import Handler
 from firstline.common.log import Log
 from firstline.common.permissions import STAFF
@@ -30,6 +37,8 @@ async def ticket_changed(log: Log, unit: Unit, envelope: Envelope) -> None:
     event = envelope.payload(CATALOGUE[envelope.type])
     if isinstance(event, TicketEvent):
         await follow(unit, log, envelope, event)
+    if isinstance(event, TicketRedacted):
+        announce_redaction(unit)
 
 
 async def person_changed(log: Log, unit: Unit, envelope: Envelope) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope, prefix_of
-from firstline.common.erasure import begin_erasure
+from firstline.common.erasure import announce_redaction, begin_erasure
 from firstline.common.events import (
     CATALOGUE,
     AccountLicenceChanged,
@@ -24,6 +24,7 @@ from firstline.common.events import (
     TicketDuplicateLeft,
     TicketEvent,
     TicketRated,
+    TicketRedacted,
     TicketReopened,
     TicketReplied,
     TicketSubmitted,
@@ -65,6 +66,8 @@ async def ticket_told(sla: Sla, unit: Unit, event: Envelope) -> None:
     data = event.payload(CATALOGUE[event.type])
     if isinstance(data, TicketEvent):
         await PARTICIPANTS.keep(unit, event.stream.partition("/")[2], data, is_new=event.version == 1)
+    if isinstance(data, TicketRedacted):
+        announce_redaction(unit)
     clocked = CLOCKED.get(event.type)
     if clocked is not None:
         await clocked(sla, unit, event)

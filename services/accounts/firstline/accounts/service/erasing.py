@@ -10,13 +10,14 @@ from firstline.accounts.store.certificates import (
     CERTIFICATE,
     CERTIFICATE_TO_CHANGE,
     DELETE_PERSON,
+    KEY_MENTIONS,
     REPORT,
     Certificate,
 )
 from firstline.accounts.store.credentials import DROP_KEYS, DROP_LINKS
 from firstline.common.bus import SOURCES
 from firstline.common.envelope import Envelope
-from firstline.common.erasure import Erasing, begin_erasure, common_stages
+from firstline.common.erasure import Erasing, begin_erasure, common_stages, mentions_stage
 from firstline.common.errors import NotFound
 from firstline.common.events import Actor, ErasureApplied, PersonErased
 from firstline.common.inbox import Handler
@@ -90,4 +91,5 @@ def erasing(desk: Desk) -> Erasing:
     def opened(body: str) -> str:
         return str((decrypt(desk.answers_key, body) or {}).get("body", ""))
 
-    return Erasing("accounts", desk.store, desk.log, desk.ports, common_stages(opened))
+    stages = (mentions_stage("API keys", KEY_MENTIONS), *common_stages(opened))
+    return Erasing("accounts", desk.store, desk.log, desk.ports, stages)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from firstline.common.erasure import mentions
 from firstline.common.store.port import Sql
 
 
@@ -35,3 +36,5 @@ REPORT: Sql[None] = Sql(
     "UPDATE certificate SET reports = :reports, completed_at = :completed_at WHERE person_id = :person_id", type(None)
 )
 DELETE_PERSON: Sql[None] = Sql("DELETE FROM person WHERE id = :id", type(None))
+KEY_MENTIONS = mentions("api_key", "name")
+"""Names of keys, which whoever makes them chooses."""

@@ -6,43 +6,55 @@ The case stays: number, times, topic, what staff answered without the name and a
 
 from collections.abc import Iterable
 
-from firstline.common.erasure import PORTION, Portion, Stage, begin_erasure, common_stages
-from firstline.common.errors import NotFound, Unavailable
+from firstline.common.erasure import (
+    PORTION,
+    Portion,
+    Stage,
+    begin_erasure,
+    change_mention,
+    common_stages,
+    mentions_stage,
+)
 from firstline.common.events import TicketRedacted
 from firstline.common.redaction import ERASED, Erased
 from firstline.common.store.port import Sql, Unit
 from firstline.intake.service.access_ending import forget
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import SYSTEM, Desk
+from firstline.intake.service.erasing_bytes import RawMails, TextFiles
 from firstline.intake.service.held_texts import purge_of_ticket
-from firstline.intake.service.inbound import raw_of
 from firstline.intake.service.words import rewrite_words
 from firstline.intake.store.erasure import (
+    ACCESS_MENTIONS,
     ASKED,
+    ASKED_MENTIONS,
     ATTACHED_BY,
+    CANNED_MENTIONS,
     CHANGE_ASKED,
     CHANGE_MESSAGE,
     CLEAN_SUBJECT,
+    DROP_MERGED_PARTICIPANT,
     DROP_PARTICIPANT,
     ERASE_ATTACHMENT,
-    ERASE_MAIL,
     ERASE_TICKET,
+    FILE_MENTIONS,
+    INCIDENT_ANSWER_MENTIONS,
+    INCIDENT_MENTIONS,
+    INCIDENT_OF_ANSWER,
+    INCIDENTS_OF,
     KNOWN,
-    MAILS_AFTER,
     MERGE_WORDS,
     MESSAGES,
     MESSAGES_AFTER,
     NAMES_OF,
+    TICKET_MENTIONS,
+    TICKET_WORDS_AFTER,
     TICKETS_OF,
     UPLOADED,
-    RawMail,
     Words,
 )
 from firstline.intake.store.tickets import PARTICIPANTS, TICKET_TO_CHANGE
 from firstline.intake.ticket import Ticket
-
-FEW = 50
-"""Mails whose bytes are looked at in one portion."""
 
 
 async def begin(unit: Unit, person_id: str) -> None:
@@ -51,8 +63,9 @@ async def begin(unit: Unit, person_id: str) -> None:
     if known is None:
         return
     tickets = await unit.all(TICKETS_OF, address=known.email)
+    incidents = await unit.all(INCIDENTS_OF, tickets=tickets)
     names = await unit.all(NAMES_OF, address=known.email)
-    await begin_erasure(unit, person_id, known.email, [known.name, *names], tickets)
+    await begin_erasure(unit, person_id, known.email, [known.name, *names], [*tickets, *incidents])
 
 
 class Erasure:
@@ -60,16 +73,22 @@ class Erasure:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._gone: dict[str, str] = {}
-        """Mails whose bytes were just deleted, with their files; told anew by each look: what is gone stays so."""
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages in their order."""
         own = (
             Stage(self._ticket, self._ticket_files),
-            Stage(self._mails, self._raw_mails),
+            RawMails(self._desk).stage(),
             Stage(self._uploads, self._uploaded_files),
+            TextFiles(self._desk).stage(),
             Stage(self._messages),
+            Stage(self._tickets),
+            Stage(_incidents),
+            Stage(_incident_answers),
+            mentions_stage("questions to supervisors", ASKED_MENTIONS),
+            mentions_stage("access requests", ACCESS_MENTIONS),
+            mentions_stage("ready-made answers", CANNED_MENTIONS),
+            mentions_stage("names of files", FILE_MENTIONS),
             Stage(_merge_words),
         )
         return (*own, *common_stages())
@@ -92,8 +111,9 @@ class Erasure:
         ticket_id = _next(who)
         ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id) if ticket_id else None
         if ticket is None:
-            return Portion(None)
-        await unit.run(DROP_PARTICIPANT, ticket_id=ticket.id, address=who.address)
+            return Portion(str(int(who.place or 0) + 1) if ticket_id else None)
+        for drop in (DROP_PARTICIPANT, DROP_MERGED_PARTICIPANT):
+            await unit.run(drop, ticket_id=ticket.id, address=who.address)
         participants = await unit.all(PARTICIPANTS, ticket_id=ticket.id)
         files = await unit.all(ATTACHED_BY, ticket_id=ticket.id, authors=_authors(who))
         for file in files:
@@ -136,51 +156,6 @@ class Erasure:
             await change.unit.run(CLEAN_SUBJECT, id=ticket.id, subject=subject)
         await rewrite_words(change.unit, ticket.id)
 
-    async def _page_of_mails(self, unit: Unit, who: Erased) -> list[RawMail]:
-        return await unit.all(MAILS_AFTER, after=who.place, limit=FEW)
-
-    async def _raw_mails(self, who: Erased) -> None:
-        """Delete the bytes of mails that name the person, in their row or, to a request of theirs, anywhere.
-
-        Raises:
-            Unavailable: one was not judged so far; it is tried again.
-
-        """
-        self._gone.clear()
-        for mail in await self._desk.store.read(lambda unit: self._page_of_mails(unit, who)):
-            named = who.address in mail.words.lower()
-            if named and mail.outcome is None:
-                raise Unavailable("A mail of somebody who is to be erased is about to be judged; it is waited for.")
-            if mail.file_key and (named or await self._names(who, mail)):
-                await self._desk.files.delete(mail.file_key)
-                self._gone[mail.id] = mail.file_key
-
-    async def _names(self, who: Erased, mail: RawMail) -> bool:
-        """Say whether the bytes of a mail to one of the person's requests name them, or are gone already."""
-        if mail.ticket_id not in who.tickets:
-            return False
-        try:
-            content = await raw_of(self._desk, mail.id, mail.file_key)
-        except NotFound:
-            return True
-        return who.address.encode() in content.lower()
-
-    async def _mails(self, unit: Unit, who: Erased) -> Portion:
-        """Empty the rows of mails whose bytes are gone.
-
-        Raises:
-            Unavailable: one was written anew meanwhile; it is tried again.
-
-        """
-        page = await self._page_of_mails(unit, who)
-        count = 0
-        for mail in page:
-            if mail.id in self._gone:
-                if mail.file_key != self._gone[mail.id]:
-                    raise Unavailable("A mail has just come under another key of the vault; its new file is next.")
-                count += await unit.run(ERASE_MAIL, id=mail.id)
-        return Portion(page[-1].id if page else None, {"mails": count})
-
     async def _uploaded_files(self, who: Erased) -> None:
         """Delete the bytes of what the person uploaded and sent with no message."""
         authors = _authors(who)
@@ -199,13 +174,56 @@ class Erasure:
     async def _messages(self, unit: Unit, who: Erased) -> Portion:
         """Take the address out of messages to others' requests."""
         page = await unit.all(MESSAGES_AFTER, after=who.place, limit=PORTION)
-        count = 0
+        count, tickets = 0, dict[str, None]()
         for words in page:
-            left = _left(who, words, near=False)
+            left = _left(who, words, near=who.named_in(words.body))
             if left != words:
                 count += await unit.run(CHANGE_MESSAGE, id=left.id, author=left.author, name=left.name, body=left.body)
-                await rewrite_words(unit, words.ticket_id)
+                tickets[words.ticket_id] = None
+        for ticket_id in tickets:
+            await self._tell_of(unit, who, ticket_id)
         return Portion(page[-1].id if page else None, {"messages": count})
+
+    async def _tickets(self, unit: Unit, who: Erased) -> Portion:
+        """Take the address out of what else others' requests hold."""
+        page = await unit.all(TICKET_WORDS_AFTER, after=who.place, limit=PORTION)
+        named = [ticket.id for ticket in page if who.named_in(ticket.words)]
+        for ticket_id in named:
+            await unit.one(TICKET_TO_CHANGE, id=ticket_id)
+            for texts in TICKET_MENTIONS.values():
+                row = await unit.one(texts.one, id=ticket_id)
+                if row is not None:
+                    await change_mention(unit, texts, who, row)
+            await self._tell_of(unit, who, ticket_id)
+        return Portion(page[-1].id if page else None, {"requests": len(named)})
+
+    async def _tell_of(self, unit: Unit, who: Erased, ticket_id: str) -> None:
+        """Tell whoever keeps copies of somebody else's request, which named the person, behind all that it told."""
+        ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
+        if ticket is not None:
+            change = Change(self._desk, unit, ticket, await unit.all(PARTICIPANTS, ticket_id=ticket_id), SYSTEM)
+            change.say(TicketRedacted, person_id=who.person_id, subject=who.cleaned(ticket.subject, near=False))
+            await change.save()
+            await rewrite_words(unit, ticket_id)
+
+
+async def _incidents(unit: Unit, who: Erased) -> Portion:
+    """Take the person out of incidents; out of those that concern a request of theirs also by name."""
+    page = await unit.all(INCIDENT_MENTIONS.read, after=who.place, limit=PORTION)
+    count = 0
+    for row in page:
+        count += await change_mention(unit, INCIDENT_MENTIONS, who, row, near=row.id in who.tickets)
+    return Portion(page[-1].id if page else None, {"incidents": count})
+
+
+async def _incident_answers(unit: Unit, who: Erased) -> Portion:
+    """Take the person out of answers to all requests of an incident."""
+    page = await unit.all(INCIDENT_ANSWER_MENTIONS.read, after=who.place, limit=PORTION)
+    count = 0
+    for row in page:
+        near = await unit.one(INCIDENT_OF_ANSWER, id=row.id) in who.tickets
+        count += await change_mention(unit, INCIDENT_ANSWER_MENTIONS, who, row, near=near)
+    return Portion(page[-1].id if page else None, {"answers to incidents": count})
 
 
 async def _merge_words(unit: Unit, _who: Erased) -> Portion:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from firstline.common.erasure import mentions
 from firstline.common.store.port import Sql
 
 
@@ -46,10 +47,16 @@ class RawMail:
 
 
 KNOWN = Sql("SELECT email, name FROM person WHERE id = :id", Known)
+INCIDENTS_OF = Sql(
+    "SELECT DISTINCT incident_id FROM incident_ticket WHERE ticket_id = ANY(:tickets) ORDER BY incident_id", str
+)
 TICKETS_OF = Sql("SELECT ticket_id FROM participant WHERE address = :address ORDER BY ticket_id", str)
 NAMES_OF = Sql("SELECT DISTINCT name FROM participant WHERE address = :address AND name IS NOT NULL", str)
 DROP_PARTICIPANT: Sql[None] = Sql(
     "DELETE FROM participant WHERE ticket_id = :ticket_id AND address = :address", type(None)
+)
+DROP_MERGED_PARTICIPANT: Sql[None] = Sql(
+    "DELETE FROM participant_merge WHERE ticket_id = :ticket_id AND address = :address", type(None)
 )
 ERASE_TICKET: Sql[None] = Sql(
     "UPDATE ticket SET subject = :subject, requester_id = NULL, requester_email = '', requester_name = NULL,"
@@ -97,6 +104,7 @@ _WORDS = (
     " ' ' || COALESCE(subject, '') || ' ' || COALESCE(text, '') || ' ' || COALESCE(remark, '') FROM mail"
 )
 MAILS_AFTER = Sql(f"{_WORDS} WHERE id > :after ORDER BY id LIMIT :limit", RawMail)
+DROP_RAW_MAIL: Sql[None] = Sql("UPDATE mail SET sha256 = '', file_key = '' WHERE id = :id", type(None))
 ERASE_MAIL: Sql[None] = Sql(
     "UPDATE mail SET sha256 = '', file_key = '', mail_from = '', rcpt_to = '[]', message_id = NULL, fingerprint = NULL,"
     " from_address = NULL, subject = NULL, text = NULL, attachments = NULL, remark = NULL WHERE id = :id",
@@ -109,3 +117,59 @@ MERGE_WORDS: Sql[None] = Sql(
     type(None),
     sqlite="INSERT INTO ticket_fts (ticket_fts) VALUES ('optimize')",
 )
+
+# Texts that are nobody's own: what staff or others wrote, in which the person may be named.
+TICKET_MENTIONS = {
+    "given": mentions("ticket", "subject", "fields", "metadata"),
+    "referred to": mentions("ticket", "external_ref", "doc_refs", "defect_ref"),
+    "answered": mentions("ticket", "supervisor_request", "rating", "planned_release"),
+    "judged": mentions("ticket", "urgency_reason", "urgency_claim", "hints"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TicketWords:
+    """A request's ID, and all its texts in which somebody may be named."""
+
+    id: str
+    words: str
+
+
+_TICKET_TEXTS = (
+    *("subject", "fields", "metadata", "external_ref", "doc_refs", "defect_ref", "supervisor_request", "rating"),
+    *("planned_release", "urgency_reason", "urgency_claim", "hints"),
+)
+_ALL_TEXTS = " || ' ' || ".join(f"COALESCE({name}, '')" for name in _TICKET_TEXTS)
+TICKET_WORDS_AFTER = Sql(
+    f"SELECT id, {_ALL_TEXTS} FROM ticket"  # noqa: S608
+    " WHERE id > :after ORDER BY id LIMIT :limit",
+    TicketWords,
+)
+ASKED_MENTIONS = mentions("supervisor_request", "body", "answer")
+ACCESS_MENTIONS = mentions("access_request", "host", "reason", "reveals")
+INCIDENT_MENTIONS = mentions("incident", "title", "banner")
+INCIDENT_ANSWER_MENTIONS = mentions("incident_answer", "body", "author")
+CANNED_MENTIONS = mentions("canned_answer", "title", "text")
+FILE_MENTIONS = mentions("attachment", "name", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """An attached text file, and the request that it is attached to, if it is."""
+
+    id: str
+    file_key: str | None
+    size: int
+    ticket_id: str | None
+
+
+TEXT_FILES = Sql(
+    "SELECT a.id, CASE WHEN a.type = 'text/plain' THEN a.file_key END, a.size, x.ticket_id FROM attachment a"
+    " LEFT JOIN message_attachment x ON x.attachment_id = a.id WHERE a.id > :after ORDER BY a.id LIMIT :limit",
+    TextFile,
+)
+# A split copies the row of a file, so that several may name the same bytes.
+CHANGE_FILE: Sql[None] = Sql(
+    "UPDATE attachment SET file_key = :file_key, size = :size, sha256 = :sha256 WHERE file_key = :before", type(None)
+)
+INCIDENT_OF_ANSWER = Sql("SELECT incident_id FROM incident_answer WHERE id = :id", str)

@@ -4,24 +4,38 @@ from collections.abc import Sequence
 
 from firstline.common.addresses import normal_address
 from firstline.common.envelope import Envelope
-from firstline.common.erasure import PORTION, Portion, Stage, begin_erasure, common_stages
+from firstline.common.erasure import (
+    PORTION,
+    Portion,
+    Stage,
+    announce_redaction,
+    begin_erasure,
+    common_stages,
+    mentions_stage,
+)
 from firstline.common.events import TicketRedacted
 from firstline.common.redaction import Erased, redacted_text
 from firstline.common.store.port import Unit
 from firstline.notify.service.desk import Desk
+from firstline.notify.service.erasing_mentions import Deliveries, erase_attempts
 from firstline.notify.store.deliveries import ERASE_RECIPIENT, ERASE_TICKET_PAYLOADS
 from firstline.notify.store.directory import ERASE_PERSON, ERASE_TICKET, PERSON, TICKETS_OF
 from firstline.notify.store.erasure import (
     CHANGE_CONVERSATION,
     CHANGE_FEED,
     CONVERSATION,
+    ENDPOINT_MENTIONS,
     ERASE_ATTEMPTS,
     ERASE_OTHERS,
     FEED_AFTER,
     MAILS_OF_TICKET,
+    REASON_MENTIONS,
+    TICKET_MENTIONS,
     TOLD_ABOUT,
 )
 from firstline.notify.store.feed import FORGET_READER
+
+INCIDENT = "incident"
 
 
 async def begin(unit: Unit, person_id: str) -> None:
@@ -47,6 +61,7 @@ async def ticket_redacted(_desk: Desk, unit: Unit, event: Envelope) -> None:
     people = [normal_address(recipient.address) for recipient in data.recipients]
     await unit.run(ERASE_TICKET_PAYLOADS, ticket_id=ticket_id)
     await unit.run(ERASE_OTHERS, ticket_id=ticket_id, people=people)
+    announce_redaction(unit)
     if data.requester:
         await unit.run(ERASE_TICKET, id=ticket_id)
 
@@ -59,7 +74,14 @@ class Erasure:
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages in their order."""
-        return (Stage(self._ticket, self._kept_mails), Stage(self._feed), *common_stages())
+        mentioned = (
+            Deliveries(self._desk).stage(),
+            Stage(erase_attempts),
+            mentions_stage("requests", TICKET_MENTIONS),
+            mentions_stage("reasons", REASON_MENTIONS),
+            mentions_stage("endpoints", ENDPOINT_MENTIONS),
+        )
+        return (Stage(self._ticket, self._kept_mails), *mentioned, Stage(self._feed), *common_stages())
 
     async def _kept_mails(self, who: Erased) -> None:
         """Remove mails about the next request that a desk without a mail server keeps as files."""
@@ -91,7 +113,8 @@ class Erasure:
         page = await unit.all(FEED_AFTER, after=int(who.place or 0), limit=PORTION)
         count = 0
         for row in page:
-            near = any(ticket in row.body for ticket in who.tickets)
+            # The title of an incident stands in events about all of its requests, and doesn't say whose they are.
+            near = INCIDENT in row.body or any(ticket in row.body for ticket in who.tickets)
             left = redacted_text(who, row.body, near=near)
             if left != row.body:
                 count += await unit.run(CHANGE_FEED, position=row.position, body=left)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from firstline.common.erasure import mentions
 from firstline.common.store.port import Sql
 
 
@@ -46,3 +47,41 @@ CHANGE_CONVERSATION: Sql[None] = Sql(
 )
 FEED_AFTER = Sql("SELECT position, body FROM feed WHERE position > :after ORDER BY position LIMIT :limit", FeedBody)
 CHANGE_FEED: Sql[None] = Sql("UPDATE feed SET body = :body WHERE position = :position", type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A delivery: what still goes out, and by which Message-ID a mail that went out may be kept as a file."""
+
+    id: str
+    channel: str
+    message_id: str | None
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What an attempt to deliver was answered."""
+
+    delivery_id: str
+    number: int
+    detail: str
+    excerpt: str
+
+
+DELIVERIES_AFTER = Sql(
+    "SELECT id, channel, message_id, payload FROM delivery WHERE id > :after ORDER BY id LIMIT :limit", Sent
+)
+CHANGE_PAYLOAD: Sql[None] = Sql("UPDATE delivery SET payload = :payload WHERE id = :id", type(None))
+ATTEMPTS_AFTER = Sql(
+    "SELECT delivery_id, number, detail, excerpt FROM attempt WHERE (delivery_id, number) > (:delivery_id, :number)"
+    " ORDER BY delivery_id, number LIMIT :limit",
+    Tried,
+)
+CHANGE_ATTEMPT: Sql[None] = Sql(
+    "UPDATE attempt SET detail = :detail, excerpt = :excerpt WHERE delivery_id = :delivery_id AND number = :number",
+    type(None),
+)
+TICKET_MENTIONS = mentions("ticket", "subject", "conversation", "parting")
+REASON_MENTIONS = mentions("delivery", "reason")
+ENDPOINT_MENTIONS = mentions("endpoint", "description")
