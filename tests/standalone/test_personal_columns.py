@@ -70,7 +70,7 @@ ERASED = {
         "ticket": {"subject", "requester_email", "conversation", "parting"},
     },
     "queue": {"queue_entry": {"subject"}, "queue_participant": {"address"}, "queue_person": {"id", "address"}},
-    "sla": {"participant": {"address"}, "person": {"id", "address"}},
+    "sla": {"name": {"id", "name"}, "participant": {"address"}, "person": {"id", "address"}},
 }
 CHOSEN = "IDs, and words that the product chooses from a list"
 STAFF = "IDs of staff, who stay responsible for what they did"
@@ -133,6 +133,11 @@ EXEMPT = {
         "participant": CHOSEN,
         "policy": POLICY,
         "refill": "names of logs",
+        "licence": "a company's",
+        "recompute": CHOSEN + "; " + STAFF,
+        "recompute_change": "IDs, and the desk's own reasons",
+        "run": CHOSEN + "; " + STAFF,
+        "taken": CHOSEN,
         "ticket": CHOSEN,
         "waited": CHOSEN,
         "waiting": CHOSEN,
@@ -147,30 +152,31 @@ EXEMPT_COLUMNS = {
     """,
     "intake": """
         access_request.id access_request.ticket_id access_request.kinds access_request.status
-        access_request.requested_by access_request.given access_request.cause access_secret.id access_secret.request_id
-        access_secret.kind access_secret.key_id article.id article.url article.title article.text article.topic
-        article.language article_use.article_id article_use.kind article_use.ticket_id article_use_count.article_id
-        article_use_count.kind article_word.word attachment.id attachment.declared_type attachment.type
-        attachment.status canned_answer.id canned_answer.code canned_answer.topic canned_answer.article_ids
-        canned_answer_article.code canned_answer_article.article_id claim.ticket_id claim.agent due.ticket_id
-        held_text.id held_text.ticket_id held_text.message_id held_text.place held_text.kinds held_text.key_id
+        access_request.requested_by access_request.given access_request.cause access_secret.id
+        access_secret.request_id access_secret.kind access_secret.key_id article.id article.url article.title
+        article.text article.topic article.language article_use.article_id article_use.kind
+        article_use.ticket_id article_use_count.article_id article_use_count.kind article_word.word
+        attachment.id attachment.declared_type attachment.type attachment.status canned_answer.id
+        canned_answer.code canned_answer.topic canned_answer.article_ids canned_answer_article.code
+        canned_answer_article.article_id claim.ticket_id claim.agent due.ticket_id held_text.id
+        held_text.ticket_id held_text.message_id held_text.place held_text.kinds held_text.key_id
         held_text.status held_text.decided_by incident.id incident.status incident.opened_by incident_answer.id
         incident_answer.incident_id incident_reply.answer_id incident_reply.ticket_id incident_reply.problem
-        incident_ticket.incident_id incident_ticket.ticket_id incident_ticket.linked_by licence.id licence.key_sha256
-        licence.last4 licence.organization_id licence.product mail.id mail.outcome mail.reason mail.ticket_id
-        mail.duplicate_of mail.automatic mail.held_reason mail.decided_by message.id message.ticket_id message.audience
-        message.side message.author_role message.channel message.mail_id message.split_into
-        message_attachment.attachment_id message_attachment.message_id message_attachment.ticket_id
-        participant.ticket_id participant.merged_from participant_merge.ticket_id participant_merge.merged_from
-        policy.version policy.name policy.document release.version release.note release.shipped_by
-        release.shipped_by_role release.shipped_by_client supervisor_request.id supervisor_request.ticket_id
-        supervisor_request.kind supervisor_request.answered_by ticket.id ticket.number ticket.status
-        ticket.waiting_cause ticket.circumstance ticket.close_reason ticket.topic ticket.tier ticket.urgency
-        ticket.recovery ticket.complexity ticket.language ticket.scope ticket.entitlement ticket.policy_version
-        ticket.organization_id ticket.product ticket.product_version ticket.licence_last4 ticket.licence_id
-        ticket.suggested_articles ticket.channel ticket.follows ticket.split_from ticket.merged_into
-        ticket.awaited_release ticket.released_in ticket.owed ticket_link.ticket_id ticket_link.other_id
-        ticket_words.ticket_id urgency_claim_count.organization_id
+        incident_ticket.incident_id incident_ticket.ticket_id incident_ticket.linked_by licence.id
+        licence.key_sha256 licence.last4 licence.organization_id licence.product mail.id mail.outcome
+        mail.reason mail.ticket_id mail.key_id mail.duplicate_of mail.automatic mail.held_reason mail.decided_by
+        message.id message.ticket_id message.audience message.side message.author_role message.channel
+        message.mail_id message.split_into message_attachment.attachment_id message_attachment.message_id
+        message_attachment.ticket_id participant.ticket_id participant.merged_from participant_merge.ticket_id
+        participant_merge.merged_from policy.version policy.name policy.document release.version release.note
+        release.shipped_by release.shipped_by_role release.shipped_by_client supervisor_request.id
+        supervisor_request.ticket_id supervisor_request.kind supervisor_request.answered_by ticket.id
+        ticket.number ticket.status ticket.waiting_cause ticket.circumstance ticket.close_reason ticket.topic
+        ticket.tier ticket.urgency ticket.recovery ticket.complexity ticket.language ticket.scope
+        ticket.entitlement ticket.policy_version ticket.organization_id ticket.product ticket.product_version
+        ticket.licence_last4 ticket.licence_id ticket.suggested_articles ticket.channel ticket.follows
+        ticket.split_from ticket.merged_into ticket.awaited_release ticket.released_in ticket.owed
+        ticket_link.ticket_id ticket_link.other_id ticket_words.ticket_id urgency_claim_count.organization_id
     """,
     "notify": """
         attempt.delivery_id attempt.outcome delivery.id delivery.channel delivery.kind delivery.event_id
@@ -185,9 +191,16 @@ EXEMPT_COLUMNS = {
         queue_policy.version queue_policy.levels queue_streak.wish
     """,
     "sla": """
-        clock.id clock.ticket_id clock.target clock.state fact.ticket_id fact.id fact.type fact.cause fact.targets
-        fact.origin participant.ticket_id policy.version policy.document refill.source ticket.id ticket.number
-        ticket.organization_id ticket.policy_version ticket.urgency waited.ticket_id waiting.ticket_id
+        recompute.after recompute.asked_by recompute.id recompute.policy_version recompute.scope recompute.state
+        recompute_change.number recompute_change.problem recompute_change.recompute_id recompute_change.target
+        recompute_change.ticket_id ticket.calendar_version ticket.targets_version
+        clock.id clock.ticket_id clock.target clock.state fact.ticket_id fact.id fact.type fact.cause
+        fact.targets fact.origin fact.traits clock.rule clock.warnings licence.id licence.edition run.agent
+        run.ended_by run.month run.organization_id run.outcome run.target run.ticket_id run.tier run.topic
+        run.urgency taken.mark taken.month taken.organization_id taken.ticket_id taken.tier taken.topic
+        taken.urgency taken.verdict participant.ticket_id policy.version policy.document refill.source ticket.id
+        ticket.number ticket.organization_id ticket.policy_version ticket.urgency waited.ticket_id
+        waiting.ticket_id
     """,
 }
 SHARED_COLUMNS = """
