@@ -7,6 +7,7 @@ from live_desk import AnyDesk, eventually
 from walking import submit
 
 CLARA, CANARY = "clara.access@shop.example", "canary-walk-Xy7"
+PASTED = "Zq7!kanarie-Vx3"
 GIVEN = {"values": {"ftp": {"login": "clara", "password": CANARY}}}
 
 
@@ -66,6 +67,28 @@ def test_access_is_given_read_and_changed(desk: AnyDesk) -> None:
         assert use(client, ticket, f"{one}/confirm")["to_change"] == []
         assert CANARY not in agent.get(f"/v1/tickets/{ticket['id']}/messages").text
         assert not any(CANARY.encode() in mail.as_bytes() for mail in desk.mails())
+
+
+def test_what_was_pasted_is_moved_to_the_vault(desk: AnyDesk) -> None:
+    """A password in a message is masked; the holder of the claim moves it to the access data, and reads it there."""
+    with desk.api("client", "clara-access", email=CLARA) as client, desk.api("agent", "anna-access") as agent:
+        ticket = submit(client, body=f"Login: clara\nPassword: {PASTED}")
+        path = f"/v1/tickets/{ticket['id']}"
+        (held,) = agent.get(f"{path}/held-texts").json()["items"]
+        claim = eventually(
+            lambda: (a := agent.post("/v1/queue/claims", json={"ticket_id": ticket["id"]})).status_code == 201 and a
+        ).json()
+        body = {"kind": "ftp", "reason": "You wrote it in a message."}
+        verb = f"held-texts/{held['id']}/vault"
+        moved = eventually(
+            lambda: (a := agent.post(f"{path}/{verb}", json=body, headers=token(claim))).status_code == 201 and a
+        ).json()
+        read = use(agent, ticket, f"access-requests/{moved['id']}/reveal", {"reason": "To look."}, claim["claim_token"])
+        assert read["values"] == {"ftp": {"password": PASTED}}
+        assert "FTP" in mailed(desk, ticket, "What for: To look.")
+        (message,) = client.get(f"{path}/messages").json()["items"]
+        assert message["body"] == "Login: clara\nPassword: [removed: password]"
+        assert not any(PASTED.encode() in mail.as_bytes() for mail in desk.mails())
 
 
 def token(claim: dict[str, Any]) -> dict[str, str]:

@@ -78,3 +78,54 @@ async def test_refused_forms_say_why_and_show_no_value(visitor: Visit) -> None:
     await client.open(f"/requests/{number}/access")
     await client.send(f"/requests/{number}/access/{one}/revoke")
     assert "what was given is deleted here" in client.page.text
+
+
+async def sent(client: Any, body: str) -> str:
+    """Send a request in spite of the remark on it; return its number."""
+    await client.open("/requests/new")
+    for _ in range(2):
+        await client.send("/requests", subject="White page", body=body, topic="updates")
+    return str(client.path.split("/")[2])
+
+
+async def test_what_was_pasted_is_moved_to_the_vault(visitor: Visit) -> None:
+    """The console marks the message, and moves or restores what was taken out of it; the client sees where it lies."""
+    client, specialist = await visitor("client"), await visitor("specialist")
+    number = await sent(client, "Login: admin\nPassword: Zq7!kanarie-Vx3")
+    page = await specialist.open(f"/console/{number}")
+    (link,) = [to for to in page.values("href") if to.startswith(f"/console/{number}/access#t-")]
+    held = link.partition("#t-")[2]
+    assert "Password taken out" in page.text
+    page = await specialist.open(f"/console/{number}/access")
+    assert "Take the request first" in page.text
+    await specialist.open(f"/console/{number}")
+    await specialist.send(f"/console/{number}/claim")
+    await specialist.open(f"/console/{number}/access")
+    move = f"/console/{number}/held-texts/{held}/vault"
+    page = await specialist.send(move, move_kind="licence_key")
+    assert specialist.answer.status_code == 422
+    assert "Use one of: web_admin, ftp, ssh, control_panel." in page.text
+    page = await specialist.send(move, move_kind="ftp", move_host="shop.example")
+    assert "It lies with the access data now." in page.text
+    assert "Password moved to the access data" in page.text
+    assert page.misnested == []
+    one = next(a for a in page.values("action") if a.endswith("/reveal")).split("/")[-2]
+    await specialist.send(f"/console/{number}/access/{one}/reveal", read_reason="Compare the files.")
+    assert "Zq7!kanarie-Vx3" in specialist.page.text
+    page = await client.open(f"/requests/{number}/access")
+    assert "You wrote it into a text; here it is sealed" in page.text
+    assert "Taken out of texts" not in page.text
+    assert page.misnested == []
+
+
+async def test_what_is_no_secret_is_put_back(visitor: Visit) -> None:
+    """The holder of the claim puts a text back, and the mark is gone."""
+    client, specialist = await visitor("client"), await visitor("specialist")
+    number = await sent(client, "Password: Zq7!kanarie-Vx3")
+    await specialist.open(f"/console/{number}")
+    await specialist.send(f"/console/{number}/claim")
+    page = await specialist.open(f"/console/{number}/access")
+    page = await specialist.send(next(a for a in page.values("action") if a.endswith("/release")))
+    assert "The text is put back as it came." in page.text
+    assert "Taken out of texts" not in page.text
+    assert "Zq7!kanarie-Vx3" in (await specialist.open(f"/console/{number}")).text

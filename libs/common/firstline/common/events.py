@@ -9,6 +9,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from firstline.common.access_events import (
+    AccessToChange,
+    TicketAccessChanged,
+    TicketAccessChangeDue,
+    TicketAccessProvided,
+    TicketAccessPurged,
+    TicketAccessRequested,
+    TicketAccessRevealed,
+    TicketAccessWithdrawn,
+)
 from firstline.common.event_parts import (
     Actor,
     AttachmentRef,
@@ -28,14 +38,6 @@ from firstline.common.event_parts import (
     TicketEvent,
 )
 from firstline.common.ticket_events import (
-    AccessToChange,
-    TicketAccessChanged,
-    TicketAccessChangeDue,
-    TicketAccessProvided,
-    TicketAccessPurged,
-    TicketAccessRequested,
-    TicketAccessRevealed,
-    TicketAccessWithdrawn,
     TicketClosed,
     TicketDuplicateJoined,
     TicketDuplicateLeft,

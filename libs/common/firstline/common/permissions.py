@@ -112,6 +112,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "tickets.history": _EVERYBODY,
         "held_texts.list": _STAFF,
         "held_texts.release": _STAFF,
+        "held_texts.move": _STAFF,
         "tickets.reply": _EVERYBODY,
         "tickets.triage": _STAFF,
         "tickets.wait": _STAFF,

@@ -67,7 +67,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "ticket.redacted": Shape(False, ("person_id",)),
         "ticket.noted": Shape(False, ("message_id",)),
         "ticket.access_requested": Shape(False, ("request_id", "kinds", "expires_at")),
-        "ticket.access_provided": Shape(False, ("request_id", "kinds")),
+        "ticket.access_provided": Shape(False, ("request_id", "kinds", "moved_from")),
         "ticket.access_withdrawn": Shape(False, ("request_id", "cause")),
         "ticket.access_revealed": Shape(False, ("request_id", "kinds", "fence")),
         "ticket.access_purged": Shape(False, ("request_id", "kinds", "cause")),

@@ -164,6 +164,70 @@ def _reading(reveal: Json, titles: Mapping[str, str], now: datetime) -> Reading:
     return Reading(one_line(reveal["by"]), stamp(instant(reveal["at"]), now), read, reveal["reason"])
 
 
+SECRETS: Final = {
+    "password": "Password",
+    "private_key": "Private key",
+    "token": "Access token",
+    "licence_key": "Licence key",
+}
+BECAME: Final = {
+    "held": "taken out",
+    "moved": "moved to the access data",
+    "purged": "taken out and deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """What was taken out of a text as secret; `message` is the message it stood in, if it stood in one."""
+
+    id: str
+    message: str
+    what: str
+    where: str
+    became: str
+    until: str
+    decide: bool
+
+    @property
+    def mark(self) -> str:
+        """What the message's head says of it."""
+        return f"{self.what} {self.became}"
+
+
+def taken_out(held: Sequence[Json], now: datetime) -> list[TakenOut]:
+    """Return what was taken out of texts and not put back, newest first."""
+    return [_taken_out(one, now) for one in reversed(held) if one["status"] in BECAME]
+
+
+def by_message(texts: Sequence[TakenOut]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return what the heads of messages say of what was taken out of them: (the ID of its text, in words)."""
+    return {
+        message: tuple((one.id, one.mark) for one in texts if one.message == message)
+        for message in {one.message for one in texts if one.message}
+    }
+
+
+def _taken_out(one: Json, now: datetime) -> TakenOut:
+    what = ", ".join(SECRETS.get(kind, kind).lower() for kind in one["kinds"])
+    waits = one["status"] == "held"
+    return TakenOut(
+        id=one["id"],
+        message=one["message_id"] or "",
+        what=what[:1].upper() + what[1:],
+        where="in a message" if one["message_id"] else _place(one["place"]),
+        became=BECAME[one["status"]],
+        until=stamp(instant(one["purge_at"]), now) if waits else "",
+        decide=waits,
+    )
+
+
+def _place(place: str) -> str:
+    """Say where a text stood that is no message's."""
+    field = place.rpartition(".")[2].replace("_", " ")
+    return "in the subject" if place == "subject" else f"in {one_line(field)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A kind of access with its values, for the one page that shows them."""

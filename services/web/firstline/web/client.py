@@ -228,6 +228,11 @@ class Desk:
         items: list[Json] = page["items"]
         return items
 
+    async def held_texts(self, reference: str) -> list[Json]:
+        """Return what was taken out of a request's texts as secret, oldest first; never what it was."""
+        items: list[Json] = (await self._json("GET", f"/v1/tickets/{reference}/held-texts"))["items"]
+        return items
+
     async def unanswered(self) -> list[Json]:
         """Return the oldest of what no supervisor has answered yet."""
         page = await self._json("GET", "/v1/supervisor-requests", params={"limit": QUEUE_SHOWN})

@@ -1,7 +1,7 @@
 """The correspondence of a request as it is shown: messages, notes and files (clauses 4.4, 4.6)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -61,6 +61,7 @@ class Letter:
         marks: short remarks on how it came in.
         splits: a specialist can make a request of its own of it (clause 2.4).
         part: the request that was made of it, None where none was.
+        taken_out: what was taken out of it as secret, for staff: (the ID of its text, in words).
 
     """
 
@@ -76,6 +77,7 @@ class Letter:
     marks: tuple[str, ...]
     splits: bool = False
     part: str | None = None
+    taken_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,15 @@ def held_mail(mail: Json, now: datetime) -> HeldMail:
     )
 
 
-def letters(messages: Sequence[Json], now: datetime, *, staff: bool) -> list[Letter]:
-    """Return a correspondence as staff or clients see it, oldest first; notes are for staff."""
-    return [_letter(message, now, staff=staff) for message in messages if staff or message["audience"] == "public"]
+def letters(
+    messages: Sequence[Json], now: datetime, *, staff: bool, taken_out: Mapping[str, tuple[tuple[str, str], ...]] = {}
+) -> list[Letter]:
+    """Return a correspondence as staff or clients see it, oldest first; notes are for staff.
+
+    `taken_out` says by message what was taken out of it as secret: (the ID of its text, in words).
+    """
+    shown = [_letter(message, now, staff=staff) for message in messages if staff or message["audience"] == "public"]
+    return [replace(letter, taken_out=taken_out.get(letter.id, ())) for letter in shown]
 
 
 def _letter(message: Json, now: datetime, *, staff: bool) -> Letter:

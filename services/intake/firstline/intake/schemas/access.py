@@ -41,6 +41,14 @@ class RevealIn(Body):
     kinds: Codes = Field(default_factory=list)
 
 
+class MoveIn(Body):
+    """As which kind of access data what was found is kept, why, and where it holds."""
+
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(examples=["ftp"])
+    reason: Reason = Field(description="The client reads it.", examples=["You wrote it in a message."])
+    host: Line | None = Field(None, examples=["shop.example"])
+
+
 class AccessFieldOut(BaseModel):
     """A value that a kind consists of."""
 

@@ -55,7 +55,7 @@ async def ask(
 
     """
     change.demand("access-requests", "staff")
-    rules = _rules(change)
+    rules = rules_for(change)
     for at, code in enumerate(kinds):
         if rules.kind(code) is None:
             known = ", ".join(kind.code for kind in rules.kinds)
@@ -114,7 +114,7 @@ async def provide(
     if request.status not in ("asked", "provided"):
         raise _not_open(request)
     change.demand("messages", "client")
-    rules = _rules(change)
+    rules = rules_for(change)
     given = _checked(rules, request, values)
     # A retry has no key here (ADR 15): the same values again are the same answer, and are told to nobody a second time.
     if request.status == "provided" and await _is_kept(change, request, given):
@@ -146,7 +146,7 @@ async def decline(change: Change, client: Principal, request_id: str) -> AccessR
         raise _not_open(request)
     change.demand("messages", "client")
     declined = await withdraw(change, request, "declined")
-    rules = _rules(change)
+    rules = rules_for(change)
     await _say(change, client, rules.declined, _titles(rules, request.kinds))
     return declined
 
@@ -237,8 +237,13 @@ async def confirm(change: Change, client: Principal, request_id: str) -> AccessR
     return changed
 
 
-def _rules(change: Change) -> AccessData:
-    """Return what the policy says of access data; raise Invalid where it names no kinds."""
+def rules_for(change: Change) -> AccessData:
+    """Return what the policy that the request was taken under says of access data.
+
+    Raises:
+        Invalid: it names none.
+
+    """
     rules = rules_of(change)
     if rules is None:
         raise Invalid("The policy that this request was taken under names no kinds of access data.", clause="4.3")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from firstline.common.policy.pasted import SecretKind
 from firstline.common.store.port import Sql
 from firstline.common.vault import Sealed
 
@@ -11,14 +12,14 @@ from firstline.common.vault import Sealed
 class HeldText:
     """A text as it came, sealed; what it seemed to hold, where it stands masked, and what became of it.
 
-    `message_id` is None where it is no message's; `status` is `held`, `released` or `purged`.
+    `message_id` is None where it is no message's; `status` is `held`, `released`, `moved` or `purged`.
     """
 
     id: str
     ticket_id: str
     message_id: str | None
     place: str
-    kinds: list[str]
+    kinds: list[SecretKind]
     key_id: str
     data_key: bytes
     content: bytes

@@ -24,6 +24,8 @@ NOTICES: Final = {
     "declined": "The specialist knows that you give nothing.",
     "revoked": "It is taken back, and what was given is deleted here.",
     "confirmed": "Thank you. It is noted that you have changed it.",
+    "moved": "It lies with the access data now. The text stays as it is shown.",
+    "restored": "The text is put back as it came.",
     "asked": "The client is told what you ask for, and answers in a form of its own.",
 }
 
@@ -53,6 +55,10 @@ async def _page(visit: Visit, reference: str, draft: Draft, status: int, notice:
         "access_kinds": access.kinds(await visit.desk.policy()) if ASK in item["allowed"] else [],
         "holds": visit.claim(item["id"]) is not None,
         "seconds": SHOWN_SECONDS,
+        "taken_out": access.taken_out(await visit.desk.held_texts(reference), visit.now)
+        if visit.session.is_staff
+        else [],
+        "all_kinds": access.kinds(await visit.desk.policy()),
     }
     return await visit.page("access.html", status=status, draft=draft, notice=notice, here="requests", **shown)
 
@@ -138,6 +144,48 @@ async def reveal(posted: Posting, reference: Reference, request_id: Reference) -
     # The browser itself leaves the page, so that nothing needs a script; going back to it would have to send the form.
     page.headers["Refresh"] = f"{SHOWN_SECONDS}; url=/console/{ticket['number']}/access"
     return page
+
+
+@router.post("/console/{reference}/held-texts/{held_id}/vault")
+async def move(posted: Posting, reference: Reference, held_id: Reference) -> Response:
+    """Keep what was taken out of a text with the access data, unread."""
+    needed = {"move_kind": "Choose what it is.", "move_reason": "Say why it is kept; the client reads it."}
+    body = {
+        "kind": posted.text("move_kind"),
+        "reason": posted.text("move_reason"),
+        "host": posted.text("move_host") or None,
+    }
+    return await _decide(posted, reference, held_id, "vault", body, "moved", forms.empty(posted, needed))
+
+
+@router.post("/console/{reference}/held-texts/{held_id}/release")
+async def put_back(posted: Posting, reference: Reference, held_id: Reference) -> Response:
+    """Put a text back that holds no secret."""
+    return await _decide(posted, reference, held_id, "release", {}, "restored")
+
+
+async def _decide(
+    posted: Posted,
+    reference: str,
+    held_id: str,
+    verb: str,
+    body: Json,
+    done: str,
+    wrong: dict[str, str] | None = None,
+) -> Response:
+    """Use a verb of a text that was held back, for who holds the claim."""
+    visit = posted.visit
+    ticket = await visit.desk.ticket(reference)
+    try:
+        if wrong:
+            raise forms.lacking(wrong)
+        claim = visit.claim(ticket["id"])
+        await visit.desk.act(reference, f"held-texts/{held_id}/{verb}", body, key=forms.key_of(posted), claim=claim)
+    except Refusal as refusal:
+        fields = {"kind": "move_kind", "reason": "move_reason", "host": "move_host"}
+        draft = forms.refused(posted, refusal, opened=held_id, fields=fields)
+        return await _refused(posted, reference, draft, refusal)
+    return visit.go(f"/console/{reference}/access?done={done}")
 
 
 async def _act(posted: Posted, reference: str, request_id: str, verb: str, body: Json, done: str) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 
 from firstline.common.calendar import parse_calendar
-from firstline.web import board, choices, documents, forms, letters, views
+from firstline.web import access, board, choices, documents, forms, letters, views
 from firstline.web.client import Json, Refusal
 from firstline.web.forms import Draft
 from firstline.web.visit import Posted, Posting, PostingFiles, Visit, Visiting
@@ -127,7 +127,9 @@ async def _work(visit: Visit, reference: str, draft: Draft, status: int, notice:
     policy = await visit.desk.policy()
     reader = _reader(visit, ticket["id"])
     clocks, organization = await visit.clocks([ticket["id"]]), await visit.organization(ticket["organization_id"])
-    correspondence = letters.letters(await visit.desk.messages(reference), visit.now, staff=True)
+    taken_out = access.taken_out(await visit.desk.held_texts(reference), visit.now)
+    messages = await visit.desk.messages(reference)
+    correspondence = letters.letters(messages, visit.now, staff=True, taken_out=access.by_message(taken_out))
     entitled = (await visit.desk.entitlement(ticket["id"]))["now"]
     shown = {
         "work": board.work(ticket, policy, await visit.entry(ticket["id"]), reader),
