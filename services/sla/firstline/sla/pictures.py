@@ -6,7 +6,7 @@ from firstline.sla.charts import Bar, Chart, Series
 from firstline.sla.reports import By, Line, Report, ReportName
 
 MOST_BARS = 20
-"""So many groups are drawn, the largest; the table has them all."""
+"""So many groups are drawn, the largest, of months the latest; the table has them all."""
 
 TITLES: Mapping[ReportName, str] = {
     "attainment": "Answers in time",
@@ -42,7 +42,7 @@ _HOUR = 60
 
 def chart_of(report: Report, labels: Mapping[str | None, str]) -> Chart:
     """Return the chart of a report; `labels` name its groups."""
-    shown = report.lines[:MOST_BARS]
+    shown = report.lines[-MOST_BARS:] if report.by == "month" else report.lines[:MOST_BARS]
     bars = [
         Bar(labels.get(key_of(line), str(line["key"])), _AMOUNTS[report.name](line), said(report.name, line))
         for line in shown
