@@ -143,6 +143,7 @@ async def _stop(ends: Iterable[Callable[[], Awaitable[None]]]) -> None:
 async def _prepare(desk: Desk) -> None:
     """Do what comes before any work: an open request is changed under the policy that it was taken under."""
     await desk.store.open()
+    # Before the first request, which names the version that it is taken under.
     await desk.store.write(lambda unit: publish_policy(desk, unit))
     if desk.vault.locked:
         # And goes on: without the vault's key requests and answers work, only access data wait (ADR 12).

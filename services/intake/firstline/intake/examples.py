@@ -124,6 +124,7 @@ def differences(rules: Rulebook, targets: Targets, example: Example) -> list[str
     try:
         judgement = judge(rules, _submission(example.request))
         found = _shown(asdict(judgement)) | _timed(targets, example.request, judgement)
+    # By the problem's type and not by its words, which a policy's author may change at any time.
     except Invalid as refusal:
         return [] if refusal.slug == example.refused else [f"it is refused ({refusal.slug}): {refusal.detail}"]
     if example.refused:
@@ -137,6 +138,7 @@ def differences(rules: Rulebook, targets: Targets, example: Example) -> list[str
 
 def _submission(request: ExampleRequest) -> Submission:
     """Return a request as it is judged: what isn't judged by name may answer a required field."""
+    # Only what was written down: a default of this class would answer a required field.
     given = request.model_dump(exclude_unset=True)
     judged = {name: value for name, value in given.items() if name in JUDGED}
     members = {name: value for name, value in given.items() if name not in JUDGED | WHOSE}

@@ -28,6 +28,7 @@ Reaction = Callable[[Desk, Unit, Envelope], Awaitable[None]]
 async def claim_lives(desk: Desk, unit: Unit, event: Envelope) -> None:
     """Know who holds the request; the first claim of a new one opens it."""
     data = event.payload(QueueEvent)
+    # Every event of the queue has these members; only those of a claim fill them.
     if data.agent is None or data.lease_expires_at is None or event.subject is None:
         return
     await note_claim(unit, event.subject, data.fence, data.agent, data.lease_expires_at, live=True)
@@ -44,6 +45,7 @@ async def claim_lives(desk: Desk, unit: Unit, event: Envelope) -> None:
 async def claim_ended(_desk: Desk, unit: Unit, event: Envelope) -> None:
     """Know that nobody holds the request any more."""
     data = event.payload(QueueEvent)
+    # A fence of 0: nobody has ever claimed it.
     if event.subject is not None and data.fence:
         await note_claim(unit, event.subject, data.fence, data.agent or "", event.time, live=False)
 
@@ -80,6 +82,7 @@ async def licence_changed(_desk: Desk, unit: Unit, event: Envelope) -> None:
 async def person_erased(_desk: Desk, unit: Unit, event: Envelope) -> None:
     """Forget the copy of the person, and begin to erase their part in requests."""
     person_id = event.payload(PersonErased).id
+    # Before the copy goes, which says by which address and name the person is to be found.
     await begin(unit, person_id)
     await unit.run(ERASE_PERSON, id=person_id)
 

@@ -80,6 +80,7 @@ class Source:
     def principal(self) -> Principal:
         """Whom its requests are sent by; `client_id` lets the partner tell its own events from others'."""
         code = self.terms.code
+        # An address that can't receive mail (RFC 2606): a system takes part in no correspondence.
         address = f"{code}@partner-webhook.invalid"
         return Principal(
             f"partner-webhook:{code}",
@@ -99,6 +100,8 @@ def key_of(secret: str) -> bytes:
 
     """
     try:
+        # Strictly: by default the decoder leaves out what it doesn't know, and a slip of the pen would make another
+        # key.
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
         key = b""
@@ -162,6 +165,7 @@ def _text(document: Any, path: str) -> str | None:
     if isinstance(value, dict | list):
         pointer = "/" + path.replace(".", "/")
         raise Invalid("The webhook can't be read.", faults=(Fault(pointer, "A text or a number belongs here."),))
+    # Before numbers, because Python takes True for 1.
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None or value == "" else str(value)

@@ -68,6 +68,7 @@ def file_worker(desk: Desk) -> Worker:
 
     async def step() -> int:
         await scan_held(desk)
+        # Nothing waits for more: what is still held waits for the scanner, and would be asked for without a pause.
         return 0
 
     return Worker("intake: files", step, desk.ports, poll_seconds=POLL_SECONDS)
@@ -129,6 +130,7 @@ def incident_worker(desk: Desk) -> Worker:
 
 async def answer_incidents(desk: Desk) -> int:
     """Give some requests their part of an answer, each in a transaction of its own; return how many."""
+    # Read without locks: each is taken by its own lock when its turn comes.
     pending = await desk.store.read(lambda unit: unit.all(PENDING_REPLIES, limit=REQUESTS_A_STEP))
     for one in pending:
         await give_or_refuse(desk, one)
@@ -183,6 +185,7 @@ async def end_access(desk: Desk, lease: Lease) -> int:
     """
     now = desk.now()
     due = await desk.store.read(lambda unit: unit.all(ACCESS_DUE, now=now, limit=REQUESTS_A_STEP))
+    # Each request once, in the order of its earliest day.
     tickets = dict.fromkeys(one.ticket_id for one in due)
     return sum([await _end_access(desk, lease, ticket_id, due) for ticket_id in tickets])
 
@@ -191,6 +194,7 @@ async def _end_access(desk: Desk, lease: Lease, ticket_id: str, due: list[DueAcc
     """Do what is due on one request's access data; return whether anything was done."""
 
     async def work(unit: Unit) -> bool:
+        # In the same transaction: a process that was stopped for longer than its lease changes nothing when it wakes.
         await lease.guard(unit)
         await learn_policies(desk, unit)
         ticket = await unit.one(TICKET_TO_CHANGE, id=ticket_id)
@@ -200,6 +204,7 @@ async def _end_access(desk: Desk, lease: Lease, ticket_id: str, due: list[DueAcc
 
     try:
         return await desk.store.write(work)
+    # No fault of this request: who looks next finds it due as before.
     except (LeaseLost, Unavailable):
         raise
     except Exception:
@@ -278,6 +283,7 @@ async def _judge(
         if isinstance(error, Unavailable) and not isinstance(error, PolicyNotHere):
             raise
         _log.exception("a mail could not be judged and is held", mail_id=pending.id)
+        # A specialist looks at what no program can: nothing is thrown away, and the next mail's turn comes.
         decision = Decision(Outcome.QUARANTINED, "unreadable")
         nothing = Read(pending, ParsedMail(digest=pending.sha256, problems=("unreadable",)), ())
         await desk.store.write(lambda unit: record(desk, unit, nothing, decision))
@@ -296,6 +302,7 @@ async def _settle(desk: Desk, settings: MailSettings, read: Read, lease: Lease) 
         decision = await desk.store.write(settle)
     except (ChannelNotOfficial, LicenceNotActive) as refusal:
         reason: Reason = "channel_not_official" if isinstance(refusal, ChannelNotOfficial) else "licence_not_active"
+        # In a transaction of its own: the one that found it out has been rolled back.
         decision = Decision(Outcome.REFUSED, reason)
         await desk.store.write(lambda unit: record(desk, unit, read, decision, fingerprint(read.mail)))
     except OutcomeUnknown:  # the transaction may have come through, so its files stay

@@ -71,6 +71,7 @@ class Chart:
 def svg(chart: Chart) -> str:
     """Return the drawing."""
     legend = _HEAD + _LEGEND * len(_legend_rows(chart))
+    # By what is drawn: a picture in a page takes the room that it needs.
     height = legend + _ROW * max(1, len(chart.bars)) + _PAD
     most = max((sum(bar.amounts) for bar in chart.bars), default=0.0)
     body = [_bar(chart, bar, legend + _ROW * place, most) for place, bar in enumerate(chart.bars)]

@@ -85,6 +85,7 @@ def _at_work(folder: Path, level: str = "INFO") -> Iterator[None]:
 
 
 async def _serve(settings: Settings) -> None:
+    """Serve a desk until it is told to stop; in development say who may sign in, and how."""
     async with served_desk(settings) as served:
         stop_on_signals(served.server)
         people = await seed(served.desk.services["accounts"].state.accounts) if settings.mode == "development" else []
@@ -93,6 +94,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def _announce(served: Served, settings: Settings, people: list[Seeded]) -> None:
+    """Print where the desk is to be found."""
     print(f"""
 Firstline {VERSION} is running.
 
@@ -180,6 +182,7 @@ def _migrate(service: str, url: str, wait_seconds: int) -> None:
 
     """
     clock = SystemClock()
+    # By the clock that never jumps: a machine that has just started may set the other one.
     end = clock.monotonic() + wait_seconds
     while True:
         try:
@@ -226,6 +229,7 @@ def token(
     """Print a bearer token for this desk, and nothing else."""
     settings = settings_of(data=data)
     try:
+        # Signed by whoever may read the desk's keys; who that is, the system's own rights say.
         keys = desk_keys(settings.keys_folder, SystemRandom())
     except OSError as error:
         refuse(str(unusable(settings.data, error)), error)
@@ -266,6 +270,7 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="Keep the desk in this folder (it must be empty).")] = None,
 ) -> None:
     """Play a working day of 24 requests on a desk of its own and show what happened."""
+    # A desk of somebody's own is not played with.
     if data is not None and data.exists() and any(data.iterdir()):
         print(f"{data} is not empty. Name another folder for the demo.", file=sys.stderr)
         raise typer.Exit(2)

@@ -119,6 +119,7 @@ async def reveal_access(
         who = here.access.principal
         return await service.reveal(change, who, here.claim_token, request_id, body.reason, body.kinds)
 
+    # Without an answer kept for retries: it would hold what was given, outside of the vault.
     revealed = await here.desk.store.write(work)
     values = {
         kind: {code: value.get_secret_value() for code, value in fields.items()}

@@ -106,6 +106,7 @@ class FormFile:
         while going or self._waiting:
             while self._waiting:
                 yield self._waiting.popleft()
+            # One read at a time and only when the last one was passed on, so that a slow disk slows its sender down.
             going = going and await self._read()
         if self._again:
             raise Invalid("One upload takes one file.", faults=(Fault("/file", "Send each file by itself."),))
@@ -146,6 +147,7 @@ class FormFile:
         if self._part.name != FILE or b"filename" not in options:
             self._part.name = b""
         elif self._upload is not None:
+            # Noted and told at the end: an error inside the parser would say that the form can't be read.
             self._again, self._part.name = True, b""
         else:
             declared = self._part.headers.get(b"content-type", b"").decode("latin-1")

@@ -77,6 +77,7 @@ async def save_article(desk: Desk, unit: Unit, new: NewArticle) -> tuple[Article
 
     """
     check_topic(desk.policies.rules, new.topic)
+    # Locked: the words that are counted anew are the difference to what stands there now.
     before = await unit.one(ARTICLE_BY_URL_TO_CHANGE, url=new.url)
     given = {name: getattr(new, name) for name in NewArticle.__slots__}
     await unit.run(SAVE_ARTICLE, id=desk.ports.ids.new(), **given, now=desk.now())
@@ -138,6 +139,7 @@ async def delete_article(unit: Unit, article_id: str) -> None:
     before = await unit.one(ARTICLE_TO_CHANGE, id=article_id)
     if before is None:
         raise NotFound("There is no page of documentation with this ID. Check the ID.")
+    # Under the page's lock, which whoever links it in an answer takes as well.
     if codes := await unit.all(CANNED_THAT_LINK, article_id=article_id, limit=CODES_NAMED):
         raise ArticleLinked(
             f"Ready-made answers link this page: {', '.join(codes)}. Take the link out of them, or delete them, first.",
@@ -189,6 +191,7 @@ async def linked(unit: Unit, ids: Sequence[str]) -> str:
 
 async def uses_of(unit: Unit, suggested: Iterable[Candidate], doc_refs: Sequence[Any]) -> tuple[Use, ...]:
     """Return which pages were suggested for a request, and which its sender read."""
+    # By address: clients may name a page by what their browser shows.
     urls = [url for reference in doc_refs if (url := address_in(reference))]
     read = await unit.all(ARTICLES_BY_URL, urls=urls) if urls else []
     return (*(("suggested", one.id) for one in suggested), *(("read", one.id) for one in read))

@@ -42,6 +42,7 @@ class Holding:
         result = found if found is not None else masked(self._desk.policies.detector, text)
         if not result.marks:
             return Cleaned(text, [])
+        # Kept as a whole and not piece by piece: a specialist who decides has to see what stood around it.
         self._hold(text, [mark.kind for mark in result.marks], place, message_id)
         keys = tuple(
             secret for mark, secret in zip(result.marks, result.secrets, strict=True) if mark.kind == "licence_key"
