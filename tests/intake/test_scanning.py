@@ -135,3 +135,16 @@ async def test_a_split_request_shares_the_fate_of_its_files(world: World, daemon
     await scan_held(world.desk)
     rows = world.rows("SELECT status, file_key FROM attachment")
     assert rows == [("rejected", None), ("rejected", None)]
+
+
+async def test_a_desk_without_a_scanner_looks_for_no_waiting_files(
+    opened: OpenWorld, tmp_path: Path, daemon: Daemon
+) -> None:
+    """What waited for a scanner that was taken away is given out at the start; no worker asks for such files then."""
+    daemon.answer = b""
+    async with opened(tmp_path, scanner=Clamd("127.0.0.1", daemon.port, seconds=5)) as world:
+        waiting = await world.upload(content=picture())
+        assert "intake: files" in [worker.name for worker in world.runtime.workers]
+    async with opened(tmp_path) as world:
+        assert (await world.get(f"/v1/attachments/{waiting}", "client:clara")).content == picture()
+        assert "intake: files" not in [worker.name for worker in world.runtime.workers]

@@ -43,6 +43,19 @@ def kept(status: str, due: str, ticket: str) -> Damage:
     return "4.3", "intake", KEPT.format(status=status, due=due, ticket=ticket, past=PAST)
 
 
+def held(status: str, purge_at: str, key: str) -> Damage:
+    """Return the damage of a text that was held back and can still be read."""
+    row = f"'h', id, NULL, 'body', '[]', 'key', x'{key}', x'00', '{status}', '{PAST}', '{purge_at}', NULL, NULL"
+    return "4.3", "intake", f"INSERT INTO held_text SELECT {row} FROM ticket LIMIT 1"
+
+
+def attached(file_key: str) -> Damage:
+    """Return the damage of a file whose bytes are not what came."""
+    row = f"'a', 'clara', 'a.log', '', 'text/plain', 1, 'other', {file_key}, 'ok', NULL, '{PAST}'"
+    names = "id, uploader, name, declared_type, type, size, sha256, file_key, status, reason, created_at"
+    return "4.6", "intake", f"INSERT INTO attachment ({names}) SELECT {row} FROM mail WHERE file_key <> '' LIMIT 1"
+
+
 DAMAGES: list[Damage] = [
     ("P2", "intake", "UPDATE mail SET outcome = 'lost' WHERE id = (SELECT MIN(id) FROM mail)"),
     ("P2", "intake", "UPDATE mail SET outcome = NULL WHERE id = (SELECT MIN(id) FROM mail)"),
@@ -84,6 +97,10 @@ DAMAGES: list[Damage] = [
     kept("provided", FUTURE, "= 'closed'"),
     kept("revoked", FUTURE, OPEN),
     kept("provided", PAST, OPEN),
+    held("held", PAST, "01"),
+    held("moved", FUTURE, "01"),
+    attached("'00000000-0000-4000-8000-000000000000'"),
+    attached("file_key"),
 ]
 
 
@@ -93,7 +110,10 @@ async def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("played") / "data"
     await play(data, lambda _: None)
     async with near_desk(data) as desk, api(desk, "client", "clara") as http:
-        assert (await http.post("/v1/tickets", json={"subject": "Left", "body": "Nobody comes."})).status_code == 201
+        log = {"file": ("shop.log", b"nobody can order", "text/plain")}
+        file_id = (await http.post("/v1/attachments", files=log)).json()["id"]
+        left = {"subject": "Left", "body": "Nobody comes.", "attachment_ids": [file_id]}
+        assert (await http.post("/v1/tickets", json=left)).status_code == 201
         now = datetime.fromisoformat((await http.get("/v1/dev/clock")).json()["now"])
         for later in (timedelta(days=7), timedelta(days=7, hours=1)):  # what the first move brings about is over then
             moved = await http.put("/v1/dev/clock", json={"now": (now + later).isoformat()})

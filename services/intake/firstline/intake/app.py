@@ -44,6 +44,7 @@ from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
 from firstline.intake.service.partners import Partners
 from firstline.intake.service.rotation import missing_keys
+from firstline.intake.service.scanning import scan_held
 from firstline.intake.smtp import InboundSmtp
 from firstline.intake.worker import (
     access_worker,
@@ -145,6 +146,8 @@ async def _prepare(desk: Desk) -> None:
     await desk.store.open()
     # Before the first request, which names the version that it is taken under.
     await desk.store.write(lambda unit: publish_policy(desk, unit))
+    if isinstance(desk.scanner, NoScanner):
+        await scan_held(desk)  # what waited for a scanner that is there no more; nothing waits from now on
     if desk.vault.locked:
         # And goes on: without the vault's key requests and answers work, only access data wait (ADR 12).
         _log.error("the vault is locked", reason=desk.vault.locked)
@@ -158,7 +161,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
     """Return the timed work of this service."""
     return [
         mail_worker(desk, parser, mail, runtime.lease("mails")),
-        file_worker(desk),
+        *([] if isinstance(desk.scanner, NoScanner) else [file_worker(desk)]),
         policy_worker(desk),
         release_worker(desk),
         held_text_worker(desk),

@@ -20,6 +20,21 @@ class Kept:
     due_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """A text that was held back, what was decided on it, and its own key, which is overwritten then."""
+
+    id: str
+    ticket_id: str
+    status: str
+    purge_at: datetime
+    data_key: bytes
+
+
+TEXTS = Sql(
+    "SELECT id, ticket_id, status, purge_at, data_key FROM held_text WHERE id > :after ORDER BY id LIMIT :limit",
+    KeptText,
+)
 KEPT = Sql(
     "SELECT s.id, s.request_id, r.ticket_id, t.status AS ticket_status, r.status AS access_status, r.due_at"
     " FROM access_secret s JOIN access_request r ON r.id = s.request_id JOIN ticket t ON t.id = r.ticket_id"
@@ -48,3 +63,20 @@ def _why_gone(row: Kept, before: datetime) -> str | None:
     if row.due_at is None or row.due_at < before:
         return "what was given should have been deleted by now"
     return None
+
+
+async def held_too_long(books: Books) -> AsyncIterator[Finding]:
+    """Find texts that were held back and are kept past their days, or past what was decided on them."""
+    async for page in books.rows("intake", TEXTS, lambda row: row.id):
+        books.looked["4.3"] += len(page)
+        for row in page:
+            what = _why_unreadable(row, books.settled_before)
+            if what:
+                yield Finding("4.3", "intake", f"held text {row.id} of ticket {row.ticket_id}", what)
+
+
+def _why_unreadable(row: KeptText, before: datetime) -> str | None:
+    """Return why nobody should be able to read it any more."""
+    if row.status == "held":
+        return "the original should have been deleted by now" if row.purge_at < before else None
+    return f"it is {row.status}, and the original can still be read" if any(row.data_key) else None
