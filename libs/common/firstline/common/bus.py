@@ -111,8 +111,8 @@ class LocalBus:
     ) -> None:
         """Give events to one consumer; its failure is its own, and it pulls later."""
         try:
-            # Parsed anew for each consumer, as between processes: no object is shared through which one could change
-            # another's.
+            # Parsed anew for each consumer, as between processes: no
+            # object is shared through which one could change another's.
             events = [Envelope.model_validate_json(text) for text in envelopes]
             taken = [event for event in events if takes(event.type)]
             if taken:

@@ -84,8 +84,8 @@ class WorkingHours:
         """Return the years that some dated entry can touch, in whatever time zone."""
         days = (*self.holidays, *self.breaks, *self.overrides, *self.works_as, *self.changed_on)
         last = date.max.toordinal()
-        # An interval may run into the next date, and its local date lies up to a day beside that of UTC: three days are
-        # ample.
+        # An interval may run into the next date, and its local date
+        # lies up to a day beside that of UTC: three days are ample.
         near = (min(max(day + step, 1), last) for day in days for step in (-3, 3))
         years = frozenset(date.fromordinal(day).year for day in near)
         return years if self.public is None else years | {*PUBLIC_YEARS, *self.public.dates}

@@ -173,8 +173,8 @@ class GuardedHttp:
         except (OSError, UnicodeError, ValueError):
             raise PeerUnreachable(f"No address was found for {target.host}.") from None
         allowed = tuple(dict.fromkeys(a for a in found if self._rules.admits(target.host, a)))
-        # Some allowed is enough, those that are not are left out: a name may have a private address beside its public
-        # one.
+        # Some allowed is enough, those that are not are left out:
+        # a name may have a private address beside its public one.
         if found and not allowed:
             raise not_allowed(f"{target.host} leads to an address that is not public.")
         return allowed[:MOST_ADDRESSES]

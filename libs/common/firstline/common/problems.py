@@ -176,8 +176,8 @@ class Surprises:
         try:
             await self._app(scope, receive, watch)
         except Exception as error:
-            # A second answer can't be begun: a broken connection is the only way left to say that the first one is not
-            # whole.
+            # A second answer can't be begun: a broken connection is
+            # the only way left to say that the first one is not whole.
             if scope["type"] != "http" or begun:
                 raise
             _log.error("a request failed unexpectedly", path=scope["path"], exc_info=error)
@@ -213,8 +213,8 @@ class BodyLimit:
             message = await receive()
             count += len(message.get("body", b""))
             if count > limit:
-                # Through the framework, whose handler answers it; the application may be reading in the middle of a
-                # form.
+                # Through the framework, whose handler answers it; the
+                # application may be reading in the middle of a form.
                 raise HTTPException(TooLarge.status)
             return message
 

@@ -85,8 +85,8 @@ async def read_raw_mail(files: Files, vault: Vault, mail_id: str, file_key: str)
         SealBroken: it was changed, or is another mail's.
 
     """
-    # As a whole: AES-GCM tells only at the end whether what came before can be trusted. Mails have a limit when they
-    # come in.
+    # As a whole: AES-GCM tells only at the end whether what came
+    # before can be trusted. Mails have a limit when they come in.
     kept = b"".join([chunk async for chunk in await files.open(file_key)])
     if not is_sealed(kept):
         return kept

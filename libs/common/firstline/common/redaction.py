@@ -43,8 +43,8 @@ class Erased:
     def cleaned(self, text: str, *, near: bool) -> str:
         """Return a text without the address, and without the names where it is about a request of theirs (`near`)."""
         known = [name for name in self.names if len(name) >= SHORTEST_NAME] if near else []
-        # The longest first: an expression takes the first alternative that fits, and "Ann" would leave the rest of "Ann
-        # Lee".
+        # The longest first: an expression takes the first alternative
+        # that fits, and "Ann" would leave the rest of "Ann Lee".
         words = "|".join(re.escape(word) for word in sorted({self.address, *known}, key=len, reverse=True))
         return re.sub(words, ERASED, text, flags=re.IGNORECASE)
 
@@ -72,8 +72,8 @@ def redacted_text(who: Erased, text: str, *, near: bool = False) -> str:
     if not near and not who.named_in(text):
         return text
     try:
-        # As a document where it is one: in plain text, "written by" has no meaning, and a name may stand where it is a
-        # key.
+        # As a document where it is one: in plain text, "written by"
+        # has no meaning, and a name may stand where it is a key.
         document = json.loads(text)
     except ValueError:
         return who.cleaned(text, near=True)

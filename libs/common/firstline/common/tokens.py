@@ -74,8 +74,8 @@ class ServiceTokens:
 
     def token(self, service: str) -> str:
         """Return a token that says which service calls, good for five minutes."""
-        # A key derived for this purpose alone: what opens logs opens nothing else, and a leaked signing key of people
-        # opens no log.
+        # A key derived for this purpose alone: what opens logs opens
+        # nothing else, and a leaked signing key of people opens no log.
         return seal(self._key, {"sub": service, "exp": self._wall.now().timestamp() + SERVICE_SECONDS})
 
     def verified(self, token: str) -> tuple[float, Principal] | None:

@@ -181,8 +181,8 @@ class KeyedVault:
         """Return a value's data key; see `Vault.open` for what it raises."""
         key = self._keys.get(sealed.key_id)
         if key is None:
-            # Found out by name, before anything is decrypted: a wrong key and a changed value call for different
-            # remedies.
+            # Found out by name, before anything is decrypted: a wrong
+            # key and a changed value call for different remedies.
             raise VaultLocked(
                 f"This was sealed with the vault's key {sealed.key_id}, which is not here. Nothing is lost: put that"
                 " key back among the vault's keys and start again. Requests and answers work meanwhile."

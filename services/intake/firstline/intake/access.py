@@ -66,8 +66,8 @@ def purge_at(request: AccessRequest, rules: AccessData | None) -> datetime | Non
 
 def next_due(request: AccessRequest, rules: AccessData | None) -> datetime | None:
     """Return when it has to be looked at next; None where nothing more happens by itself."""
-    # One instant a request and not one for each thing that may happen: the worker's index stays as small as what is
-    # open.
+    # One instant a request and not one for each thing that may
+    # happen: the worker's index stays as small as what is open.
     if request.status == "asked":
         return request.expires_at
     if request.status == "provided":

@@ -264,8 +264,8 @@ def _zip_place(data: bytes, info: zipfile.ZipInfo) -> tuple[int, bool]:
 
 def _zip_entry(data: bytes, info: zipfile.ZipInfo, start: int, same: bool) -> Entry:
     """Return what a ZIP says of an entry; raise `Found` for a method or name that isn't taken."""
-    # A name of its own in the entry's head is seen by some programs and not by others: what we judge is not what is
-    # unpacked.
+    # A name of its own in the entry's head is seen by some programs
+    # and not by others: what we judge is not what is unpacked.
     if not same or "\0" in info.orig_filename:
         raise Found("archive_name")
     locked = bool(info.flag_bits & LOCKED) or info.compress_type == AES
@@ -347,8 +347,8 @@ def _rar_entry(data: bytes, info: Any) -> Entry:
     split = info.flags & (rarfile.RAR_FILE_SPLIT_BEFORE | rarfile.RAR_FILE_SPLIT_AFTER)
     if split or info.data_offset + info.compress_size > len(data):
         raise Found("archive_damaged")
-    # What is compressed would need a program to unpack; its size is taken as the archive says it, under the same
-    # limits.
+    # What is compressed would need a program to unpack; its size
+    # is taken as the archive says it, under the same limits.
     stored = info.compress_type == rarfile.RAR_M0
     if stored and info.compress_size != info.file_size and not info.needs_password():
         raise Found("archive_link" if info.file_redir is not None else "archive_damaged")

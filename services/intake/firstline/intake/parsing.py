@@ -236,8 +236,8 @@ def _payload(part: Message) -> bytes:
         content = part.get_payload(decode=True)
         return content if isinstance(content, bytes) else b""
     written = BytesIO()
-    # Lines stay as they are (`max_line_length=None`): a mail that is enclosed has a signature, or a digest, over its
-    # own.
+    # Lines stay as they are (`max_line_length=None`): a mail that
+    # is enclosed has a signature, or a digest, over its own.
     generator = BytesGenerator(written, mangle_from_=False, policy=compat32.clone(max_line_length=None))
     for child in _children(part):
         generator.flatten(child)

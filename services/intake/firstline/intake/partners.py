@@ -100,8 +100,8 @@ def key_of(secret: str) -> bytes:
 
     """
     try:
-        # Strictly: by default the decoder leaves out what it doesn't know, and a slip of the pen would make another
-        # key.
+        # Strictly: by default the decoder leaves out what it doesn't
+        # know, and a slip of the pen would make another key.
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
         key = b""

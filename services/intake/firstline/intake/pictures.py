@@ -31,8 +31,8 @@ def picture_fault(kind: str, data: bytes, max_pixels: int, max_frames: int) -> P
         MemoryError: it takes more memory than there is.
 
     """
-    # Counted in the raw bytes, before the library goes through them one by one: a GIF of a million frames takes it
-    # minutes.
+    # Counted in the raw bytes, before the library goes through
+    # them one by one: a GIF of a million frames takes it minutes.
     frames = data.count(_FRAME_MARKS[kind])
     if frames > max_frames:
         return "too_many_frames"
@@ -88,7 +88,7 @@ def _decode(kind: str, data: bytes) -> None:
     """Decode the pixels, those of a JPEG at an eighth of its size; raise one of many errors when they are broken."""
     with Image.open(BytesIO(data), formats=[FORMATS[kind]]) as image:
         if kind == JPEG:
-            # An eighth of the size finds the same broken data at a fraction of the cost: a JPEG is decoded in blocks of
-            # eight.
+            # An eighth of the size finds the same broken data at a
+            # fraction of the cost: a JPEG is decoded in blocks of eight.
             image.draft(None, (image.width // JPEG_SCALE, image.height // JPEG_SCALE))
         image.load()

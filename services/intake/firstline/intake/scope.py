@@ -220,8 +220,8 @@ def judge(rules: Rulebook, submission: Submission) -> Judgement:
         LicenceNotActive: the policy registers no requests in this state of the licence.
 
     """
-    # First, and whatever else is wrong: what comes by a channel that registers nothing is not judged at all (clause
-    # 4.5).
+    # First, and whatever else is wrong: what comes by a channel
+    # that registers nothing is not judged at all (clause 4.5).
     check_channel(rules, submission.channel)
     rule = rules.topics.get(submission.topic)
     if rule is None:

@@ -66,8 +66,8 @@ class Excerpt:
 
 def terms_of(*texts: str) -> list[str]:
     """Return what is kept of texts: each different word once, in their order."""
-    # Bounds for each text and for all together: one pasted log must not push the subject's words out, nor fill the
-    # index.
+    # Bounds for each text and for all together: one pasted log
+    # must not push the subject's words out, nor fill the index.
     of_each = (islice(dict.fromkeys(_terms(text[:MOST_CHARS])), MOST_TERMS) for text in texts)
     return list(islice(dict.fromkeys(term.text for terms in of_each for term in terms), MOST_OF_ONE))
 

@@ -22,8 +22,8 @@ TITLE_WEIGHT, TOPIC_WEIGHT, LANGUAGE_WEIGHT = 3.0, 1.5, 1.5
 LEAST_SHARED: Final = 2
 
 _WORD: Final = re.compile(r"[^\W_]{3,}")
-# Endings are cut by length alone, one letter more from each of these on: a rule for each language would need to know
-# it.
+# Endings are cut by length alone, one letter more from each
+# of these on: a rule for each language would need to know it.
 _SHORTENED_FROM: Final = (5, 7, 8)
 
 

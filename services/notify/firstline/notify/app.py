@@ -77,8 +77,8 @@ def _application(runtime: Runtime, desk: Desk) -> FastAPI:
         await runtime.start(works=works)
 
     async def stop() -> None:
-        # Lanes first: the runtime's end waits for the step at hand, and that one waits for lanes that may hang for
-        # seconds.
+        # Lanes first: the runtime's end waits for the step at hand,
+        # and that one waits for lanes that may hang for seconds.
         await lanes.stop()
         await runtime.stop()
 

@@ -363,8 +363,8 @@ def _time_by(past: History, rule: TargetRule, at: datetime) -> None:
     """Judge lateness under the old targets now; the new ones apply from here on."""
     _checked(rule.minutes)
     past.turn(at, past.status, past.cause)
-    # Now or never: the fold judges with the targets of its end, and would let new ones undo a breach that was
-    # published.
+    # Now or never: the fold judges with the targets of its end,
+    # and would let new ones undo a breach that was published.
     for target in TARGETS:
         if target in past.targets and overran(past, target, counted_time(past, target)):
             past.missed.add(target)

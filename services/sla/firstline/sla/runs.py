@@ -81,8 +81,8 @@ def endings(
     for event in told:
         ended = ENDS.get(event.type)
         if ended is not None:
-            # The phase up to here has to stand among the others, or the stretch just before the event would count for
-            # nothing.
+            # The phase up to here has to stand among the others, or the
+            # stretch just before the event would count for nothing.
             past.turn(event.at, past.status, past.cause)
             running = tuple(target for target in ended if past.state(target) in ("running", "paused"))
             if running:

@@ -205,8 +205,8 @@ async def _work(day: Day) -> None:
         request = next(r for r in day.requests if r.id == claim["ticket_id"])
         day.out_of_turn += request.urgent and not request.answered
         await _answer(day, who, request, claim["claim_token"])
-        # Time stands, and moving it to where it is returns when events have settled: the next one sees what this one
-        # did.
+        # Time stands, and moving it to where it is returns when
+        # events have settled: the next one sees what this one did.
         await day.move(day.now)
         await _react(day, request)
 

@@ -44,8 +44,8 @@ def held_folder(folder: Path) -> Iterator[None]:
         raise unusable(folder, error) from error
     with lock:
         try:
-            # A lock of the file and not its existence: a killed desk leaves the file, and the system takes the lock
-            # back.
+            # A lock of the file and not its existence: a killed desk
+            # leaves the file, and the system takes the lock back.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FolderInUse(

@@ -79,8 +79,8 @@ def merged_openapi(documents: Mapping[str, dict[str, Any]], version: str) -> dic
         components = document.get("components", {})
         schemes.update(components.get("securitySchemes", {}))
         for name, schema in components.get("schemas", {}).items():
-            # One name with two meanings would give clients that are generated from the document a wrong type, without a
-            # word.
+            # One name with two meanings would give clients that are
+            # generated from the document a wrong type, without a word.
             if schemas.setdefault(name, schema) != schema:
                 raise ValueError(f"{service} defines the schema {name} otherwise than a service before it")
     return {

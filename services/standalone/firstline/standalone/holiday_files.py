@@ -116,8 +116,8 @@ def _repeated(rule: Any, first: date, name: str) -> tuple[bool, int, date, int |
         _refuse(name, "is not repeated once a year", "Write its dates as events of their own.")
     same_day = {"BYMONTH": [first.month], "BYMONTHDAY": [first.day]}
     for part, value in rule.items():
-        # Rules such as "the third Monday" are refused rather than worked out nearly right: a wrong holiday moves
-        # deadlines.
+        # Rules such as "the third Monday" are refused rather than
+        # worked out nearly right: a wrong holiday moves deadlines.
         if part not in {"FREQ", "INTERVAL", "UNTIL", "COUNT", "WKST"} and value != same_day.get(part):
             _refuse(name, f"moves from year to year ({part})", "Write its dates as events of their own.")
     until = rule.get("UNTIL", [date.max])[0]

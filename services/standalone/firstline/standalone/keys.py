@@ -83,8 +83,8 @@ def service_keys(folder: Path, *, signing: bool) -> Keys:
         return Keys(
             bytes.fromhex((folder / SECRET).read_text("ascii")),
             json.loads((folder / PUBLIC).read_text("utf-8")),
-            # Only accounts reads it, and only accounts' container needs to have it: who takes over another service can
-            # sign for nobody.
+            # Only accounts reads it, and only accounts' container needs to
+            # have it: who takes over another service can sign for nobody.
             load_key(folder / SIGNING) if signing else None,
         )
     except FileNotFoundError as error:

@@ -71,8 +71,8 @@ async def serve_role(role: str, settings: Settings) -> None:
         PolicyNotValid: the policy file has mistakes.
 
     """
-    # The port before all else: one that is taken is a mistake of the settings, and should end the process in its first
-    # second.
+    # The port before all else: one that is taken is a mistake of
+    # the settings, and should end the process in its first second.
     with listen(settings.host, settings.port) as listening:
         url = settings.public_url.rstrip("/") or f"http://{settings.host}:{listening.getsockname()[1]}"
         await _serve(role, settings, listening, url)
@@ -120,8 +120,8 @@ async def running_role(role: str, settings: Settings, url: str) -> AsyncIterator
         stack.push_async_callback(runtime.store.close)
         await _awaited("database", wall, lambda: _check_migrated(role, runtime.store))
         await stack.enter_async_context(app.router.lifespan_context(app))
-        # Only where somebody has said "development": the default of a forgotten setting must not put sign-in links into
-        # a log.
+        # Only where somebody has said "development": the default of
+        # a forgotten setting must not put sign-in links into a log.
         if role == "accounts" and settings.mode == "development" and "mode" in settings.model_fields_set:
             _show(await seed(app.state.accounts), url)
         yield app

@@ -104,8 +104,8 @@ def _config(app: App, url: str) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         backlog=BACKLOG,
-        # Believed only behind a proxy that ends TLS; straight from the network anybody could name any address as
-        # theirs.
+        # Believed only behind a proxy that ends TLS; straight from
+        # the network anybody could name any address as theirs.
         proxy_headers=urlsplit(url).scheme == "https",
     )
 

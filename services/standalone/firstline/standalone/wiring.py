@@ -167,8 +167,8 @@ def _mail_port(settings: Settings, ports: Ports) -> MailPort:
     """Return the relay that the settings name, else the folder that keeps mails."""
     if not settings.mail_smtp:
         folder = settings.data / "mail"
-        # Without a relay nothing leaves the machine: whoever tries the desk reads its mails in a folder, and writes to
-        # nobody.
+        # Without a relay nothing leaves the machine: whoever tries
+        # the desk reads its mails in a folder, and writes to nobody.
         folder.mkdir(parents=True, exist_ok=True)
         return CapturedMail(folder, ports.offload)
     host, _, port = settings.mail_smtp.rpartition(":")

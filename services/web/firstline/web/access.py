@@ -243,8 +243,8 @@ def revealed(values: Mapping[str, Mapping[str, str]], request: Json) -> list[Sho
         given = values.get(kind["code"])
         if given is not None:
             titles = {field["code"]: field["title"] for field in kind["fields"]}
-            # The policy may have renamed a value since it was given: then it is shown as it was sent, rather than not
-            # at all.
+            # The policy may have renamed a value since it was given:
+            # then it is shown as it was sent, rather than not at all.
             ordered = sorted(given, key=list(titles).index) if titles.keys() >= given.keys() else list(given)
             found.append(Shown(kind["title"], tuple((titles.get(code, code), given[code]) for code in ordered)))
     return found

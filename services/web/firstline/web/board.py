@@ -267,8 +267,8 @@ def _clock_fact(clock: Json, calendar: Calendar, now: datetime) -> Fact:
 def _client(ticket: Json, organization: str) -> list[Fact]:
     """Say whose request it is and what their licence covers (clause 1.1); what is unknown is left out."""
     requester = ticket["requester"]
-    # Both states are named where they differ: the one decides what was promised, the other what a renewal can still
-    # change.
+    # Both states are named where they differ: the one decides what
+    # was promised, the other what a renewal can still change.
     since = f", now {ticket['entitled']}" if ticket["entitled"] != ticket["entitlement"] else ""
     end = f" · ends in {ticket['licence_last4']}" if ticket["licence_last4"] else ""
     product = " ".join(part for part in (ticket["product"], ticket["product_version"]) if part)

@@ -166,8 +166,8 @@ def _first_endings(types: Mapping[str, Sequence[str]]) -> list[str]:
 async def take_files(posted: Posted, policy: Mapping[str, Any]) -> tuple[tuple[Kept, ...], dict[str, str]]:
     """Upload the files of a form; return those that were taken, now or with an earlier try, and what is wrong."""
     earlier = [value for value in posted.form.getlist("kept") if isinstance(value, str)]
-    # Files of an earlier try lie at the desk already; browsers can't be given a chosen file back, so the form carries
-    # their IDs.
+    # Files of an earlier try lie at the desk already; browsers can't
+    # be given a chosen file back, so the form carries their IDs.
     kept = [Kept(file_id, name) for file_id, _, name in (value.partition(" ") for value in earlier)]
     wrong = []
     limit = policy["attachments"]["max_size_mib"] * MEBIBYTE

@@ -148,8 +148,8 @@ def _closed(request: Json, policy: Json, now: datetime) -> Stage:
     why = titles.get(request["close_reason"], "")
     if "reopen" in request["allowed"]:
         window = timedelta(days=policy["closing"]["reopen_window_days"])
-        # The window counts from the closing; the API says by `allowed` whether it is still open, so no clock of ours
-        # decides.
+        # The window counts from the closing; the API says by `allowed`
+        # whether it is still open, so no clock of ours decides.
         until = stamp(instant(request["closed_at"]) + window, now)
         return Stage(_closed_state(why), f"You can reopen it until {until}: say what is left open.", "", "done")
     return Stage(_closed_state(why), "A new message starts a new request that refers to this one.", "", "done")

@@ -146,8 +146,8 @@ def abilities(request: Json) -> Abilities:
     ended = request["status"] in ("resolved", "closed")
     label = "Send reply"
     if ended:
-        # The button says what will happen before it does: a reply that starts a new request must not look like one that
-        # doesn't.
+        # The button says what will happen before it does: a reply that
+        # starts a new request must not look like one that doesn't.
         label = "Send and reopen" if "reopen" in request["allowed"] else "Send as a new request"
     if request["merged_into"]:
         label = "Send it there"

@@ -68,8 +68,8 @@ async def is_migrated(service: str, store: Store) -> bool:
         return False
     revision = await store.read(lambda unit: unit.one(found))
     script = ScriptDirectory.from_config(configuration(service, ""))
-    # A revision that this code has never heard of is taken for a later one: old replicas run on during an upgrade (ADR
-    # 6).
+    # A revision that this code has never heard of is taken for a
+    # later one: old replicas run on during an upgrade (ADR 6).
     known = {one.revision for one in script.walk_revisions()}
     return revision is not None and (revision == script.get_current_head() or revision not in known)
 

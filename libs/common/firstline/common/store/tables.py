@@ -11,8 +11,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 NAMING = {
-    # Names that follow from the columns: SQLite gives constraints none, and what has no name can't be dropped by a
-    # later migration.
+    # Names that follow from the columns: SQLite gives constraints
+    # none, and what has no name can't be dropped by a later migration.
     "ix": "ix_%(column_0_N_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",

@@ -39,8 +39,8 @@ async def erase_person(unit: Unit, desk: Desk, by: Actor, person_id: str) -> Cer
     if known is not None:
         return known
     person = await read_person(unit, person_id, to_change=True)
-    # All in one transaction with the event: who is told to be erased can't sign in any more, and who can was not told
-    # of.
+    # All in one transaction with the event: who is told to be
+    # erased can't sign in any more, and who can was not told of.
     await end_sessions(unit, person_id)
     await unit.run(DROP_LINKS, person_id=person_id)
     await unit.run(DROP_KEYS, person_id=person_id)

@@ -52,8 +52,8 @@ async def make_key(
     else:
         role = await _organization(unit, access, organization_id)
     secret = PREFIX + new_secret(ports.random)
-    # Role and organisation as they are now: see `principal_of_key`, which lets the key open nothing once either has
-    # changed.
+    # Role and organisation as they are now: see `principal_of_key`,
+    # which lets the key open nothing once either has changed.
     key = ApiKey(
         id=ports.ids.new(),
         sha256=digest(secret),

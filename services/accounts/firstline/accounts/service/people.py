@@ -84,8 +84,8 @@ async def change_person(unit: Unit, log: Log, by: Actor, old: Person, wanted: Pe
         return old
     await _check(unit, wanted)
     if _standing(wanted) != _standing(old):
-        # Refresh tokens go at once; a bearer token at hand lives on for its quarter of an hour, for nobody is asked
-        # about it.
+        # Refresh tokens go at once; a bearer token at hand lives on
+        # for its quarter of an hour, for nobody is asked about it.
         await end_sessions(unit, old.id)
     # The version is that of the person's stream: ETag, row and event agree by construction.
     version = await log.append(unit, f"person/{old.id}", _changed(wanted, by))

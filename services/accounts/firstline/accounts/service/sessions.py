@@ -72,8 +72,8 @@ async def refresh(
     person = await unit.one(ACTIVE_PERSON, id=found.person_id)
     if person is None:
         return None
-    # Only the first use counts: within the grace the clock is not wound up again, or a stolen token could be kept
-    # alive.
+    # Only the first use counts: within the grace the clock is
+    # not wound up again, or a stolen token could be kept alive.
     await unit.run(MARK_ROTATED, sha256=digest(token), now=now)
     return await _session(unit, ports, person, found.family, now + life)
 

@@ -91,8 +91,8 @@ async def report_uses(
     """Report which pages did not help: how many requests were sent although each was suggested, or had been read."""
     place = desk.cursors.read("article uses", cursor)
     after = int(place[0]) if place else 0
-    # What was noted since the last count is added now: counting while requests come in would make all of them wait for
-    # a row.
+    # What was noted since the last count is added now: counting
+    # while requests come in would make all of them wait for a row.
     await count_uses(desk)
     found = await desk.store.read(lambda unit: unit.all(ARTICLE_USES, after=after, limit=limit + 1))
     more = desk.cursors.write("article uses", [found[limit - 1].seq]) if len(found) > limit else None

@@ -94,8 +94,8 @@ class Bulk:
 
     def call(self, reference: str) -> Call:
         """Return the wish for one of them."""
-        # A key of its own for each request: a retry of the whole goes on with those that were not reached, and repeats
-        # none.
+        # A key of its own for each request: a retry of the whole
+        # goes on with those that were not reached, and repeats none.
         retry = replace(self.retry, scope=f"{self.retry.scope} {reference}") if self.retry else None
         return Call(self.desk, self.access, reference, retry, None, self.tokens.get(reference))
 
@@ -113,8 +113,8 @@ class Bulk:
             result = {"id": ticket.id, "number": ticket.number, "status": ticket.status, "version": ticket.version}
             text = json.dumps({"given": reference, "ok": True, **result, "problem": None})
             if self.dry_run:
-                # After all has been done in the transaction, so that a trial says exactly what the act would: it only
-                # isn't committed.
+                # After all has been done in the transaction, so that a trial
+                # says exactly what the act would: it only isn't committed.
                 raise _OnlyTried(text)
             return 200, text, None
 
@@ -213,8 +213,8 @@ async def _references(bulk: Bulk, body: BulkIn) -> list[str]:
             raise Invalid(f"The filter finds more than {BULK_LIMIT} requests; nothing was done.", faults=(fault,))
         return 200, json.dumps([ticket.id for ticket in found]), None
 
-    # What the filter found is kept with the key: a retry an hour later would find others, and do to them what nobody
-    # saw.
+    # What the filter found is kept with the key: a retry an hour
+    # later would find others, and do to them what nobody saw.
     retry = replace(bulk.retry, scope=f"{bulk.retry.scope} filter") if bulk.retry else None
     answer = await answer_once(bulk.desk.store, bulk.desk.ports.clock, retry, look)
     ids: list[str] = json.loads(answer.body)

@@ -87,8 +87,8 @@ class FormFile:
             Invalid: the form has no file, or can't be read.
 
         """
-        # Name and type first, so that what can be refused by them costs no upload; the content waits in the socket
-        # meanwhile.
+        # Name and type first, so that what can be refused by them
+        # costs no upload; the content waits in the socket meanwhile.
         while self._upload is None and await self._read():
             pass
         if self._upload is None:

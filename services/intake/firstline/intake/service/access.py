@@ -194,8 +194,8 @@ async def reveal(
             fault = Fault(f"/kinds/{at}", f"Use one of: {', '.join(request.given)}.")
             raise Invalid("This kind was not given.", faults=(fault,))
     wanted = [code for code in request.given if not kinds or code in kinds]
-    # What is read leaves only after this transaction is durable: no value is shown of whose reading the log doesn't
-    # tell.
+    # What is read leaves only after this transaction is durable:
+    # no value is shown of whose reading the log doesn't tell.
     values = await vault.read(change.desk, change.unit, change.ticket, request.id, frozenset(wanted))
     who = reader.name or "Specialist"
     note = {"by": who, "at": change.now.isoformat(), "kinds": wanted, "reason": reason}

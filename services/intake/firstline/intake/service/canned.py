@@ -52,8 +52,8 @@ class Known:
             PreconditionFailed: it is another version, or gone, or there although the caller knows of none.
 
         """
-        # Without this a form for a new answer would overwrite the one that a colleague has just stored under the same
-        # code.
+        # Without this a form for a new answer would overwrite the
+        # one that a colleague has just stored under the same code.
         if self.if_none_match and there is not None:
             raise PreconditionFailed(
                 "There is one with this code already. Open that one, or use another code.",

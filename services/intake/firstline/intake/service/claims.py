@@ -22,8 +22,8 @@ async def check_claim(change: Change, principal: Principal, token: str | None) -
     known = await change.unit.one(CLAIM, ticket_id=change.ticket.id)
     if token is not None:
         await _check_token(change, principal, token, known)
-    # Without a token a write passes where nobody else is at work: claims keep specialists apart, they are no
-    # permission.
+    # Without a token a write passes where nobody else is at work:
+    # claims keep specialists apart, they are no permission.
     elif known and known.live and known.expires_at > change.now and known.agent != principal.id:
         raise StaleClaim(
             "Another specialist is working on this request now. Leave an internal note, or ask for the claim to be"

@@ -57,8 +57,8 @@ class Sweeper:
                 if key in named:
                     continue
                 seen.add(key)
-                # In memory on purpose: after a restart an hour passes before anything goes, and nothing is lost by
-                # that.
+                # In memory on purpose: after a restart an hour passes
+                # before anything goes, and nothing is lost by that.
                 if key in self._suspects:
                     await desk.files.delete(key)
                     _log.info("a file that nothing names was removed", file_key=key)

@@ -71,8 +71,8 @@ class Books:
         if version not in self._books:
             document: Mapping[str, Any] | None = await unit.one(POLICY, version=version)
             if document is None:
-                # Intake's policy and its requests are different streams, so a request may come first; its event waits
-                # for the policy.
+                # Intake's policy and its requests are different streams, so
+                # a request may come first; its event waits for the policy.
                 raise NotYet(f"the policy version {version} is not known yet")
             self._books[version] = _book(Policy.from_document(document))
         return self._books[version]

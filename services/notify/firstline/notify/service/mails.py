@@ -71,8 +71,8 @@ async def write_mail(desk: Desk, unit: Unit, event: Envelope, ticket: Ticket, no
         await _put_down(desk, unit, event, ticket, notice, state="suppressed", reason=reason)
         return ticket
     delivery_id = desk.ports.ids.new()
-    # Made before anything is sent and kept with the delivery: every attempt has it, and receivers drop repetitions by
-    # it.
+    # Made before anything is sent and kept with the delivery:
+    # every attempt has it, and receivers drop repetitions by it.
     mark = message_id(desk.mail_key, ticket.number, delivery_id, desk.address.rpartition("@")[2])
     # Nothing is put down before the address is known to be usable, so that a failure leaves exactly one delivery.
     try:
@@ -123,8 +123,8 @@ def thread(conversation: list[list[str | None]], address: str) -> tuple[str | No
     seen = [(one, to) for one, to in conversation if one and to in (None, address)]
     if not seen:
         return None, ()
-    # Whose program threads by the parent shows our mail under the client's own; older ones of ours come along as
-    # references.
+    # Whose program threads by the parent shows our mail under the
+    # client's own; older ones of ours come along as references.
     parent = ([one for one, to in seen if to is None] or [one for one, _ in seen])[-1]
     others = dict.fromkeys(one for one, _ in seen if one != parent)
     return parent, (*others, parent)

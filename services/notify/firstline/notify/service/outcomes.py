@@ -43,8 +43,8 @@ class Tried:
 async def record(desk: Desk, unit: Unit, delivery_id: str, tried: Tried) -> None:
     """Record an attempt and what follows from it; an attempt on a delivery that has ended meanwhile changes nothing."""
     delivery = await unit.one(DELIVERY_TO_CHANGE, id=delivery_id)
-    # Somebody erased it, disabled its endpoint or sent it again while this attempt was under way: their decision
-    # stands.
+    # Somebody erased it, disabled its endpoint or sent it again
+    # while this attempt was under way: their decision stands.
     if delivery is None or delivery.state != "pending":
         return
     first_at, number = delivery.first_at or tried.at, delivery.attempts + 1

@@ -146,8 +146,8 @@ SETTLE: Sql[None] = Sql(
     " payload = CASE WHEN :state IN ('sent', 'delivered') THEN NULL ELSE payload END WHERE id = :id",
     type(None),
 )
-# `attempts` goes on counting, `attempts_before` keeps where the new plan begins: attempts have one number each for
-# ever.
+# `attempts` goes on counting, `attempts_before` keeps where
+# the new plan begins: attempts have one number each for ever.
 TRY_AGAIN: Sql[None] = Sql(
     "UPDATE delivery SET state = 'pending', reason = '', attempts_before = attempts, first_at = NULL, next_at = :now,"
     " finished_at = NULL WHERE id = :id",

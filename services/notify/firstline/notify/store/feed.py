@@ -21,8 +21,8 @@ NEXT_POSITION = Sql(
     " ON CONFLICT (id) DO UPDATE SET position = feed_head.position + 1 RETURNING position",
     int,
 )
-# Taken before an endpoint is disabled: an event that is being applied has this lock, so its deliveries are there
-# already.
+# Taken before an endpoint is disabled: an event that is being
+# applied has this lock, so its deliveries are there already.
 HOLD_FEED = Sql("SELECT position FROM feed_head WHERE id = 1 FOR UPDATE", int)
 INSERT_EVENT: Sql[None] = Sql("INSERT INTO feed (position, type, body) VALUES (:position, :type, :body)", type(None))
 INSERT_READER: Sql[None] = Sql("INSERT INTO feed_reader (reader, position) VALUES (:reader, :position)", type(None))

@@ -139,8 +139,8 @@ async def _check_agent(unit: Unit, entry: Entry, agent: str) -> None:
 async def expire(unit: Unit, log: Log, now: datetime, limit: int) -> int:
     """End the claims whose leases are over, those over longest first; return how many."""
     expired = await unit.all(EXPIRED, now=now, limit=limit)
-    # Of rows locked for this transaction: a claim that somebody renews at this moment waits, and then finds itself
-    # ended.
+    # Of rows locked for this transaction: a claim that somebody
+    # renews at this moment waits, and then finds itself ended.
     for entry in expired:
         await give_back(unit, log, entry, DESK, QueueExpired, "lease_over")
     return len(expired)

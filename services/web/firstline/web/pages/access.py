@@ -70,8 +70,8 @@ async def provide(posted: Posting, reference: Reference, request_id: Reference) 
     for name, given in posted.form.multi_items():
         kind, dot, code = name.partition(".")
         if dot and isinstance(given, str) and given.strip():
-            # Line ends as browsers send them (CRLF) would break a private key; spaces inside a value stay, for they may
-            # be part of it.
+            # Line ends as browsers send them (CRLF) would break a private
+            # key; spaces inside a value stay, for they may be part of it.
             values.setdefault(kind, {})[code] = given.strip("\r\n").replace("\r\n", "\n")
     return await _act(posted, reference, request_id, "provide", {"values": values}, "given")
 

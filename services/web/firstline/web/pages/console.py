@@ -43,8 +43,8 @@ PLAN_FIELDS: Final = {
     "planned_release/date": "release_date",
     "planned_release/precision": "release_precision",
 }
-# After these the queue has ended the claim, or does so in a moment; the token is of no use any more and would only fill
-# the cookie.
+# After these the queue has ended the claim, or does so in a moment;
+# the token is of no use any more and would only fill the cookie.
 ENDING_THE_CLAIM: Final = ("replied", "waiting", "handed_over", "resolved", "closed", "merge")
 
 
@@ -177,8 +177,8 @@ async def _insert(posted: Posted, reference: str, kept: tuple[forms.Kept, ...]) 
     for canned in chosen:
         parts.append(canned["text"])
         parts += [board.as_link(await desk.article(page)) for page in canned["article_ids"]]
-    # Below what was typed, and nothing is sent: a ready-made answer is to be read before it goes out in somebody's
-    # name.
+    # Below what was typed, and nothing is sent: a ready-made
+    # answer is to be read before it goes out in somebody's name.
     text = "\n\n".join(part for part in parts if part)
     draft = Draft(forms.key_of(posted), {**forms.typed(posted), "body": text}, kept)
     return await _work(posted.visit, reference, draft, 200)

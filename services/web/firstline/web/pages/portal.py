@@ -208,8 +208,8 @@ async def _first_place(visit: Visit, request_id: str) -> stages.Place | None:
     for _ in range(PLACE_TRIES):
         if entry := await visit.entry(request_id):
             return stages.place(entry)
-        # The event reaches the queue some milliseconds later. A quarter of a second at most, then the page does
-        # without.
+        # The event reaches the queue some milliseconds later. A
+        # quarter of a second at most, then the page does without.
         await visit.web.ports.clock.sleep(PLACE_PAUSE_SECONDS)
     return None
 

@@ -95,8 +95,8 @@ async def act_on_many(posted: Posting) -> Response:
         results = await visit.desk.act_on_many(call, forms.key_of(posted))
     except Refusal as refusal:
         return await _page(visit, Draft(visit.new_key(), typed, wrong={"text": refusal.detail}), refusal.status, wish)
-    # A trial keeps what was typed, for the real act follows; it gets a key of its own, or it would be given the trial's
-    # answer.
+    # A trial keeps what was typed, for the real act follows; it gets
+    # a key of its own, or it would be given the trial's answer.
     draft = Draft(visit.new_key(), typed if trying else {})
     return await _page(visit, draft, 200, wish, _outcome(results))
 
