@@ -67,7 +67,7 @@ async def refused(world: World, answer: httpx.Response, status: int, kind: str) 
         ({"fields": {"version": "\ud800"}}, "/fields", "surrogate"),
         ({"doc_refs": [{"x": DEEP}]}, "/doc_refs", "20 levels"),
         ({"doc_refs": ["x"] * 21}, "/doc_refs", "20"),
-        ({"doc_refs": [1]}, "/doc_refs/0", ""),
+        ({"doc_refs": [1]}, "/doc_refs/0", "address of the page"),
         ({"attachment_ids": ["x"] * 21}, "/attachment_ids", "20"),
         ({"attachment_ids": ["a\0b"]}, "/attachment_ids/0", "NUL"),
         ({"attachment_ids": ["unknown"]}, "/attachment_ids/0", "Upload"),

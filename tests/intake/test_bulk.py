@@ -39,6 +39,17 @@ async def test_each_request_has_its_own_result(world: World) -> None:
         assert [kind for kind, _ in await world.events(ticket["id"], after=1)] == ["ticket.waiting"]
 
 
+async def test_a_request_named_twice_is_changed_once(world: World) -> None:
+    """By its ID or its number, in whatever letters: the first mention counts, and the client gets one reply."""
+    one, other = await world.submit(), await world.submit()
+    ids = [one["number"].lower(), one["id"], other["id"], one["number"], other["number"], "fl-00000000", "FL-0000-0000"]
+    found = await bulk(world, ids=ids, verb="messages", body={"body": "We are on it."})
+    assert [item["given"] for item in found["items"]] == [ids[0], ids[2], ids[5], ids[6]]
+    assert (found["done"], found["refused"]) == (2, 2)
+    for ticket in (one, other):
+        assert [kind for kind, _ in await world.events(ticket["id"], after=1)] == ["ticket.replied"]
+
+
 async def test_a_retry_does_nothing_twice(world: World) -> None:
     """The same key gives the same answer; a call that was broken off is gone on with, for those it meant at first."""
     tickets = [await world.submit() for _ in range(4)]

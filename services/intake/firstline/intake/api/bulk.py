@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from firstline.common.addresses import read_number
 from firstline.common.answers import Made, Retry, answer_once, stored_answer
 from firstline.common.application import json_answer, permit
 from firstline.common.errors import Fault, FirstlineError, Invalid, Unavailable
@@ -34,7 +35,7 @@ from firstline.intake.schemas.given import (
 )
 from firstline.intake.service.change import Change
 from firstline.intake.service.desk import Desk
-from firstline.intake.store.tickets import list_tickets
+from firstline.intake.store.tickets import NUMBERED, list_tickets
 from firstline.intake.ticket import Ticket
 
 router = APIRouter(prefix="/v1/tickets", tags=["requests"])
@@ -202,7 +203,7 @@ async def _references(bulk: Bulk, body: BulkIn) -> list[str]:
 
     """
     if body.ids is not None:
-        return list(dict.fromkeys(body.ids))
+        return await _each_once(bulk, body.ids)
     assert body.filter is not None  # one of the two is given
     wanted = wanted_of(body.filter, limit=BULK_LIMIT + 1, root="/filter")
 
@@ -219,3 +220,17 @@ async def _references(bulk: Bulk, body: BulkIn) -> list[str]:
     answer = await answer_once(bulk.desk.store, bulk.desk.ports.clock, retry, look)
     ids: list[str] = json.loads(answer.body)
     return ids
+
+
+async def _each_once(bulk: Bulk, references: list[str]) -> list[str]:
+    """Return the references without those to a request that was named before, by its ID or its number.
+
+    A client would get a reply twice otherwise.
+    """
+    numbers = {reference: number for reference in references if (number := read_number(reference))}
+    found = await bulk.desk.store.read(lambda unit: unit.all(NUMBERED, numbers=list(numbers.values())))
+    ids = {one.number: one.id for one in found}
+    first: dict[str, str] = {}
+    for reference in references:
+        first.setdefault(ids.get(numbers.get(reference, ""), reference), reference)
+    return list(first.values())

@@ -5,7 +5,16 @@ import math
 from datetime import date as Date  # noqa: N812 (a member has that name)
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from firstline.common.releases import Precision
 from firstline.intake.ticket import BODY_LIMIT, FREE_JSON_LIMIT, SUBJECT_LIMIT
@@ -40,6 +49,13 @@ def _keepable(value: T) -> T:
     return value
 
 
+def _reference(value: object) -> object:
+    """Refuse what names no page in words of its own: a fault of both kinds would speak of types."""
+    if not isinstance(value, dict | str):
+        raise ValueError("Give the address of the page, or an object with its `url` and `title`.")  # noqa: TRY004
+    return value
+
+
 def _check_plain(value: object) -> None:
     """Refuse a single value that could not be given back unchanged."""
     match value:
@@ -66,7 +82,8 @@ ArticleIds = Annotated[
     list[Short], Field(max_length=20, description="Pages of documentation (staff): their links stand below the text.")
 ]
 FreeJson = Annotated[dict[str, Any], AfterValidator(_keepable)]
-DocRefs = Annotated[list[dict[str, Any] | str], Field(max_length=20), AfterValidator(_keepable)]
+DocRef = Annotated[dict[str, Any] | str, BeforeValidator(_reference)]
+DocRefs = Annotated[list[DocRef], Field(max_length=20), AfterValidator(_keepable)]
 
 
 class Body(BaseModel):

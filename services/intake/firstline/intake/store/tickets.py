@@ -44,6 +44,14 @@ class Claim:
     live: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A request's number, and its ID."""
+
+    number: str
+    id: str
+
+
 _ALL = ", ".join(_COLUMNS)
 INSERT_TICKET: Sql[None] = Sql(
     f"INSERT INTO ticket ({_ALL}) VALUES ({', '.join(':' + name for name in _COLUMNS)})",  # noqa: S608
@@ -58,6 +66,7 @@ UPDATE_TICKET: Sql[None] = Sql(
 TICKET = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id", Ticket)  # noqa: S608
 TICKETS = Sql(f"SELECT {_ALL} FROM ticket WHERE id = ANY(:ids) ORDER BY id", Ticket)  # noqa: S608
 TICKET_BY_NUMBER = Sql(f"SELECT {_ALL} FROM ticket WHERE number = :number", Ticket)  # noqa: S608
+NUMBERED = Sql("SELECT number, id FROM ticket WHERE number = ANY(:numbers)", Numbered)
 TICKET_TO_CHANGE = Sql(f"SELECT {_ALL} FROM ticket WHERE id = :id FOR UPDATE", Ticket)  # noqa: S608
 # Locked, for whoever finds it is about to write to it.
 OPEN_FOLLOWER = Sql(
