@@ -51,8 +51,9 @@ def test_a_request_walks_from_submission_to_reopening(desk: AnyDesk, client: htt
 
     token = claimed(agent, ticket_id)
     eventually(lambda: status(client, ticket_id) == "open")
-    clocks = agent.get("/v1/clocks", params={"ticket_ids": ticket_id}).json()["items"]
-    assert {(clock["target"], clock["state"]) for clock in clocks} >= {("first_response", clocks[0]["state"])}
+    # In a process of its own, sla may hear of the request later than queue.
+    clocks = eventually(lambda: agent.get("/v1/clocks", params={"ticket_ids": ticket_id}).json()["items"])
+    assert ("first_response", "running") in {(clock["target"], clock["state"]) for clock in clocks}
 
     answer = agent.post(
         f"/v1/tickets/{ticket_id}/messages",
