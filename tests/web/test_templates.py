@@ -26,9 +26,11 @@ from firstline.web import (
 )
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
+from firstline.web.pages import incidents
 from firstline.web.pages.releases import Release
 from firstline.web.pages.requests import Outcome
 from firstline.web.session import Session
+from firstline.web.stages import row
 from jinja2 import Environment, UndefinedError, nodes
 
 Json = dict[str, Any]
@@ -190,6 +192,11 @@ def shown(
             "happened": [past.Happened(text, text, text, [past.Changed(text, text, text)])],
             "revealed": [access.Shown(text, ((text, text),))],
             "held": 1, "about": "FL-7K3M-9QPX", "mails": [letters.held_mail(held(text), now)],
+            "incidents": [incidents.Line("i1", text, True, text, "2026-11-24T11:00:00Z", text)],
+            "incident": incidents.Line("i1", text, True, text, "2026-11-24T11:00:00Z", text), "banner": text,
+            "sent": [incidents.Sent(text, text, "2026-11-24T11:00:00Z", text)], "more": text,
+            "linked": [incidents.Linked("0193-a", row(item, now))],
+            "proposed": [incidents.Linked("0193-a", row(item, now), text)],
             **changes,
         }  # fmt: skip
 
@@ -198,7 +205,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 19
+    assert len(PAGES) == 21
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -23,6 +23,7 @@ from firstline.web.pages import (
     console,
     documentation,
     history,
+    incidents,
     mails,
     portal,
     releases,
@@ -44,6 +45,24 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 """Sent with every answer, unless it brings its own. `no-referrer` would make browsers hide the origin of our forms."""
+
+PAGES: Final = (
+    sign_in,
+    suggestions,
+    portal,
+    mails,
+    documentation,
+    canned,
+    releases,
+    incidents,
+    supervisor,
+    access,
+    history,
+    reports,
+    requests,
+    console,
+)
+"""In the order in which their paths are tried: `/console/{number}` comes last."""
 
 _log = structlog.get_logger(__name__)
 _TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -94,23 +113,8 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
     origin = f"{parts.scheme}://{parts.netloc}"
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.state.web = Web(api, Cookie(cookie_key, public_url, ports.random), templates(), style, scripts, origin, ports)
-    routers = (
-        sign_in.router,
-        suggestions.router,
-        portal.router,
-        mails.router,
-        documentation.router,
-        canned.router,
-        releases.router,
-        supervisor.router,
-        access.router,
-        history.router,
-        reports.router,
-        requests.router,
-        console.router,
-    )
-    for router in routers:
-        app.include_router(router)
+    for page in PAGES:
+        app.include_router(page.router)
 
     @app.get("/static/{name}")
     async def static(name: str) -> Response:

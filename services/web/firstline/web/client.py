@@ -161,6 +161,33 @@ class Desk:
         """Return the texts that the portal shows of incidents now."""
         return [one["text"] for one in (await self._json("GET", "/v1/banners"))["items"]]
 
+    async def incidents(self, cursor: str | None) -> Json:
+        """Return a page of the incidents, newest first."""
+        return await self._json("GET", "/v1/incidents", params={"cursor": cursor} if cursor else None)
+
+    async def open_incident(self, body: Json, key: str) -> Json:
+        """Open an incident; the same key again gives the same one."""
+        return await self._json("POST", "/v1/incidents", json=body, headers={"Idempotency-Key": key})
+
+    async def incident(self, incident_id: str) -> Json:
+        """Return an incident with its last answers."""
+        return await self._json("GET", f"/v1/incidents/{incident_id}")
+
+    async def incident_requests(self, incident_id: str, cursor: str | None) -> Json:
+        """Return a page of an incident's requests, oldest first."""
+        given = {"cursor": cursor} if cursor else None
+        return await self._json("GET", f"/v1/incidents/{incident_id}/tickets", params=given)
+
+    async def proposals(self, incident_id: str) -> list[Json]:
+        """Return open requests that may have an incident's cause, the likeliest first."""
+        items: list[Json] = (await self._json("GET", f"/v1/incidents/{incident_id}/proposals"))["items"]
+        return items
+
+    async def act_on_incident(self, incident_id: str, verb: str, body: Json, key: str) -> Json:
+        """Use a verb on an incident; the same key again does nothing twice."""
+        headers = {"Idempotency-Key": key}
+        return await self._json("POST", f"/v1/incidents/{incident_id}/{verb}", json=body, headers=headers)
+
     async def ticket(self, reference: str) -> Json:
         """Return one request by ID or number."""
         return await self._json("GET", f"/v1/tickets/{reference}")

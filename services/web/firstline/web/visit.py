@@ -132,8 +132,9 @@ class Visit:
             return ""
 
     async def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """Return a page with what every page shows beside `values`."""
-        common = {"me": self.session, "csrf": self.session.csrf, "density": self.session.density}
+        """Return a page with what every page shows beside `values`; clients read of incidents on each."""
+        told = [] if self.session.is_staff else await self.banners()
+        common = {"me": self.session, "csrf": self.session.csrf, "density": self.session.density, "banners": told}
         frame = {"opening": await self.opening(), **common, **values}
         return self.finish(render(self.web, template, status, frame))
 

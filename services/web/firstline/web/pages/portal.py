@@ -74,18 +74,12 @@ async def covered(request: Request) -> Response:
 async def list_own(
     visit: Visiting, cursor: Cursor = None, done: str = "", q: Annotated[str, Query(max_length=500)] = ""
 ) -> Response:
-    """Show the visitor's requests, newest first, or those that words find, and what is to be told of incidents."""
+    """Show the visitor's requests, newest first, or those that words find."""
     if visit.session.is_staff:
         return visit.go(visit.session.start)
     found, notice = await searching.found(visit.desk, {"q": q, "cursor": cursor or ""}), NOTICES.get(done)
     hits = [searching.hit(item, visit.now) for item in found.items]
-    shown: Json = {
-        "hits": hits,
-        "older": found.older,
-        "q": q,
-        "problem": found.problem,
-        "banners": await visit.banners(),
-    }
+    shown: Json = {"hits": hits, "older": found.older, "q": q, "problem": found.problem}
     return await visit.page("requests.html", here="requests", notice=notice, **shown)
 
 
