@@ -1,5 +1,6 @@
 """Erasing a person who takes part in somebody else's request: what names them goes, the request stays its owner's."""
 
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -123,7 +124,7 @@ async def test_an_erasure_goes_on_where_a_crash_ended_it(world: World, crashed_a
         await Erasing("intake", desk.store, desk.log, desk.ports, stages).step()
         steps += 1
     assert left_of_eve(world) == ["person"]  # which the event itself takes
-    swept = Sweeper(desk)
+    swept = Sweeper(desk, timedelta(0))
     world.move(days=30)
     await swept.sweep()
     await swept.sweep()

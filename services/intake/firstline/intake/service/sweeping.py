@@ -6,6 +6,7 @@ Whoever keeps a file's key in another table than `attachment` and `mail` adds it
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -15,6 +16,10 @@ from firstline.intake.store.messages import DROP_UNUSED, NAMED_FILES, UNUSED_UPL
 
 SWEEP_SECONDS: Final = 3600.0
 UPLOADS_A_STEP: Final = 200
+RANDOM_BITS: Final = 80
+"""Of a UUIDv7, behind its milliseconds since 1970 (RFC 9562)."""
+KEPT_NAMELESS: Final = timedelta(days=7)
+"""How long a file stays that no row names: after an older database is restored, its rows may still be found."""
 KEPT_UNUSED: Final = timedelta(days=7)
 """How long an upload waits for the message that it is for."""
 
@@ -22,14 +27,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Looks at all files from time to time; what no row names at two looks an hour apart is nobody's.
+    """Looks at all files from time to time; what no row names at two looks an hour apart, and is old, is nobody's.
 
-    One look is not enough: a file is durable before its row is written.
+    One look is not enough: a file is durable before its row is written. Two are not either: where an older database was
+    restored, no row names the files that are newer than it.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        """Begin with the files of a desk."""
+    def __init__(self, desk: Desk, kept: timedelta = KEPT_NAMELESS) -> None:
+        """Begin with the files of a desk; `kept` is how long a nameless one stays in any case."""
         self._desk = desk
+        self._kept = kept
         self._suspects: frozenset[str] = frozenset()
         self._looked_at: float | None = None
         self._after = ""
@@ -59,12 +66,20 @@ class Sweeper:
                 seen.add(key)
                 # In memory on purpose: after a restart an hour passes
                 # before anything goes, and nothing is lost by that.
-                if key in self._suspects:
+                if key in self._suspects and self._is_old(key):
                     await desk.files.delete(key)
                     _log.info("a file that nothing names was removed", file_key=key)
                     dropped += 1
         self._suspects = frozenset(seen)
         return dropped
+
+    def _is_old(self, key: str) -> bool:
+        """Say whether a file is older than nameless ones are kept, by the times in its key and in a new one."""
+        try:
+            made, now = UUID(key), UUID(self._desk.ports.ids.new())
+        except ValueError:
+            return True
+        return timedelta(milliseconds=(now.int >> RANDOM_BITS) - (made.int >> RANDOM_BITS)) >= self._kept
 
     async def _drop_unused(self) -> int:
         """Go on behind the upload at which the last round ended: those before it belong to messages."""
