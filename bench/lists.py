@@ -129,7 +129,7 @@ def figures(found: dict[str, float], seconds: dict[str, float]) -> list[Figure]:
         first = hundred if name.endswith("100 k") else many
         result.append(Figure(name, took, "ms", None, took / first, "of the first page at that size"))
     return result + [
-        Figure(f"filling {size}", took, "s", note="by COPY, with all indexes") for size, took in seconds.items()
+        Figure(f"filling {size}", took, "s", note="in PostgreSQL, with all indexes") for size, took in seconds.items()
     ]
 
 
