@@ -358,6 +358,8 @@ class SqliteStore:
 def _checkpoint(path: Path) -> bool:
     """Empty the write-ahead log; say whether somebody was in the way."""
     with contextlib.closing(_connect(path)) as connection:
+        # Whoever waited here would hold up every writer meanwhile; whoever calls tries again.
+        connection.execute("PRAGMA busy_timeout = 0")
         return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
 
