@@ -57,3 +57,12 @@ def test_reports_tell_what_happened_and_whose_time_it_was(desk: AnyDesk) -> None
         picture = supervisor.get("/v1/reports/whose-time", params={"by": "organization", "format": "svg"})
         assert (picture.status_code, SHOP in picture.text) == (200, True)
         assert agent.get("/v1/reports/requests").status_code == 403
+
+        tried = supervisor.post("/v1/simulations", json={"set": {"targets.first_response": 30}})
+        assert tried.status_code == 202, tried.text
+        path = f"/v1/simulations/{tried.json()['id']}"
+        told = eventually(
+            lambda: (d := done(supervisor.get(path, params={"by": "organization"})))["state"] == "done" and d
+        )
+        (ours,) = [found for found in told["lines"] if found["key"] == SHOP]
+        assert (ours["answers"], ours["late"], ours["late_then"]) == (answers["answers"], 0, 0)

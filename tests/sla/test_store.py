@@ -14,14 +14,17 @@ from firstline.common.store.migrate import configuration
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
 from firstline.sla import store
-from firstline.sla.store import recomputes, records
+from firstline.sla.store import recomputes, records, simulations
 
 STATEMENTS = {
-    name: value for part in (store, records, recomputes) for name, value in vars(part).items() if isinstance(value, Sql)
+    name: value
+    for part in (store, records, recomputes, simulations)
+    for name, value in vars(part).items()
+    if isinstance(value, Sql)
 } | {f"PARTICIPANTS.{name}": getattr(store.PARTICIPANTS, name) for name in store.PARTICIPANTS.__slots__}
 _TABLES = (
     "recompute|recompute_change|"
-    "ticket|fact|clock|policy|waiting|waited|participant|person|refill|inbox_stream|licence|taken|run|name"
+    "ticket|fact|clock|policy|waiting|waited|participant|person|refill|inbox_stream|licence|taken|run|name|simulation"
 )
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 
@@ -70,6 +73,8 @@ def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str)
         "SCAN refill USING INDEX sqlite_autoindex_refill_1",  # two rows, and none once they are done
         "SCAN clock USING INDEX ix_clock_next_at",
         "SCAN clock USING COVERING INDEX ix_clock_next_at",
+        "SCAN simulation USING INDEX ix_simulation_unfinished",  # ten at most
+        "SCAN simulation USING COVERING INDEX ix_simulation_unfinished",
         "SCAN recompute USING INDEX ix_recompute_running",  # those that have not come to their end
         "SCAN clock USING INDEX ix_clock_late",  # the clocks that are late now, which are counted
     )
@@ -84,6 +89,13 @@ def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str)
 def test_what_is_due_is_found_along_its_own_index(database: sqlite3.Connection, name: str, index: str) -> None:
     """Timed work costs what is due, not what is stored."""
     assert [step for step in _plan(database, STATEMENTS[name]) if index not in step] == []
+
+
+@pytest.mark.parametrize("name", ["TAKEN_IN", "ENDED_IN", "ANSWERS_IN"])
+def test_a_portion_is_read_from_where_the_one_before_ended(database: sqlite3.Connection, name: str) -> None:
+    """Portions of a long span cost the same from first to last: none reads what was read already."""
+    (step,) = [step for step in _plan(database, STATEMENTS[name]) if "_at" in step]
+    assert re.search(r"\((taken|ended)_at,ticket_id[a-z_,]*\)>\(", step), step
 
 
 def test_migrations_make_what_is_defined(empty_store: Path, tmp_path: Path) -> None:

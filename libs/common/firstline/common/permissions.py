@@ -141,6 +141,7 @@ TABLE: Mapping[str, Mapping[Role, Relation]] = MappingProxyType(
         "mails.read": _STAFF,
         "reports.urgency_claims": _LEADERS,
         "reports.read": _LEADERS,
+        "simulations.manage": _LEADERS,
         "mails.judge": _STAFF,
         "articles.read": _EVERYBODY,
         "articles.manage": _STAFF,

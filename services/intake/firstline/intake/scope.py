@@ -16,6 +16,7 @@ from firstline.common.policy.model import (
     Topic,
     Verdict,
 )
+from firstline.common.policy.urgency import starting_urgency
 from firstline.intake.issues import IssueRules, issue_rules, seems_several
 
 Recovery = Literal["none", "partial", "full"]
@@ -366,12 +367,9 @@ def _urgency(rules: Rulebook, rule: TopicRule, submission: Submission) -> tuple[
         known = ", ".join(rules.may_set)
         detail = f"There is no urgency {claim!r}; use one of: {known}."
         raise UnknownUrgency(detail, faults=(Fault("/urgency_claim", f"use one of: {known}"),), clause="2.1")
-    recovery = rule.urgency or rules.recovery.get(submission.recovery)
-    if recovery is not None and rule.scope.verdict != "out":
-        return recovery, True
-    if claim is not None and rules.may_set[claim]:
-        return claim, False
-    return rules.default_urgency, False
+    given = rule.urgency or rules.recovery.get(submission.recovery)
+    covered = rule.scope.verdict != "out"
+    return starting_urgency(given, claim, covered=covered, may_set=rules.may_set, default=rules.default_urgency)
 
 
 def _unknown_topic(rules: Rulebook, topic: str | None) -> UnknownTopic:

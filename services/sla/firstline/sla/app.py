@@ -7,7 +7,7 @@ from firstline.common.erasure import Erasing, common_stages
 from firstline.common.paging import Cursors
 from firstline.common.runtime import Runtime
 from firstline.sla import handlers, worker
-from firstline.sla.api import calendars, clocks, forecasts, recomputes, reports
+from firstline.sla.api import calendars, clocks, forecasts, recomputes, reports, simulations
 from firstline.sla.service.clocks import Sla
 from firstline.sla.store import REFILLS
 
@@ -25,12 +25,14 @@ def create_app(runtime: Runtime, *, cursor_key: bytes) -> FastAPI:
     async def start() -> None:
         runtime.consume(handlers.table(sla))
         erasing = Erasing("sla", runtime.store, runtime.log, runtime.ports, common_stages())
-        await runtime.start(works=[worker.milestones(sla), worker.recomputing(sla), erasing.worker()])
+        await runtime.start(
+            works=[worker.milestones(sla), worker.recomputing(sla), worker.simulating(sla), erasing.worker()]
+        )
         if await runtime.store.read(lambda unit: unit.all(REFILLS)):  # only after an upgrade
             runtime.workers.append(refilling := worker.refilling(sla))
             refilling.start()
 
-    routers = [calendars.router, recomputes.router, clocks.router, forecasts.router, reports.router]
+    routers = [calendars.router, recomputes.router, clocks.router, forecasts.router, reports.router, simulations.router]
     app = build_app(runtime, "Firstline sla", routers, start=start, stop=runtime.stop)
     app.state.sla = sla
     return app

@@ -1,6 +1,6 @@
 """Reports as charts: which bars, and the words beside them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from firstline.sla.charts import Bar, Chart, Series
 from firstline.sla.reports import By, Line, Report, ReportName
@@ -131,3 +131,28 @@ _AMOUNTS: Mapping[ReportName, Callable[[Line], list[float]]] = {
     "whose-time": _columns("own", "client", "third_party", "release"),
     "requests": _columns("requests"),
 }
+
+
+WHAT_IF = (
+    Series("late as it was, too", "bad"),
+    Series("late only with the change", "bad", hatched=True),
+    Series("late only as it was", "line"),
+)
+
+
+def what_if_chart(
+    changes: Mapping[str, object], by: By, total: Mapping[str, int], found: Sequence[tuple[str, Mapping[str, int]]]
+) -> Chart:
+    """Return the chart of a simulation: all answers, then the groups that change most."""
+    tried = ", ".join(f"{path} = {'null' if value is None else value}" for path, value in changes.items())
+    bars = [_what_if_bar(label, counted) for label, counted in [("All answers", total), *found[: MOST_BARS - 1]]]
+    told = " ".join(f"{bar.label}: {bar.text}." for bar in bars)
+    return Chart(
+        "what-if", f"What if {tried or 'nothing changed'}?", f"Late answers, {GROUPED[by]}. {told}", WHAT_IF, bars
+    )
+
+
+def _what_if_bar(label: str, counted: Mapping[str, int]) -> Bar:
+    both = counted["late"] - counted["no_longer_late"]
+    amounts = [both, counted["newly_late"], counted["no_longer_late"]]
+    return Bar(label, amounts, f"{counted['late']} \u2192 {counted['late_then']} late of {counted['answers']}")

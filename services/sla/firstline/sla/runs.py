@@ -65,6 +65,11 @@ class Run:
     owed: float
 
 
+def key_of(event_id: str, target: Target) -> str:
+    """Return what tells a run from the others of its ticket and target: a next response may run many times."""
+    return event_id if target == "next_response" else ""
+
+
 def endings(
     events: Iterable[ClockEvent], targets: Minutes | TargetRules, calendar: Calendar
 ) -> Iterator[tuple[History, ClockEvent, tuple[Target, ...]]]:

@@ -9,6 +9,7 @@ from firstline.common.worker import Worker
 from firstline.sla.service.clocks import DUE_CHANNEL, Sla, fire_due
 from firstline.sla.service.recompute import RECOMPUTE_CHANNEL, go_on
 from firstline.sla.service.refill import refill
+from firstline.sla.service.simulations import CHANNEL, Recounting
 from firstline.sla.store import NEXT_DUE, REFILLS
 
 CLOCKS_A_STEP = 500
@@ -16,6 +17,7 @@ POLL_SECONDS = 5.0
 REFILL_POLL_SECONDS = 30.0
 RECOMPUTE_POLL_SECONDS = 300.0
 """Whoever asks for a recompute wakes its worker; this is for the one that a killed process has left behind."""
+SIMULATION_POLL_SECONDS = 5.0
 
 
 def milestones(sla: Sla) -> Worker:
@@ -49,6 +51,21 @@ def recomputing(sla: Sla) -> Worker:
         sla.runtime.ports,
         wake=store.listen(RECOMPUTE_CHANNEL),
         poll_seconds=RECOMPUTE_POLL_SECONDS,
+    )
+
+
+def simulating(sla: Sla) -> Worker:
+    """Return the worker that recounts what what-if was asked, in small portions; a restart goes on where it was."""
+    runtime = sla.runtime
+    lease = runtime.lease("simulations")
+    return Worker(
+        "sla: simulations",
+        Recounting(sla, lease).step,
+        runtime.ports,
+        wake=runtime.store.listen(CHANNEL),
+        poll_seconds=SIMULATION_POLL_SECONDS,
+        lease=lease,
+        may_break_off=True,
     )
 
 

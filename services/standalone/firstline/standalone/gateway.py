@@ -23,7 +23,7 @@ PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "/v1/supervisor-requests",
         ),
         "queue": ("/v1/queue",),
-        "sla": ("/v1/clocks", "/v1/calendar", "/v1/forecasts", "/v1/reports"),
+        "sla": ("/v1/clocks", "/v1/calendar", "/v1/forecasts", "/v1/reports", "/v1/simulations"),
         "notify": ("/v1/webhook-endpoints", "/v1/deliveries", "/v1/events"),
         "accounts": (
             "/v1/people",

@@ -1,4 +1,4 @@
-"""The commands on policy files: `firstline policy check`, `test`, `diff`, `recompute` and `import-holidays`."""
+"""The commands on policies: `firstline policy check`, `test`, `diff`, `recompute`, `simulate` and `import-holidays`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,11 @@ from firstline.intake.examples import Example, differences, load_examples
 from firstline.intake.scope import rulebook
 from firstline.standalone.holiday_files import HolidaysNotReadable, read_holidays
 from firstline.standalone.recomputing import recompute
+from firstline.standalone.whatif import simulate
 
-app = typer.Typer(no_args_is_help=True, help="Check, test and compare policy files.")
+app = typer.Typer(no_args_is_help=True, help="Check, test and compare policy files, and try changes.")
 app.command("recompute")(recompute)
+app.command("simulate")(simulate)
 PolicyFile = Annotated[Path, typer.Argument(help="A policy, such as policies/bitrix24.yaml.")]
 
 

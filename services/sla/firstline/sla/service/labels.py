@@ -1,11 +1,10 @@
 """What the groups of reports are called: topics as the policy says, people and organisations as accounts says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firstline.common.store.port import Unit
-from firstline.sla.pictures import key_of
-from firstline.sla.reports import Report
+from firstline.sla.reports import By
 from firstline.sla.store import NEWEST_VERSION, POLICY
 from firstline.sla.store.records import NAMES
 
@@ -20,11 +19,10 @@ NOTHING: Mapping[str, str] = {
 }
 
 
-async def labels_of(unit: Unit, report: Report) -> dict[str | None, str]:
-    """Return the labels of a report's groups by their keys; what has no name is called by its key."""
-    keys = [key_of(line) for line in report.lines]
-    known = await _known(unit, report.by, [key for key in keys if key is not None])
-    return {key: NOTHING.get(report.by, "None") if key is None else known.get(key, key) for key in keys}
+async def labels_of(unit: Unit, by: By, keys: Sequence[str | None]) -> dict[str | None, str]:
+    """Return the labels of groups by their keys; what has no name is called by its key."""
+    known = await _known(unit, by, [key for key in keys if key is not None])
+    return {key: NOTHING.get(by, "None") if key is None else known.get(key, key) for key in keys}
 
 
 async def _known(unit: Unit, by: str, keys: list[str]) -> Mapping[str, str]:

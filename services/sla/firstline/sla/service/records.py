@@ -8,7 +8,7 @@ from firstline.common.calendar import Calendar
 from firstline.common.events import Changes, TicketClosed, TicketSubmitted, TicketTriaged
 from firstline.common.store.port import Unit
 from firstline.sla.history import ClockEvent
-from firstline.sla.runs import ENDS, Run, runs
+from firstline.sla.runs import ENDS, Run, key_of, runs
 from firstline.sla.store import Ticket
 from firstline.sla.store.records import (
     ADD_TAKEN,
@@ -22,7 +22,7 @@ from firstline.sla.store.records import (
     Ended,
     Taken,
 )
-from firstline.sla.targets import Target, TargetRules
+from firstline.sla.targets import TargetRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,6 @@ class Grouped:
     agent: str | None
     topic: str | None
     tier: str | None
-
-
-def key_of(event_id: str, target: Target) -> str:
-    """Return what tells a run from the others of its ticket and target: a next response may run many times."""
-    return event_id if target == "next_response" else ""
 
 
 async def taken(unit: Unit, calendar: Calendar, ticket: Ticket, data: TicketSubmitted, at: datetime) -> None:
@@ -54,6 +49,10 @@ async def taken(unit: Unit, calendar: Calendar, ticket: Ticket, data: TicketSubm
         out_of_turn=False,
         reopened=0,
         mark=None,
+        first_topic=data.topic,
+        recovery=data.recovery,
+        claim=data.urgency_claim,
+        covered=data.scope.verdict != "out",
     )
     await unit.run(ADD_TAKEN, **{name: getattr(row, name) for name in Taken.__slots__})
 
@@ -144,4 +143,6 @@ def _ended(ticket: Ticket, event_id: str, run: Run, calendar: Calendar, about: G
         tier=about.tier,
         organization_id=ticket.organization_id,
         urgency=ticket.urgency,
+        hours_version=ticket.calendar_version,
+        targets_version=ticket.targets_version,
     )

@@ -30,7 +30,7 @@ async def ended_in(store: Store, start: datetime, until: datetime) -> AsyncItera
     """Yield the runs that ended in a span, in order of time, in portions."""
     after = (start, "", "", "")
     while True:
-        portion = await store.read(partial(_ended, start, until, after))
+        portion = await store.read(partial(_ended, until, after))
         if portion:
             yield portion
         if len(portion) < ROWS_A_READ:
@@ -39,18 +39,18 @@ async def ended_in(store: Store, start: datetime, until: datetime) -> AsyncItera
         after = (last.ended_at, last.ticket_id, last.target, last.ended_by)
 
 
-async def _ended(start: datetime, until: datetime, after: tuple[datetime, str, str, str], unit: Unit) -> list[Ended]:
+async def _ended(until: datetime, after: tuple[datetime, str, str, str], unit: Unit) -> list[Ended]:
     """Return a portion of the runs that ended, after a place."""
     at, ticket_id, target, event = after
     place: dict[str, Value] = {"after": at, "after_id": ticket_id, "after_target": target, "after_event": event}
-    return await unit.all(ENDED_IN, start=start, until=until, limit=ROWS_A_READ, **place)
+    return await unit.all(ENDED_IN, until=until, limit=ROWS_A_READ, **place)
 
 
 async def taken_in(store: Store, start: datetime, until: datetime) -> AsyncIterator[list[Taken]]:
     """Yield the requests that came in in a span, in order of time, in portions."""
     after = (start, "")
     while True:
-        portion = await store.read(partial(_taken, start, until, after))
+        portion = await store.read(partial(_taken, until, after))
         if portion:
             yield portion
         if len(portion) < ROWS_A_READ:
@@ -58,9 +58,9 @@ async def taken_in(store: Store, start: datetime, until: datetime) -> AsyncItera
         after = (portion[-1].taken_at, portion[-1].ticket_id)
 
 
-async def _taken(start: datetime, until: datetime, after: tuple[datetime, str], unit: Unit) -> list[Taken]:
+async def _taken(until: datetime, after: tuple[datetime, str], unit: Unit) -> list[Taken]:
     """Return a portion of the requests that came in, after a place."""
-    return await unit.all(TAKEN_IN, start=start, until=until, after=after[0], after_id=after[1], limit=ROWS_A_READ)
+    return await unit.all(TAKEN_IN, until=until, after=after[0], after_id=after[1], limit=ROWS_A_READ)
 
 
 async def late_now(unit: Unit) -> list[LateNow]:

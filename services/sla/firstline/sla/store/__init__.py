@@ -11,11 +11,10 @@ from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql
 from firstline.common.store.tables import JsonText, Serial, UtcTime
 from firstline.sla.forecast import Waited
-from firstline.sla.store import recomputes as _recomputes  # their tables are made with these
-from firstline.sla.store import records as _records
+from firstline.sla.store import recomputes, records, simulations  # their tables are made with these
 from firstline.sla.store.metadata import METADATA, SlaTable
 
-__all__ = ["METADATA", "_recomputes", "_records"]
+__all__ = ["METADATA", "recomputes", "records", "simulations"]
 
 
 class TicketTable(SlaTable, table=True):

@@ -28,6 +28,10 @@ class TakenTable(SlaTable, table=True):
     out_of_turn: bool
     reopened: int
     mark: str | None = Field(sa_type=sa.Text)
+    first_topic: str | None = Field(sa_type=sa.Text)
+    recovery: str | None = Field(sa_type=sa.Text)
+    claim: str | None = Field(sa_type=sa.Text)
+    covered: bool | None
 
 
 class RunTable(SlaTable, table=True):
@@ -55,6 +59,8 @@ class RunTable(SlaTable, table=True):
     tier: str | None = Field(sa_type=sa.Text)
     organization_id: str | None = Field(sa_type=sa.Text)
     urgency: str = Field(sa_type=sa.Text)
+    hours_version: str | None = Field(sa_type=sa.Text)
+    targets_version: str | None = Field(sa_type=sa.Text)
 
 
 class NameTable(SlaTable, table=True):
@@ -82,6 +88,10 @@ class Taken:
         out_of_turn: whether somebody has taken it before others that came earlier, because it is urgent.
         reopened: how often.
         mark: how its client rated the handling.
+        first_topic: the topic that it came in with; what its first urgency depended on, like the rest below.
+        recovery: what its client stated; None where an earlier release took it, like `covered`.
+        claim: the urgency that its client claimed.
+        covered: whether the topic was not out of scope.
 
     """
 
@@ -97,6 +107,10 @@ class Taken:
     out_of_turn: bool
     reopened: int
     mark: str | None
+    first_topic: str | None
+    recovery: str | None
+    claim: str | None
+    covered: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,8 @@ class Ended:
     tier: str | None
     organization_id: str | None
     urgency: str
+    hours_version: str | None
+    targets_version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +186,9 @@ SET_VERDICT: Sql[None] = Sql("UPDATE taken SET verdict = :verdict WHERE ticket_i
 TOOK_OUT_OF_TURN: Sql[None] = Sql("UPDATE taken SET out_of_turn = :yes WHERE ticket_id = :ticket_id", type(None))
 REOPENED: Sql[None] = Sql("UPDATE taken SET reopened = reopened + 1 WHERE ticket_id = :ticket_id", type(None))
 RATED: Sql[None] = Sql("UPDATE taken SET mark = :mark WHERE ticket_id = :ticket_id", type(None))
+# Both without the span's start, from which SQLite would read again for each portion: `after` begins there.
 TAKEN_IN = Sql(
-    f"SELECT {_TAKEN} FROM taken WHERE taken_at >= :start AND taken_at < :until"  # noqa: S608
+    f"SELECT {_TAKEN} FROM taken WHERE taken_at < :until"  # noqa: S608
     " AND (taken_at, ticket_id) > (:after, :after_id) ORDER BY taken_at, ticket_id LIMIT :limit",
     Taken,
 )
@@ -183,7 +200,7 @@ SAVE_RUN: Sql[None] = Sql(
     type(None),
 )
 ENDED_IN = Sql(
-    f"SELECT {_ENDED} FROM run WHERE ended_at >= :start AND ended_at < :until"  # noqa: S608
+    f"SELECT {_ENDED} FROM run WHERE ended_at < :until"  # noqa: S608
     " AND (ended_at, ticket_id, target, ended_by) > (:after, :after_id, :after_target, :after_event)"
     " ORDER BY ended_at, ticket_id, target, ended_by LIMIT :limit",
     Ended,

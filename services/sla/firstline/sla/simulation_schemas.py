@@ -1,0 +1,95 @@
+"""Bodies and documents of simulations."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from firstline.sla.recount import Tally
+from firstline.sla.reports import By
+from firstline.sla.store.simulations import Simulation
+
+State = Literal["waiting", "running", "done", "cancelled", "failed"]
+
+
+class SimulationIn(BaseModel):
+    """What is to be tried, and on which answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    set: dict[str, Any] = Field(
+        max_length=50,
+        description="Changes to the policy by their paths: `targets.first_response`, `targets.high.first_response`,"
+        " `targets.rules`, `calendar.hours.mon`, `calendar.tz`, `urgency.recovery.partial`,"
+        " `scope.topics.updates.urgency`. None: a recount under the policy as it is.",
+        examples=[{"targets.first_response": 240}],
+    )
+    start: AwareDatetime | None = Field(None, validation_alias="from", description="Default: 30 days before `until`.")
+    until: AwareDatetime | None = Field(None, description="Not included. Default: now.")
+
+
+class CountsOut(BaseModel):
+    """Answers, how many of them were late, and how many would have been late with the changes."""
+
+    answers: int
+    late: int
+    late_then: int
+    newly_late: int = Field(description="Of `late_then`, those that were in time.")
+    no_longer_late: int = Field(description="Of `late`, those that would have been in time.")
+
+
+class CountsLineOut(CountsOut):
+    """The answers of one group."""
+
+    key: str | None
+    label: str
+
+
+class SimulationOut(BaseModel):
+    """A simulation and how far it has come; `total` and `lines` hold what is counted so far."""
+
+    id: str
+    state: State
+    made_at: datetime
+    made_by: str
+    set: dict[str, Any]
+    start: datetime = Field(serialization_alias="from")
+    until: datetime
+    done: int = Field(description="How many of the recorded `runs` have been recounted.")
+    runs: int
+    by: By
+    total: CountsOut
+    lines: list[CountsLineOut]
+
+
+def simulation_out(
+    job: Simulation, by: By, found: Sequence[tuple[str | None, Sequence[int]]], labels: Mapping[str | None, str]
+) -> SimulationOut:
+    """Return a simulation's document."""
+    return SimulationOut(
+        id=job.id,
+        state=job.state,
+        made_at=job.made_at,
+        made_by=job.made_by,
+        set=job.changes,
+        start=job.start,
+        until=job.until,
+        done=job.done,
+        runs=max(job.total, job.done),
+        by=by,
+        total=CountsOut(**counts(Tally.read(job.tally).total)),
+        lines=[CountsLineOut(key=key, label=labels[key], **counts(given)) for key, given in found],
+    )
+
+
+def counts(given: Sequence[int]) -> dict[str, int]:
+    """Return counts by their names."""
+    answers, both, newly, no_longer = given
+    return {
+        "answers": answers,
+        "late": both + no_longer,
+        "late_then": both + newly,
+        "newly_late": newly,
+        "no_longer_late": no_longer,
+    }

@@ -1,0 +1,255 @@
+"""What-if: recorded answers recounted, held against the clocks themselves and against a life minute by minute (2.3)."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+from firstline.sla.service import simulations
+from minute_calendar import MinuteCalendar
+from sla_stories import DAYS, HOURS, MINUTE, PLANS, UNTIL, Rows, lived, story
+from sla_world import MONDAY, World, open_world
+
+HISTORIES = 60
+GROUPS = ("target", "topic", "tier", "agent", "organization", "urgency", "month")
+LONGER = {"tz": "UTC", "hours": {day: [["05:00", "12:00"], ["12:30", "18:00"]] for day in HOURS["hours"]}}
+TRIED = {
+    "normal": {"first_response": 90, "next_response": 45},
+    "high": {"first_response": 90, "next_response": 20, "resolution": 60},
+}
+SPAN = {"from": (MONDAY - MINUTE).isoformat(), "until": (UNTIL + MINUTE).isoformat()}
+
+
+async def ask(world: World, changes: Mapping[str, Any], status: int = 202, **more: Any) -> Any:
+    """Ask what if, as a supervisor; return the document of the answer."""
+    answer = await world.post("/v1/simulations", {"set": changes, **SPAN, **more}, "supervisor")
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def settled(world: World, simulation_id: str, **query: str) -> Any:
+    """Let the simulation be worked on to its end; return its document."""
+    await world.runtime.settle()
+    answer = await read(world, simulation_id, **query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def read(world: World, simulation_id: str, who: str = "supervisor", **query: str) -> httpx.Response:
+    """Read a simulation."""
+    return await world.get(f"/v1/simulations/{simulation_id}", who, **query)
+
+
+async def tell_stories(world: World, walk: MinuteCalendar, tried: MinuteCalendar | None = None) -> tuple[Rows, Rows]:
+    """Let random requests happen; return what ended of them as it was, and as it would have been as tried."""
+    await world.deliver(world.policy("plans", minutes=PLANS, calendar=HOURS))
+    world.clock.move(UNTIL)
+    was: Rows = []
+    would: Rows = []
+    for seed in range(HISTORIES):
+        told, events = story(world, seed)
+        for event in events:
+            await world.deliver(event)
+        was += lived(told, walk)
+        would += lived(told, tried or walk, TRIED)
+    return was, would
+
+
+@pytest.fixture(scope="module")
+def walk() -> MinuteCalendar:
+    """Return the calendar of the stories, every minute of it."""
+    return MinuteCalendar(HOURS, MONDAY, 2 * DAYS)
+
+
+async def test_nothing_changed_is_what_the_clocks_said(bare: World, walk: MinuteCalendar) -> None:
+    """A recount without a change agrees with the clocks, answer by answer and with the report, in every group."""
+    await tell_stories(bare, walk)
+    simulation = await ask(bare, {})
+    report = (await bare.get("/v1/reports/attainment", "supervisor", **SPAN)).json()
+    for by in GROUPS:
+        document = await settled(bare, simulation["id"], by=by)
+        assert document["state"] == "done"
+        assert document["total"]["late"] == document["total"]["late_then"] == report["total"]["late"] > 10
+        assert {line["newly_late"] + line["no_longer_late"] for line in document["lines"]} == {0}
+        assert sum(line["answers"] for line in document["lines"]) == document["total"]["answers"]
+
+
+@pytest.mark.parametrize("other_hours", [False, True])
+async def test_changes_say_what_a_life_under_them_says(bare: World, walk: MinuteCalendar, other_hours: bool) -> None:
+    """Under other targets, and other hours too, exactly those answers are late that an oracle would have found late."""
+    tried = MinuteCalendar(LONGER, MONDAY, 2 * DAYS) if other_hours else walk
+    was, would = await tell_stories(bare, walk, tried)
+    changes: dict[str, Any] = {"targets.first_response": 90, "targets.normal.next_response": 45}
+    changes |= {"targets.minutes.high.next_response": 20, "targets.high.resolution": 60}
+    changes |= {"calendar.hours": "05:00-12:00,12:30-18:00"} if other_hours else {}
+    simulation = await ask(bare, changes)
+    for by in GROUPS:
+        expected: dict[Any, Counter[str]] = {}
+        for (about, then), (_, now) in zip(would, was, strict=True):
+            if then.outcome == "met" and (then.target != "resolution" or now.late is not None):
+                counts = expected.setdefault(about[by], Counter())
+                kind = {(True, False): "no_longer_late", (False, True): "newly_late"}.get(
+                    (bool(now.late), bool(then.late))
+                )
+                counts.update(["answers", *([kind] if kind else []), *(["late"] if now.late else [])])
+                counts.update(["late_then"] if then.late else [])
+        document = await settled(bare, simulation["id"], by=by)
+        found = {line["key"]: Counter({k: line[k] for k in _FIGURES if line[k]}) for line in document["lines"]}
+        assert found == expected, by
+    assert document["total"]["newly_late"] > 2
+
+
+_FIGURES = ("answers", "late", "late_then", "newly_late", "no_longer_late")
+
+
+async def test_other_urgencies_change_what_was_never_judged(world: World) -> None:
+    """A recovery that no longer gives high is timed as normal, unless a specialist has judged it."""
+    judged = await world.submit(recovery="full", urgency="high", topic="updates")
+    plain = await world.submit(recovery="full", urgency="high", topic="updates")
+    split = await world.submit(recovery="none", urgency="high", split_from="other")
+    for ticket in (judged, plain, split):
+        await world.answer(ticket, MONDAY + 200 * MINUTE)
+    await world.tell(judged, "ticket.triaged", MONDAY + 201 * MINUTE, urgency="normal", topic="updates")
+    await world.tell(judged, "ticket.triaged", MONDAY + 202 * MINUTE, urgency="high", topic="updates")
+    await world.ask(judged, MONDAY + 203 * MINUTE)
+    await world.answer(judged, MONDAY + 403 * MINUTE)
+    world.clock.move(MONDAY + timedelta(days=1))
+    total = (await settled(world, (await ask(world, {"urgency.recovery.full": "normal"}))["id"]))["total"]
+    assert (total["answers"], total["late"], total["late_then"], total["no_longer_late"]) == (7, 7, 3, 4)
+    total = (await settled(world, (await ask(world, {"urgency.recovery.full": None}))["id"]))["total"]
+    assert (total["late"], total["late_then"]) == (7, 3)
+    plain_answer = {"targets.high.first_response": 300, "targets.high.next_response": 300}
+    assert (await settled(world, (await ask(world, plain_answer))["id"]))["total"]["late_then"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "advice"),
+    [
+        ({"targets.frist_response": 240}, "targets.frist_response", "Did you mean targets.first_response?"),
+        ({"targets.urgent.first_response": 240}, "targets.urgent.first_response", "There are: normal, high"),
+        ({"target.first_response": 240}, "target.first_response", "Did you mean targets?"),
+        ({"targets.first_response": -5}, "targets.first_response", "greater than 0"),
+        ({"targets.first_response": "soon"}, "targets.first_response", "valid integer"),
+        ({"calendar.hours.monday": "06:00-20:00"}, "calendar.hours.monday", "Did you mean calendar.hours.mon?"),
+        ({"calendar.hours.mon": "25:00-26:00"}, "calendar.hours.mon", "correct the calendar"),
+        ({"calendar.tz": "Mars/Olympus"}, "calendar.tz", "correct the calendar"),
+        ({"calendar.hour": 3}, "calendar.hour", "Did you mean calendar.hours?"),
+        ({"urgency.recovery.total": "high"}, "urgency.recovery.total", "There are: partial, full"),
+        ({"urgency.recovery.full": "huge"}, "urgency.recovery.full", "huge"),
+        ({"scope.topics.update.urgency": "high"}, "scope.topics.update.urgency", "Did you mean scope.topics.updates?"),
+        ({"out_of_turn.max_in_a_row": 3}, "out_of_turn.max_in_a_row", "nothing to try"),
+    ],
+)
+async def test_a_bad_change_is_named_with_its_remedy(
+    world: World, changes: Mapping[str, Any], place: str, advice: str
+) -> None:
+    """A change that names nothing, or would spoil the policy, is refused at once, with its place and what would do."""
+    faults = (await ask(world, changes, 422))["errors"]
+    assert {fault["pointer"] for fault in faults} == {f"/set/{place}"}, faults
+    assert advice in faults[0]["detail"]
+
+
+async def test_a_change_may_be_of_any_hours_target_or_urgency(world: World) -> None:
+    """What can be tried is taken: targets for all or one urgency, rules, hours in short, zones, topics' urgencies."""
+    rule = {"code": "bank", "when": {"organization_id": ["bank"]}, "minutes": {"first_response": 30}}
+    for changes in (
+        {"targets.resolution": 3000, "targets.first_response": None},
+        {"targets.rules": [rule]},
+        {"calendar.hours.sat": "08:00-12:00", "calendar.hours.fri": "closed", "calendar.holidays": ["2026-11-24"]},
+        {"calendar.overrides.2026-11-25": "09:00-10:00", "calendar.tz": "Europe/Berlin"},
+        {"scope.topics.usage.urgency": "high", "scope.topics.updates.failed_update.urgency": "normal"},
+        {"urgency.default": "high"},
+    ):
+        assert (await ask(world, changes))["state"] == "waiting"
+    await world.runtime.settle()
+
+
+async def test_a_simulation_is_for_those_who_lead_and_shows_its_progress(world: World) -> None:
+    """It is taken with 202, tells how far it has come, is repeated by its key, and others may not read it."""
+    ticket = await world.submit()
+    await world.answer(ticket, MONDAY + 300 * MINUTE)
+    world.clock.move(MONDAY + timedelta(days=1))
+    body = {"set": {"targets.first_response": 240}}
+    headers = {**world.headers("supervisor"), "Idempotency-Key": "once"}
+    first, again = [await world.client.post("/v1/simulations", json=body, headers=headers) for _ in range(2)]
+    assert (first.status_code, again.json()) == (202, first.json())
+    assert (first.json()["state"], first.json()["done"], first.json()["runs"]) == ("waiting", 0, 2)
+    document = await settled(world, first.json()["id"])
+    assert (document["state"], document["done"], document["runs"]) == ("done", 2, 2)
+    assert (document["total"]["late"], document["total"]["late_then"]) == (0, 1)
+    assert [(line["label"], line["late_then"]) for line in document["lines"]] == [("somebody", 1)]
+    for who in ("client", "partner", "agent"):
+        assert (await read(world, document["id"], who)).status_code == 403
+        assert (await world.post("/v1/simulations", body, who)).status_code == 403
+    assert (await read(world, "none")).status_code == 404
+    table = await read(world, document["id"], format="csv")
+    assert table.text.splitlines() == [
+        "agent,label,answers,late,late_then,newly_late,no_longer_late",
+        "somebody,somebody,2,0,1,1,0",
+        ",all,2,0,1,1,0",
+    ]
+    drawing = ET.fromstring((await read(world, document["id"], format="svg")).text)
+    words = "".join(drawing.itertext())
+    assert "What if targets.first_response = 240?" in words
+    assert "All answers: 0 \u2192 1 late of 2." in words
+
+
+async def test_it_goes_on_after_a_restart_and_ends_when_cancelled(store_path: Path, walk: MinuteCalendar) -> None:
+    """What is written down is counted once, whenever the process stops; a cancelled simulation counts no further."""
+    async with open_world(store_path) as world:
+        await tell_stories(world, walk)
+        worker = next(one for one in world.runtime.workers if one.name == "sla: simulations")
+        await worker.stop()
+        whole, cancelled = await ask(world, {"targets.first_response": 1}), await ask(world, {})
+        recounting = simulations.Recounting(world.app.state.sla, world.runtime.lease("simulations"))
+        assert await recounting.step() == simulations.PORTION
+        begun = (await read(world, whole["id"])).json()
+        assert (begun["state"], begun["done"]) == ("running", simulations.PORTION)
+        answer = await world.client.delete(f"/v1/simulations/{cancelled['id']}", headers=world.headers("supervisor"))
+        assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    async with open_world(store_path, UNTIL) as world:
+        document = await settled(world, whole["id"])
+        assert (document["state"], document["done"]) == ("done", document["runs"])
+        assert document["runs"] > 2 * simulations.PORTION
+        fresh = await settled(world, (await ask(world, {"targets.first_response": 1}))["id"])
+        assert document["total"] == fresh["total"]
+        assert (await read(world, cancelled["id"])).json()["done"] == 0
+
+
+async def test_a_running_simulation_can_be_cancelled(bare: World, walk: MinuteCalendar) -> None:
+    """Cancelling ends it at the next time that progress is written down, and the one behind it has its turn."""
+    await tell_stories(bare, walk)
+    worker = next(one for one in bare.runtime.workers if one.name == "sla: simulations")
+    await worker.stop()
+    first, second = await ask(bare, {}), await ask(bare, {})
+    recounting = simulations.Recounting(bare.app.state.sla, bare.runtime.lease("simulations"))
+    await recounting.step()
+    await bare.client.delete(f"/v1/simulations/{first['id']}", headers=bare.headers("supervisor"))
+    while await recounting.step():
+        pass
+    assert (await read(bare, first["id"])).json()["state"] == "cancelled"
+    assert (await read(bare, second["id"])).json()["state"] == "done"
+
+
+async def test_only_so_many_wait(world: World) -> None:
+    """Whoever asks for more simulations than can wait is told to cancel one."""
+    worker = next(one for one in world.runtime.workers if one.name == "sla: simulations")
+    await worker.stop()
+    await asyncio.gather(*(ask(world, {}) for _ in range(simulations.MOST_WAITING)))
+    assert "Cancel one" in (await ask(world, {}, 409))["detail"]
+
+
+async def test_versions_of_their_own(world: World) -> None:
+    """Answers under an earlier version are recounted from that version's own rules."""
+    await world.deliver(world.policy("earlier", minutes={"normal": {"first_response": 60}}))
+    await world.deliver(world.policy("newest"))
+    ticket = await world.submit(policy_version="earlier")
+    await world.answer(ticket, MONDAY + 90 * MINUTE)
+    world.clock.move(MONDAY + timedelta(days=1))
+    total = (await settled(world, (await ask(world, {"calendar.hours.tue": "closed"}))["id"]))["total"]
+    assert (total["answers"], total["late"], total["late_then"]) == (2, 1, 1)
