@@ -199,7 +199,8 @@ EXEMPT_COLUMNS = {
         fact.targets fact.origin fact.traits clock.rule clock.warnings licence.id licence.edition run.agent
         run.ended_by run.month run.organization_id run.outcome run.target run.ticket_id run.tier run.topic
         run.urgency run.hours_version run.targets_version simulation.changes simulation.id simulation.made_by
-        simulation.place simulation.state simulation.tally taken.claim taken.first_topic taken.recovery taken.mark taken.month taken.organization_id taken.ticket_id taken.tier taken.topic
+        simulation.place simulation.state simulation.tally taken.claim taken.first_topic taken.recovery
+        taken.mark taken.month taken.organization_id taken.ticket_id taken.tier taken.topic
         taken.urgency taken.verdict participant.ticket_id policy.version policy.document refill.source ticket.id
         ticket.number ticket.organization_id ticket.policy_version ticket.urgency waited.ticket_id
         waiting.ticket_id
