@@ -7,6 +7,8 @@ from live_desk import AnyDesk, eventually
 from walking import done, submit
 
 SHOP = "org-reports"
+FIRST_SECONDS = 90
+"""The first request of a desk of six processes may reach the queue before the policy does, and is then tried again."""
 
 
 def line(supervisor: httpx.Client, name: str) -> dict[str, Any]:
@@ -25,7 +27,8 @@ def test_reports_tell_what_happened_and_whose_time_it_was(desk: AnyDesk) -> None
     ):
         first = submit(client, recovery="full")["id"]
         token = eventually(
-            lambda: (a := agent.post("/v1/queue/claims", json={"ticket_id": first})).status_code == 201 and a
+            lambda: (a := agent.post("/v1/queue/claims", json={"ticket_id": first})).status_code == 201 and a,
+            FIRST_SECONDS,
         ).json()["claim_token"]
         held = {"Claim-Token": token}
         done(agent.post(f"/v1/tickets/{first}/messages", json={"body": "Which version?"}, headers=held))

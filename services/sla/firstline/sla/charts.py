@@ -12,7 +12,9 @@ WIDTH = 440
 """Of the drawing; wide enough for a telephone to show it at its own size."""
 
 _PAD, _HEAD, _ROW, _BAR, _LEGEND = 12, 30, 44, 12, 20
-_LONGEST_LABEL = 34
+_LETTERS, _LONGEST_TITLE = 58, 52
+"""So many letters have room in a line, and so many bold ones."""
+
 _FEWEST_PIXELS = 1.0
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 _INK, _SOFT, _GROUND = "var(--ink)", "var(--ink-soft)", "var(--raised)"
@@ -87,7 +89,7 @@ def svg(chart: Chart) -> str:
             _STYLE,
             *_patterns(chart),
             f'<rect width="{WIDTH}" height="{height}" fill="{_GROUND}"/>',
-            _text(_PAD, 20, chart.title, _INK, more=' font-weight="600"'),
+            _text(_PAD, 20, _short(chart.title, _LONGEST_TITLE), _INK, more=' font-weight="600"'),
             *_legend(chart),
             *body,
             "</svg>",
@@ -146,7 +148,7 @@ def _bar(chart: Chart, bar: Bar, top: float, most: float) -> str:
     """Return a bar with its label above it on the left and its figures on the right."""
     room = WIDTH - 2 * _PAD
     found = [
-        _text(_PAD, top + 18, _short(bar.label), _INK),
+        _text(_PAD, top + 18, _short(bar.label, _LETTERS - len(bar.text)), _INK),
         _text(WIDTH - _PAD, top + 18, bar.text, _SOFT, more=' text-anchor="end"'),
     ]
     x = float(_PAD)
@@ -172,6 +174,6 @@ def _text(x: float, y: float, words: str, fill: str, *, size: int = 0, more: str
     return f'<text x="{x:.4g}" y="{y:.4g}" fill="{fill}"{sized}{more}>{escape(words)}</text>'
 
 
-def _short(label: str) -> str:
-    """Return a label as long as there is room for; the description has all of it."""
-    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
+def _short(words: str, most: int) -> str:
+    """Return words as far as there is room for them; the description has them all."""
+    return words if len(words) <= most else f"{words[: most - 1]}…"

@@ -268,9 +268,15 @@ def import_articles(
 @app.command()
 def demo(
     data: Annotated[Path | None, typer.Option(help="Keep the desk in this folder (it must be empty).")] = None,
+    month: Annotated[bool, typer.Option("--month", help="A month, for reports and what-if; needs --data.")] = False,
 ) -> None:
     """Play a working day of 24 requests on a desk of its own and show what happened."""
+    if month and data is None:
+        print("A month is made to be looked at. Say where to keep it: --data folder.", file=sys.stderr)
+        raise typer.Exit(2)
     # A desk of somebody's own is not played with.
+    from firstline.standalone.month import play_month
+
     if data is not None and data.exists() and any(data.iterdir()):
         print(f"{data} is not empty. Name another folder for the demo.", file=sys.stderr)
         raise typer.Exit(2)
@@ -278,7 +284,7 @@ def demo(
         folder = data or Path(scratch)
         try:
             with _at_work(folder):
-                _run(play(folder, print))
+                _run(play_month(folder, print) if month else play(folder, print))
         except FirstlineError as error:
             refuse(f"The demo can't start. {error}", error)
 

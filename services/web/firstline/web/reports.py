@@ -22,6 +22,7 @@ GROUPS: Final = {
     "month": "Month",
 }
 DEFAULT_SPAN: Final = "30"
+HOUR, MANY = timedelta(hours=1), timedelta(hours=100)
 NONE: Final = "\u2013"
 """Stands where there is no figure."""
 
@@ -37,8 +38,11 @@ def percent(value: Any) -> str:
 
 
 def minutes(value: Any) -> str:
-    """Return business minutes in words."""
-    return NONE if value is None else span(timedelta(minutes=round(value)))
+    """Return business minutes in words; of very many only the hours."""
+    if value is None:
+        return NONE
+    length = timedelta(minutes=round(value))
+    return span(length) if length < MANY else f"{length // HOUR:,} h"
 
 
 Column = tuple[str, str, Callable[[Any], str]]
