@@ -14,6 +14,9 @@ from pathlib import Path
 from random import SystemRandom
 
 LOWEST_PORT, USUAL_FIRST_PORT_OF_CLIENTS = 10_000, 32_768
+SIDE_BY_SIDE = 8
+"""How many runs of tests share the ports at most, each taking every eighth one."""
+
 POLL_SECONDS = 0.02
 LONGEST_TEMPORARY_FOLDER = 40
 """Unix sockets lie below it, and their paths hold about a hundred characters."""
@@ -26,6 +29,9 @@ for file in "$1"/*.pid; do [ -f "$file" ] && kill -s KILL -- "-$(cat "$file")"; 
 rm -rf -- "$1"
 """
 """Waits until this process has closed the pipe, by will or by dying; then ends what is left and removes the folder."""
+
+
+_given: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +55,20 @@ def free_port() -> int:
     """Return a loopback port that nobody listens on, and that the system gives to no client.
 
     A client that tries a port of the clients' range again and again, while the server is down, may connect to itself.
+    No port is given twice, and test runs side by side have ports of their own: whoever asked may be long in binding it.
     """
     first = max(_first_port_of_clients(), LOWEST_PORT + 1000)
-    for _ in range(100):
-        port = SystemRandom().randrange(LOWEST_PORT, first)
+    side = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % SIDE_BY_SIDE
+    for _ in range(1000):
+        port = SystemRandom().randrange(LOWEST_PORT + side, first, SIDE_BY_SIDE)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise RuntimeError("no free port was found")
 

@@ -28,6 +28,9 @@ POLL_SECONDS = 60.0
 SETTLE_SECONDS = 900.0
 """How long after an erasure events that were under way may still change what is kept."""
 
+SCRUBS, SCRUB_PAUSE = 50, 0.2
+"""How often the journal is tried to be emptied behind an erasure, and seconds between two tries."""
+
 _log = structlog.get_logger(__name__)
 
 _ERASED = "SELECT person_id, address, names, tickets, stage, place, erased FROM erasure"
@@ -203,11 +206,15 @@ class Erasing:
         return 1
 
     async def _scrub(self) -> None:
-        """Let the store forget what lies beside its tables; what is in the way of that now ends soon anyway."""
-        try:
-            await self._store.scrub()
-        except Unavailable as error:
-            _log.warning("what was erased may stay in the store's journal for a while", reason=str(error))
+        """Let the store forget what lies beside its tables; whoever uses it now is in the way for a moment."""
+        for _ in range(SCRUBS):
+            try:
+                await self._store.scrub()
+            except Unavailable:
+                await self._ports.clock.sleep(SCRUB_PAUSE)
+            else:
+                return
+        _log.warning("what was erased may stay in the store's journal for a while: it is in use all the time")
 
     async def _portion(self, unit: Unit, seen: Erased) -> bool:
         """Do a portion unless it was done; say whether it was the last."""
