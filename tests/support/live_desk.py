@@ -21,7 +21,8 @@ from firstline.common.ports import SystemClock, SystemRandom
 from firstline.standalone.keys import desk_keys
 
 START_SECONDS = 180
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 75
+"""Longer than two looks into another service's log, which bring what the bus did not."""
 DESK_ADDRESS = "support@firstline.example"
 
 
