@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, NoReturn
 
+import httpx
 import typer
 from pydantic import ValidationError
 
@@ -47,3 +48,16 @@ def bearer(settings: Settings, name: str) -> str:
     """
     caller = Principal(name, Role.ADMIN, f"{name}@firstline.example")
     return desk_keys(settings.keys_folder, SystemRandom()).signer(SystemClock()).token(caller, CALL_TIME)
+
+
+def reason_of(answer: httpx.Response) -> str:
+    """Return what the desk says of a refusal, each mistake on a line of its own."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        return f"The desk answered {answer.status_code}: {answer.text:.300}"
+    lines = [str(problem.get("detail") or problem.get("title"))]
+    for fault in problem.get("errors", ()):
+        path = str(fault["pointer"]).removeprefix("/set/")
+        lines.append(f"    {path}: {fault['detail']}")
+    return "\n".join(lines)

@@ -7,7 +7,7 @@ import httpx
 import typer
 
 from firstline.common.ports import SystemClock
-from firstline.standalone.command_line import address_of, bearer, refuse, settings_of
+from firstline.standalone.command_line import address_of, bearer, reason_of, refuse, settings_of
 
 PATH = "/v1/clocks/recomputes"
 SECONDS, LOOK_SECONDS, SHOWN = 30.0, 0.5, 20
@@ -36,7 +36,7 @@ def recompute(
     except OSError as error:
         refuse(f"The desk's keys can't be read: {error}. Call it where they are, as a user who may.", error)
     except httpx.HTTPStatusError as error:
-        refuse(f"The desk refused: {_reason(error.response)}", error)
+        refuse(f"The desk refused: {reason_of(error.response)}", error)
     except httpx.HTTPError as error:
         refuse(f"The desk at {desk} does not answer: {error}. Is it running? Name another address with --url.", error)
 
@@ -77,13 +77,3 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     answer.raise_for_status()
     document: dict[str, Any] = answer.json()
     return document
-
-
-def _reason(answer: httpx.Response) -> str:
-    """Return why the desk refused, in its own words."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        return f"{answer.status_code}"
-    faults = [f"{fault['pointer']}: {fault['detail']}" for fault in problem.get("errors", [])]
-    return " ".join([str(problem.get("detail") or problem.get("title")), *faults])

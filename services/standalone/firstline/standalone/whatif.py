@@ -13,7 +13,7 @@ import typer
 
 from firstline.common.errors import FirstlineError, Invalid, Unavailable
 from firstline.common.ports import Clock, SystemClock
-from firstline.standalone.command_line import address_of, bearer, refuse, settings_of
+from firstline.standalone.command_line import address_of, bearer, reason_of, refuse, settings_of
 
 Json = Mapping[str, Any]
 
@@ -143,21 +143,8 @@ class Simulating:
             advice = "Start it with `firstline up`, or say where it is with --url."
             raise Unavailable(f"The desk at {self._http.base_url} does not answer. {advice}") from error
         if answer.is_error:
-            raise NotTried(_reason(answer))
+            raise NotTried(reason_of(answer))
         return answer
-
-
-def _reason(answer: httpx.Response) -> str:
-    """Return what the desk says of a refusal, each mistake on a line of its own."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        return f"The desk answered {answer.status_code}: {answer.text:.300}"
-    lines = [str(problem.get("detail") or problem.get("title"))]
-    for fault in problem.get("errors", ()):
-        path = str(fault["pointer"]).removeprefix("/set/")
-        lines.append(f"    {path}: {fault['detail']}")
-    return "\n".join(lines)
 
 
 def table(document: Json) -> str:
