@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import struct
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ import asyncpg
 import pytest
 from firstline.common.errors import Unavailable
 from firstline.common.ports import system_ports
+from firstline.common.store import postgres as postgres_store
+from firstline.common.store import stuck
 from firstline.common.store.migrate import is_migrated
 from firstline.common.store.port import Insertion, Sql, Store, Unit
 from firstline.common.store.postgres import PostgresStore
@@ -116,6 +119,29 @@ async def test_a_unit_that_is_cut_in_the_middle_is_out_of_reach(
         with pytest.raises(Unavailable):
             await during
         assert await store.read(lambda unit: unit.one(NUMBER, name="half")) is None
+
+
+async def test_a_process_that_stopped_within_an_exchange_keeps_no_rows(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was stopped between preparing a statement and running it is cut off, and its rows are free."""
+    monkeypatch.setattr(postgres_store, "REST_SECONDS", 0.5)
+    monkeypatch.setattr(stuck, "LOOK_SECONDS", 0.2)
+    async with opened(database) as store:
+        await store.write(lambda unit: unit.run(CREATE))
+        await add(store, "counter")
+        stopped = await asyncpg.connect(database)
+        await stopped.execute("BEGIN; UPDATE fact SET number = 7")
+        prepared = b"again\0SELECT 1\0" + struct.pack("!h", 0)
+        stopped._transport.write(_message(b"P", prepared) + _message(b"H", b""))  # parse and flush, and no more
+        async with asyncio.timeout(20):
+            assert await store.write(lambda unit: unit.one(UP, name="counter", by=1)) == 1
+        stopped.terminate()
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    """Return a message of the server's protocol."""
+    return kind + struct.pack("!i", len(body) + 4) + body
 
 
 async def test_two_processes_lose_no_update(database: str) -> None:

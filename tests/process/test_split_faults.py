@@ -32,7 +32,7 @@ LOADED = [role for role, prefixes in BINDINGS.items() if {"ticket", "queue"} & {
 FENCE = "SELECT fence FROM lease WHERE name = 'relay'"
 OPEN_RELAY = (
     "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
-    " AND xact_start < clock_timestamp() - interval '0.2 seconds' AND query ~ 'lease|log_relay|UPDATE log_event'"
+    " AND xact_start < clock_timestamp() - interval '0.2 seconds' AND query ~ '\\mlease\\M|log_relay|UPDATE log_event'"
 )
 REQUEST = {"subject": "asked in the middle", "body": "x"}
 

@@ -15,6 +15,7 @@ from firstline.common.store.grouping import Groups
 from firstline.common.store.later import Later, PutOff
 from firstline.common.store.notices import Notices
 from firstline.common.store.port import Insertion, Sql, Value, Work
+from firstline.common.store.stuck import StuckSessions
 from firstline.common.store.values import Reader, reader_for, to_postgres
 
 R = TypeVar("R")
@@ -143,6 +144,7 @@ class PostgresStore:
         self._connections = connections
         direct = listen_url or (None if pooler else url)
         self._notices = Notices(direct, ports)
+        self._stuck = StuckSessions(self._connection, REST_SECONDS, ports)
         self._groups = Groups(self._insert_group, self._insert_one, ports)
         self._pool: Any = None
 
@@ -164,6 +166,7 @@ class PostgresStore:
             reset=_leave,
         )
         self._notices.start()
+        self._stuck.start()
 
     async def close(self) -> None:
         """Commit what waits, then disconnect."""
@@ -172,6 +175,7 @@ class PostgresStore:
         if pool is None:
             return
         await self._notices.stop()
+        await self._stuck.stop()
         try:
             await asyncio.wait_for(pool.close(), STATEMENT_SECONDS)
         except TimeoutError:
