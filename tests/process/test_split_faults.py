@@ -77,14 +77,9 @@ def test_intake_accepts_while_rabbitmq_is_down(stage: Stage) -> None:
         assert record.unknown + record.refused == lost
         stage.rabbit.start()
         begun = time.monotonic()
-        services = [replica for replica in stage.desk.all() if replica.role != "web"]
-        eventually(lambda: all(_on_the_bus(replica) for replica in services), BACK_SECONDS)
+        eventually(lambda: all(replica.on_the_bus() for replica in stage.desk.all()), BACK_SECONDS)
         print(f"all on the bus {time.monotonic() - begun:.1f} s after RabbitMQ")
     check(stage, record, "RabbitMQ was down")
-
-
-def _on_the_bus(replica: Replica) -> bool:
-    return [value for _, value in figures(replica, "firstline_bus_connected")] == [1.0]
 
 
 def test_intake_refuses_for_the_moment_while_postgresql_is_down(stage: Stage) -> None:
