@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -42,6 +43,7 @@ from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.erasing import Erasure
 from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
+from firstline.intake.service.looking import LookingStore
 from firstline.intake.service.partners import Partners
 from firstline.intake.service.rotation import missing_keys
 from firstline.intake.service.scanning import scan_held
@@ -116,7 +118,7 @@ def create_app(
 
     """
     rest = (claim_key, Cursors(cursor_key), vault, judge, scanner or NoScanner())
-    desk = Desk(runtime.store, runtime.log, runtime.ports, files, Policies(current), *rest)
+    desk = _desk(runtime, files, Policies(current), *rest)
     runtime.consume(handlers.table(desk))
     smtp = _smtp(desk, mail, *listen) if listen else None
 
@@ -133,6 +135,12 @@ def create_app(
     app.state.registry.register(VaultFigures(desk))
     app.state.mail_room, app.state.smtp = MailRoom(desk, parser, mail), smtp
     return app
+
+
+def _desk(runtime: Runtime, files: Files, policies: Policies, *rest: Any) -> Desk:
+    """Return the instance, before whose store long texts are looked at for secrets."""
+    store = LookingStore(runtime.store, runtime.ports.offload, policies.detector)
+    return Desk(store, runtime.log, runtime.ports, files, policies, *rest)
 
 
 async def _stop(ends: Iterable[Callable[[], Awaitable[None]]]) -> None:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from firstline.common.policy.pasted import SecretKind
-from firstline.intake.cue_words import SHORT, CueRules, Phrases, Places, masks_in, words_of
+from firstline.intake.cue_words import SHORT, CueRules, Places, masks_in, words_of
 from firstline.intake.secret_shapes import licence_keys
 from firstline.intake.secret_values import (
     MAX_VALUE,
@@ -86,10 +86,11 @@ _LEAST: Final[dict[Mode, Strength]] = {
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A text being looked at, with the places of its cues."""
+    """A text being looked at, with its words in lower case and the places of its cues."""
 
     rules: CueRules
     text: str
+    words: frozenset[str]
     passwords: Places
     logins: Places
     access: Places
@@ -114,17 +115,16 @@ class Looked:
 def look(rules: CueRules, text: str) -> Looked:
     """Return a text with the places of the cues in it."""
     low = _lower(text)
-    given = text, low, *words_of(low), masks_in(text, rules.masks)
-    tells = [match.start() for match in _TELLS.finditer(text)]
-
-    def worth(phrases: Phrases) -> Places:
-        """Return the first places of cues that may announce something; the rest of a text that has more is let be."""
-        places = (place for place in phrases.places(*given) if _tells_near(tells, *place))
-        return list(islice(places, MOST_CUES))
-
-    passwords, access = worth(rules.password), worth(rules.access)
-    logins = rules.login.places(*given)[: 4 * MOST_CUES] if tells else []
-    return Looked(rules, text, passwords, logins, access, worth(rules.token), worth(rules.licence_key))
+    words, long = words_of(low)
+    given = text, low, words, long, masks_in(text, rules.masks)
+    kinds = (rules.password, rules.access, rules.token, rules.licence_key, rules.login)
+    *found, logins = [phrases.places(*given) for phrases in kinds]
+    tells = [match.start() for match in _TELLS.finditer(text)] if logins or any(found) else []
+    # The first cues that may announce something; the rest of a text that has more is let be.
+    passwords, access, tokens, licences = (
+        list(islice((place for place in places if _tells_near(tells, *place)), MOST_CUES)) for places in found
+    )
+    return Looked(rules, text, words, passwords, logins[: 4 * MOST_CUES] if tells else [], access, tokens, licences)
 
 
 def _tells_near(tells: list[int], start: int, end: int) -> bool:

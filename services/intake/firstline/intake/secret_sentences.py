@@ -29,6 +29,7 @@ MOST_LINES: Final = 300
 """Lines of a text in which names with a password are looked for."""
 EVERYDAY: Final = frozenset({"pass", "pas", "pin"})
 ACCOUNTS: Final = "admin|administrator|root|test|tester|demo|user|editor|manager|guest|support|webmaster|info|sa|deploy"
+_ACCOUNTS: Final = frozenset(ACCOUNTS.split("|"))
 
 _TOKEN: Final = re.compile(r"\S{6,120}")
 _ACCOUNT: Final = re.compile(
@@ -41,6 +42,7 @@ _NAMED: Final = re.compile(
 )
 _QUOTED: Final = re.compile(r"(?<![\w@/=])[\"“„«'`](\w[^\s\"“”„«»'`@]{4,78})[\"”“»'`](?![\w@])")
 _SPACE: Final = re.compile(r"\s")
+_SIGNS: Final = re.compile(r"[\d@#$%^&*+=~|\\<>{}\[\]()!?]")
 _MEMBER: Final = re.compile(r"[\w.-]{1,40}=")
 _PHRASE: Final = re.compile(r"[^\W\d_]{2,20}(?:[ -][^\W\d_]{2,20}){2,7}(?=[.,;!]?[ \t]*(?:\n|$))")
 _JOINED: Final = re.compile(r"[ \t]*(?:is|ist|lautet|[:=\u2013-])?[ \t]*[\"“„«']?")
@@ -66,7 +68,8 @@ def _behind(here: Looked, end: int) -> Iterator[Span]:
     text = here.text
     space = _SPACE.search(text, end, end + FURTHER)
     for token in _TOKEN.finditer(text, space.end() if space else len(text), min(line_end(text, end), end + FURTHER)):
-        value = value_at(text, token.start())
+        # Most words are plain, and are passed over before anything is made of them.
+        value = value_at(text, token.start()) if _SIGNS.search(token[0]) else None
         if value is not None and not _MEMBER.match(value.text) and _is_secret(here, value):
             yield Span(value.start, value.end, "password")
             return
@@ -119,6 +122,8 @@ def _named(here: Looked, logins: Places) -> Iterator[Span]:
 
 def _accounts(here: Looked) -> Iterator[Span]:
     """Yield what stands behind the name of a usual account, as in `admin / …`."""
+    if _ACCOUNTS.isdisjoint(here.words):
+        return
     for match in _ACCOUNT.finditer(here.text):
         value = value_at(here.text, match.start(1))
         if value is not None and _is_secret(here, value):

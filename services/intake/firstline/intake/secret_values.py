@@ -224,7 +224,7 @@ def strength(value: str, never: Collection[str]) -> Strength:
         or low.rstrip("!?") in _KNOWN
         or low.rstrip("!?") in never
         or _no_secret(value)
-        or _no_secret(bare)
+        or (bare != value and _no_secret(bare))
     ):
         return Strength.NONE
     return _by_classes(bare, low, never)

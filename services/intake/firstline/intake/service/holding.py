@@ -13,8 +13,9 @@ import structlog
 from firstline.common.event_parts import MaskedPart
 from firstline.common.store.port import Value
 from firstline.common.vault import Sealed, VaultLocked
-from firstline.intake.detector import Masked, find, masked
+from firstline.intake.detector import Masked
 from firstline.intake.service.desk import Desk
+from firstline.intake.service.looking import looked_at
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class Holding:
 
     def text(self, text: str, place: str, message_id: str | None = None, found: Masked | None = None) -> Cleaned:
         """Return a text without its secrets; `found` is what the detector said of it before."""
-        result = found if found is not None else masked(self._desk.policies.detector, text)
+        result = found if found is not None else looked_at(self._desk.policies.detector, text)
         if not result.marks:
             return Cleaned(text, [])
         # Kept as a whole and not piece by piece: a specialist who decides has to see what stood around it.
@@ -66,7 +67,7 @@ class Holding:
             return self.values(value, place)
         # `{"password": "…"}` gives itself away by its name alone.
         label = f"{name}: "
-        result = masked(self._desk.policies.detector, label + value)
+        result = looked_at(self._desk.policies.detector, label + value)
         if result.marks and result.text.startswith(label):
             self._hold(value, [mark.kind for mark in result.marks], place, None)
             return result.text[len(label) :]
@@ -108,9 +109,9 @@ def place_of(ticket_id: str, held_id: str) -> tuple[str, ...]:
 def seems_secret(desk: Desk, *given: object) -> bool:
     """Say whether texts or JSON values seem to hold a secret."""
     texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in given if value)
-    return any(find(desk.policies.detector, text) for text in texts)
+    return any(looked_at(desk.policies.detector, text).marks for text in texts)
 
 
 def without_secrets(desk: Desk, text: str) -> str:
     """Return a text that belongs to no request without its secrets; its original is kept nowhere."""
-    return masked(desk.policies.detector, text).text
+    return looked_at(desk.policies.detector, text).text

@@ -13,13 +13,13 @@ from firstline.common.permissions import Principal
 from firstline.common.policy.access import AccessData, AccessField, AccessKind
 from firstline.common.policy.pasted import SecretKind
 from firstline.intake.access import AccessRequest, scheduled
-from firstline.intake.detector import masked
 from firstline.intake.service import vault
 from firstline.intake.service.access import rules_for
 from firstline.intake.service.access_ending import ACCESS_CHANNEL
 from firstline.intake.service.change import Change
 from firstline.intake.service.claims import demand_claim
 from firstline.intake.service.held_texts import end, find_held, opened
+from firstline.intake.service.looking import looked_at
 from firstline.intake.store.access import INSERT_ACCESS
 from firstline.intake.store.held_texts import HeldText
 from firstline.intake.store.messages import MESSAGE
@@ -100,7 +100,7 @@ def _field(kind: AccessKind, what: str) -> AccessField | None:
 def _secrets(change: Change, held: HeldText) -> Found:
     """Return what the detector finds in the original; all of it where only the field's name gave it away."""
     text = opened(change, held)
-    found = masked(change.desk.policies.detector, text)
+    found = looked_at(change.desk.policies.detector, text)
     if not found.marks:
         return [(held.kinds[0], text)]
     return [(mark.kind, secret) for mark, secret in zip(found.marks, found.secrets, strict=True)]

@@ -18,7 +18,7 @@ from firstline.common.paging import etag_of
 from firstline.common.permissions import Access
 from firstline.common.policy.model import EntitlementState
 from firstline.common.store.port import Insertion, Sql, Unit, Value
-from firstline.intake.detector import Masked, masked
+from firstline.intake.detector import Masked
 from firstline.intake.scope import Hint, Judgement, Recovery, Submission, judge
 from firstline.intake.service.articles import Use, suggestions, uses_of
 from firstline.intake.service.attachments import usable_attachments
@@ -27,6 +27,7 @@ from firstline.intake.service.desk import Desk
 from firstline.intake.service.first_message import first_message, submitted
 from firstline.intake.service.holding import Cleaned, Holding, seems_secret
 from firstline.intake.service.licences import last_four, licence_for, state_of
+from firstline.intake.service.looking import looked_at
 from firstline.intake.service.words import first_words
 from firstline.intake.store.articles import NOTE_USE
 from firstline.intake.store.directory import Licence
@@ -132,7 +133,7 @@ async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
 
     """
     # Masked here already, since a key that stands in the text tells the licence, and with it the entitlement.
-    body = None if new.cleared else masked(desk.policies.detector, new.body)
+    body = None if new.cleared else looked_at(desk.policies.detector, new.body)
     licence = await _licence(unit, new, body)
     judgement = judge(
         desk.policies.rules,
@@ -207,7 +208,7 @@ async def submit(desk: Desk, access: Access, describe: Describe, retry: Retry | 
 
     """
 
-    async def look(unit: Unit) -> Answer | tuple[NewTicket, Judged]:
+    async def look(unit: Unit) -> Answer | tuple[NewTicket, Composed]:
         known = await stored_answer(unit, retry) if retry else None
         if known is not None:
             return known
@@ -215,15 +216,15 @@ async def submit(desk: Desk, access: Access, describe: Describe, retry: Retry | 
         new = await describe(unit)
         judged = await check(desk, unit, new)
         await _check_reference(unit, access, new)
-        return new, judged
+        # In here too, since only a unit of work may come to a long text (ADR 24).
+        return new, compose(desk, new, judged)
 
     for _ in range(NUMBER_TRIES):
         # Judged on a read and stored as rows: only rows can share a commit with other callers' (ADR 2).
         found = await desk.store.read(look)
         if isinstance(found, Answer):
             return found
-        new, judged = found
-        composed = compose(desk, new, judged)
+        new, composed = found
         body, etag = render(new, composed.ticket), etag_of(composed.ticket.version)
         rows = composed.rows
         if retry is not None:
