@@ -1,5 +1,6 @@
 """Long texts are looked at for secrets beside the event loop, between two runs of a unit of work (clause 4.3)."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ async def looking(folder: Path, detector: Detector, threads: list[str]) -> Async
 
         return await offload(noted)
 
-    store = LookingStore(SqliteStore(folder / "a.db", system_ports()), noting, detector)
+    store = LookingStore(SqliteStore(folder / "a.db", system_ports()), noting, detector, Counter())
     await store.open()
     try:
         await store.write(lambda unit: unit.run(MAKE))

@@ -131,6 +131,32 @@ async def test_originals_are_deleted_after_their_days(world: World) -> None:
     assert not any(content)
 
 
+async def test_what_is_held_back_is_counted(world: World) -> None:
+    """The metrics page counts texts and files that were held back by channel, once each, and trials not at all."""
+    ticket = await world.submit(body=PASTED, fields={"error_text": PASTED})
+    await world.must(ticket, "messages", {"body": PASTED}, "client:clara")
+    await world.must(ticket, "messages", {"body": f"{PASTED}\n" * 200}, "client:clara")
+    await world.mail(raw_mail(f"Re: [{ticket['number']}]", PASTED, files={"access.txt": PASTED.encode()}))
+    await world.mail(raw_mail("Another", PASTED))
+    await world.post("/v1/tickets/check", {"subject": "Slow", "body": PASTED}, "client:clara")
+    trial = {
+        "verb": "messages",
+        "body": {"body": PASTED, "audience": "internal"},
+        "ids": [ticket["id"]],
+        "dry_run": True,
+    }
+    assert (await world.post("/v1/tickets/bulk", trial, "supervisor:sue")).json()["done"] == 1
+    files = {"file": ("access.txt", PASTED.encode(), "text/plain")}
+    await world.client.post("/v1/attachments", files=files, headers=world.headers("client:clara"))
+    lines = [line for line in (await world.client.get("/metrics")).text.splitlines() if "pasted_secrets_total{" in line]
+    assert lines == [
+        'firstline_pasted_secrets_total{channel="api",service="intake",what="file"} 1.0',
+        'firstline_pasted_secrets_total{channel="api",service="intake",what="text"} 4.0',
+        'firstline_pasted_secrets_total{channel="email",service="intake",what="file"} 1.0',
+        'firstline_pasted_secrets_total{channel="email",service="intake",what="text"} 2.0',
+    ]
+
+
 async def test_a_licence_key_in_a_text_is_known(world: World) -> None:
     """A licence key written into a message shows its end only, and still says what the request is entitled to."""
     key = "NFR-T4-M7X2K9Q5W8Z1P3L6"

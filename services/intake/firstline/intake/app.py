@@ -1,5 +1,6 @@
 """Intake's application: wiring, start and stop."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
@@ -35,7 +36,7 @@ from firstline.intake.api import (
     tickets,
     verbs,
 )
-from firstline.intake.figures import VaultFigures
+from firstline.intake.figures import IntakeFigures
 from firstline.intake.judge import Judge
 from firstline.intake.parser import Parser
 from firstline.intake.scanner import NoScanner, Scanner
@@ -43,7 +44,7 @@ from firstline.intake.service.desk import Desk, Policies, publish_policy
 from firstline.intake.service.erasing import Erasure
 from firstline.intake.service.held import MailRoom
 from firstline.intake.service.inbound import MailSettings, keep_mail
-from firstline.intake.service.looking import LookingStore
+from firstline.intake.service.looking import LookingStore, Tally
 from firstline.intake.service.partners import Partners
 from firstline.intake.service.rotation import missing_keys
 from firstline.intake.service.scanning import scan_held
@@ -117,8 +118,8 @@ def create_app(
         scanner: looks for malware, None where nobody does.
 
     """
-    rest = (claim_key, Cursors(cursor_key), vault, judge, scanner or NoScanner())
-    desk = _desk(runtime, files, Policies(current), *rest)
+    rest = {"claim_key": claim_key, "cursors": Cursors(cursor_key), "vault": vault, "judge": judge}
+    desk = _desk(runtime, files, Policies(current), scanner=scanner or NoScanner(), **rest)
     runtime.consume(handlers.table(desk))
     smtp = _smtp(desk, mail, *listen) if listen else None
 
@@ -132,15 +133,16 @@ def create_app(
     stop = partial(_stop, (*([smtp.stop] if smtp else []), runtime.stop, parser.stop, judge.stop))
     app = build_app(runtime, "Firstline intake", ROUTERS, start=start, stop=stop, larger_bodies=LARGER_BODIES)
     app.state.intake, app.state.partners = desk, partners or Partners({}, runtime.ports.clock)
-    app.state.registry.register(VaultFigures(desk))
+    app.state.registry.register(IntakeFigures(desk))
     app.state.mail_room, app.state.smtp = MailRoom(desk, parser, mail), smtp
     return app
 
 
-def _desk(runtime: Runtime, files: Files, policies: Policies, *rest: Any) -> Desk:
+def _desk(runtime: Runtime, files: Files, policies: Policies, **rest: Any) -> Desk:
     """Return the instance, before whose store long texts are looked at for secrets."""
-    store = LookingStore(runtime.store, runtime.ports.offload, policies.detector)
-    return Desk(store, runtime.log, runtime.ports, files, policies, *rest)
+    tally: Tally = Counter()
+    store = LookingStore(runtime.store, runtime.ports.offload, policies.detector, tally)
+    return Desk(store, runtime.log, runtime.ports, files, policies, held=tally, **rest)
 
 
 async def _stop(ends: Iterable[Callable[[], Awaitable[None]]]) -> None:

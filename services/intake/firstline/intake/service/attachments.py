@@ -122,6 +122,7 @@ async def upload(
         raise
     if verdict.status != "rejected" and await _seems_secret(desk, file.name, stored):
         await desk.files.delete(stored.key)
+        desk.held["api", "file"] += 1
         advice = policy.pasted_secrets.file_advice
         raise FileRefused(advice, faults=(Fault("/file", advice),), clause="4.3", extra={"reason": "secret"})
     if verdict.status == "rejected":
@@ -163,6 +164,7 @@ async def keep_mailed(
     if verdict.status != "rejected" and not room:
         verdict, reason = replace(verdict, status="rejected"), policy.attachments.advice.count
     elif verdict.status != "rejected" and await desk.ports.offload(lambda: holds_secret(desk, file.name, content)):
+        desk.held["email", "file"] += 1
         verdict, reason = replace(verdict, status="rejected"), policy.pasted_secrets.file_advice
     elif verdict.status != "rejected":
         key = (await desk.files.put(_once(content), len(content))).key

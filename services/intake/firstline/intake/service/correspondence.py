@@ -97,6 +97,7 @@ async def reply(change: Change, message: NewMessage, access: Access | None = Non
 
     """
     change.demand("messages", message.author.side)
+    change.holding.channel = message.origin.channel
     if message.author.side == "client" and not message.origin.automatic:
         onward = await _onward(change, message, access) if change.ticket.merged_into else None
         if onward is not None:
@@ -272,6 +273,7 @@ async def remark(change: Change, text: str) -> None:
 
 async def note(change: Change, message: NewMessage) -> Told:
     """Add an internal note: clients never see it, and it counts for nothing."""
+    change.holding.channel = message.origin.channel
     message_id, clean = await _store(change, message, demand_text(message.body), "internal")
     change.say(TicketNoted, message_id=message_id, masked=clean.masks)
     return Told(message_id, await change.save(), change.participants)

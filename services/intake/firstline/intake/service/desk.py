@@ -1,5 +1,6 @@
 """What the verbs of intake work with: store, log, ports, files, keys, vault, and the policies in force."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -79,7 +80,12 @@ class Policies:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Intake's instance: all that a verb needs beside its own arguments."""
+    """Intake's instance: all that a verb needs beside its own arguments.
+
+    Attributes:
+        held: how many texts and files were held back for secrets, by channel and by what they are.
+
+    """
 
     store: Store
     log: Log
@@ -91,6 +97,7 @@ class Desk:
     vault: Vault
     judge: Judge
     scanner: Scanner = field(default_factory=NoScanner)
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def now(self) -> datetime:
         """Return the instant of product time."""

@@ -15,7 +15,7 @@ from firstline.common.store.port import Value
 from firstline.common.vault import Sealed, VaultLocked
 from firstline.intake.detector import Masked
 from firstline.intake.service.desk import Desk
-from firstline.intake.service.looking import looked_at
+from firstline.intake.service.looking import looked_at, note_held
 
 _log = structlog.get_logger(__name__)
 
@@ -32,10 +32,11 @@ class Cleaned:
 class Holding:
     """Takes secrets out of the texts of one request, and gathers the rows of what is kept sealed."""
 
-    def __init__(self, desk: Desk, ticket_id: str) -> None:
-        """Begin for a request."""
+    def __init__(self, desk: Desk, ticket_id: str, channel: str = "api") -> None:
+        """Begin for a request; `channel` is what its texts came by."""
         self._desk = desk
         self._ticket_id = ticket_id
+        self.channel = channel
         self.rows: list[dict[str, Value]] = []
 
     def text(self, text: str, place: str, message_id: str | None = None, found: Masked | None = None) -> Cleaned:
@@ -75,6 +76,7 @@ class Holding:
 
     def _hold(self, text: str, kinds: list[Any], place: str, message_id: str | None) -> None:
         """Keep the original sealed; where the vault is locked it is let go, for nothing is ever kept unsealed."""
+        note_held(self.channel)
         held_id, now = self._desk.ports.ids.new(), self._desk.now()
         try:
             sealed = self._desk.vault.seal(text.encode(), place_of(self._ticket_id, held_id))

@@ -5,8 +5,10 @@ is looked at in a thread while nothing is locked, and the unit runs again, with 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from firstline.common.ports import Offload
@@ -18,8 +20,20 @@ T = TypeVar("T")
 LONG: Final = 4_000
 """Characters of a text that is looked at where it stands: about half a millisecond."""
 
-_FOUND: ContextVar[Mapping[str, Masked] | None] = ContextVar("found", default=None)
-"""What was found in the long texts of the unit at work; None where nobody looks at them beside it."""
+Tally = Counter[tuple[str, str]]
+"""How many texts and files were held back, by the channel that they came by and by what they are."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a unit of work: what was found in long texts before it, and the channels of what it holds back."""
+
+    found: Mapping[str, Masked]
+    held: list[str] = field(default_factory=list)
+
+
+_RUN: ContextVar[Run | None] = ContextVar("run", default=None)
+"""The run at work; None where no store looks at texts beside it."""
 
 
 class NotLookedAt(Exception):
@@ -38,22 +52,30 @@ def looked_at(detector: Detector, text: str) -> Masked:
         NotLookedAt: a long one, which the store has looked at before it runs the unit again.
 
     """
-    found = _FOUND.get()
-    if found is None or len(text) <= LONG:
+    run = _RUN.get()
+    if run is None or len(text) <= LONG:
         return masked(detector, text)
-    if text not in found:
+    if text not in run.found:
         raise NotLookedAt(text)
-    return found[text]
+    return run.found[text]
+
+
+def note_held(channel: str) -> None:
+    """Note that a text is held back, to be counted if what the unit does is stored."""
+    run = _RUN.get()
+    if run is not None:
+        run.held.append(channel)
 
 
 class LookingStore:
-    """A store that has long texts looked at in a thread, for the units that come to them."""
+    """A store that has long texts looked at in a thread, for the units that come to them, and counts what was held."""
 
-    def __init__(self, store: Store, offload: Offload, detector: Detector) -> None:
+    def __init__(self, store: Store, offload: Offload, detector: Detector, tally: Tally) -> None:
         """Stand before a store."""
         self._store = store
         self._offload = offload
         self._detector = detector
+        self._tally = tally
 
     async def open(self) -> None:
         """Connect."""
@@ -65,11 +87,14 @@ class LookingStore:
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction, from its beginning again for each long text that it comes to."""
-        return await self._looking(self._store.write, work)
+        result, held = await self._looking(self._store.write, work)
+        # Here and not in the unit, which may be run again, or leave nothing behind.
+        self._tally.update((channel, "text") for channel in held)
+        return result
 
     async def read(self, work: Work[T]) -> T:
         """Run `work`, which only reads, on one view, from its beginning again for each long text that it comes to."""
-        return await self._looking(self._store.read, work)
+        return (await self._looking(self._store.read, work))[0]
 
     async def insert(self, insertion: Insertion) -> bool:
         """Insert rows."""
@@ -83,21 +108,25 @@ class LookingStore:
         """Return an event that is set after each commit that announced the channel."""
         return self._store.listen(channel)
 
-    async def _looking(self, run: Callable[[Work[T]], Awaitable[T]], work: Work[T]) -> T:
-        """Run a unit until it comes to no long text that wasn't looked at."""
+    async def _looking(self, execute: Callable[[Work[T]], Awaitable[T]], work: Work[T]) -> tuple[T, list[str]]:
+        """Run a unit until it comes to no long text that wasn't looked at; return also the channels of what it held."""
         found: dict[str, Masked] = {}
         while True:
+            runs: list[Run] = []
             try:
-                return await run(lambda unit: _with(found, work, unit))
+                result = await execute(lambda unit: _as_run(Run(found), runs, work, unit))  # noqa: B023 (awaited here)
             except NotLookedAt as stopped:
                 text = stopped.text
-            found[text] = await self._offload(lambda: masked(self._detector, text))  # noqa: B023 (awaited here)
+            else:
+                return result, runs[-1].held
+            found[text] = await self._offload(lambda: masked(self._detector, text))  # noqa: B023
 
 
-async def _with(found: Mapping[str, Masked], work: Work[T], unit: Unit) -> T:
-    """Run a unit that has at hand what was found."""
-    token = _FOUND.set(found)
+async def _as_run(run: Run, runs: list[Run], work: Work[T], unit: Unit) -> T:
+    """Execute a unit as a run, the last one of which counts: the store may need several."""
+    runs.append(run)
+    token = _RUN.set(run)
     try:
         return await work(unit)
     finally:
-        _FOUND.reset(token)
+        _RUN.reset(token)

@@ -118,11 +118,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A request ready to be stored: the ticket, its first message's ID, and the rows of all that belongs to it."""
+    """A request ready to be stored: the ticket, its first message's ID, the rows of all that belongs to it.
+
+    `held` says how many of its texts are held back.
+    """
 
     ticket: Ticket
     message_id: str
     rows: tuple[Row, ...]
+    held: int
 
 
 async def check(desk: Desk, unit: Unit, new: NewTicket) -> Judged:
@@ -230,6 +234,7 @@ async def submit(desk: Desk, access: Access, describe: Describe, retry: Retry | 
         if retry is not None:
             rows = ((STORE, answer_row(retry, 201, body, etag, desk.now())), *rows)
         if await desk.store.insert(Insertion(rows, (CHANNEL,))):
+            desk.held[new.origin.channel, "text"] += composed.held
             return Answer("", 201, body, etag)
         # A key was taken meanwhile: the retry's, the reference's, a file's or the number's. Another look tells.
     raise Unavailable("No free number was found; nothing was stored. Try again.", retry_after=1)
@@ -259,7 +264,7 @@ async def _with_reference(unit: Unit, new: NewTicket) -> Ticket | None:
 def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     """Return a request with its number, participants, first message and event, as rows to insert."""
     ticket_id, message_id = desk.ports.ids.new(), desk.ports.ids.new()
-    holding = Holding(desk, ticket_id)
+    holding = Holding(desk, ticket_id, new.origin.channel)
     new, judged, body = _without_secrets(desk, new, judged, holding, message_id)
     ticket = _ticket(desk, new, judged, ticket_id)
     # The requester last: who is named twice stands there by what is known of them as requester.
@@ -283,7 +288,7 @@ def compose(desk: Desk, new: NewTicket, judged: Judged) -> Composed:
     ]
     rows += [(INSERT_HELD_TEXT, row) for row in holding.rows]
     rows += [(APPEND, row) for row in desk.log.rows(f"ticket/{ticket.id}", 1, event)]
-    return Composed(ticket, message_id, tuple(rows))
+    return Composed(ticket, message_id, tuple(rows), len(holding.rows))
 
 
 def _without_secrets(
