@@ -199,6 +199,31 @@ async def test_a_simulation_is_for_those_who_lead_and_shows_its_progress(world: 
     assert "All answers: 0 \u2192 1 late of 2." in words
 
 
+async def test_what_can_be_changed_and_what_was_asked_is_told(world: World) -> None:
+    """Who leads reads the newest policy's parts, internal targets too, and their own simulations, newest first."""
+    basis = (await world.get("/v1/simulations/policy", "supervisor")).json()
+    assert set(basis) == {"version", "calendar", "targets", "urgency", "scope"}
+    assert (basis["targets"]["internal"], basis["targets"]["minutes"]["normal"]["first_response"]) == (True, 600)
+    assert (await world.get("/v1/simulations", "supervisor")).json() == {"items": []}
+    made = []
+    for changes in ({"targets.first_response": 240}, {"urgency.default": "high"}):
+        made.append((await ask(world, changes))["id"])
+        world.clock.move(world.clock.now() + MINUTE)
+    await world.runtime.settle()
+    items = (await world.get("/v1/simulations", "supervisor")).json()["items"]
+    assert [(one["id"], one["state"]) for one in items] == [(made[1], "done"), (made[0], "done")]
+    assert items[1]["set"] == {"targets.first_response": 240}
+    assert (await world.get("/v1/simulations", "admin")).json()["items"] == []
+    for path in ("/v1/simulations", "/v1/simulations/policy"):
+        assert (await world.get(path, "agent")).status_code == 403
+
+
+async def test_no_policy_is_told(bare: World) -> None:
+    """Before any policy has arrived there is nothing to change, and it is said to try again."""
+    answer = await bare.get("/v1/simulations/policy", "supervisor")
+    assert (answer.status_code, "No policy" in answer.text) == (503, True)
+
+
 async def test_it_goes_on_after_a_restart_and_ends_when_cancelled(store_path: Path, walk: MinuteCalendar) -> None:
     """What is written down is counted once, whenever the process stops; a cancelled simulation counts no further."""
     async with open_world(store_path) as world:

@@ -22,7 +22,9 @@ from firstline.web import (
     searching,
     stages,
     supervision,
+    trials,
     views,
+    whatif,
 )
 from firstline.web.app import templates
 from firstline.web.forms import Draft, FileRules, Kept
@@ -179,6 +181,11 @@ def shown(
             "lines": [views.ClaimLine(text, text)],
             "tables": [reports.Table("x", text, text, text, (text,), ((text, (text,)),), "/x.svg", "/x.csv", text)],
             "spans": {"": text}, "groups": {"": text},
+            "basis": trials.basis(policy, now.date()), "topics_open": True, "titles": {},
+            "periods": [board.Option("30", text)],
+            "earlier": [whatif.Line("s1", text, text, text, True, "2026-11-24T11:00:00Z", text)],
+            "job": whatif.Outcome("done", text, text, 50, 1, text, text, ((text, (text,)),)), "id": "s1",
+            "tried": [trials.Tried(text, text, text)], "again": True, "by": "", "columns": (text,),
             "judging": choices.judging(policy),
             "verdicts": choices.verdicts(item), "referrals": choices.referrals(policy),
             "scope_topics": choices.scope_topics(policy), "version": text,
@@ -205,7 +212,7 @@ def shown(
 
 def test_all_pages_are_looked_at() -> None:
     """The pages under test are those that there are."""
-    assert len(PAGES) == 21
+    assert len(PAGES) == 23
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -292,6 +299,9 @@ BARE: list[Json] = [
     {"can": views.Abilities("", "", ended=False)},
     {"advice": None, "read": (), "links": (), "canned": [], "uses": [], "answers": [], "found": ()},
     {"advice": documents.Advice((), (), ())},
+    {"earlier": [], "topics_open": False, "tried": [], "again": False},
+    {"job": whatif.Outcome("running", "x", "x", 50, 0, "x", "x", ())},
+    {"job": whatif.Outcome("cancelled", "x", "x", 50, 0, "x", "x", ())},
     {"held": 0, "about": "", "mails": []},
     {"work": None, "queue": board.Queue("0", "", (), more=False)},
     {"queue": board.Queue("1", "", (board.QueueRow("FL-1", "x", "since", "", None, current=False),), more=False)},

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firstline.sla.recount import Tally
 from firstline.sla.reports import By
-from firstline.sla.store.simulations import Simulation
+from firstline.sla.store.simulations import Asked, Simulation
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
 
@@ -61,6 +61,49 @@ class SimulationOut(BaseModel):
     by: By
     total: CountsOut
     lines: list[CountsLineOut]
+
+
+class AskedOut(BaseModel):
+    """A simulation and how far it has come, without what it has counted."""
+
+    id: str
+    state: State
+    made_at: datetime
+    set: dict[str, Any]
+    start: datetime = Field(serialization_alias="from")
+    until: datetime
+    done: int
+    runs: int
+
+
+class SimulationsOut(BaseModel):
+    """The latest simulations that somebody asked for, the newest first."""
+
+    items: list[AskedOut]
+
+
+class BasisOut(BaseModel):
+    """The parts of the newest policy that a simulation may change, as the policy has them."""
+
+    version: str
+    calendar: dict[str, Any]
+    targets: dict[str, Any]
+    urgency: dict[str, Any]
+    scope: dict[str, Any]
+
+
+def asked_out(job: Asked) -> AskedOut:
+    """Return a simulation as the list shows it."""
+    return AskedOut(
+        id=job.id,
+        state=job.state,
+        made_at=job.made_at,
+        set=job.changes,
+        start=job.start,
+        until=job.until,
+        done=job.done,
+        runs=max(job.total, job.done),
+    )
 
 
 def simulation_out(

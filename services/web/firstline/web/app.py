@@ -32,6 +32,7 @@ from firstline.web.pages import (
     sign_in,
     suggestions,
     supervisor,
+    whatif,
 )
 from firstline.web.session import Cookie
 from firstline.web.visit import CONTENT_POLICY, NotOurForm, Visit, Web, render, web_of
@@ -59,6 +60,7 @@ PAGES: Final = (
     access,
     history,
     reports,
+    whatif,
     requests,
     console,
 )

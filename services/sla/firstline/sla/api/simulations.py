@@ -15,10 +15,18 @@ from firstline.sla.pictures import what_if_chart
 from firstline.sla.recount import Tally
 from firstline.sla.reports import By
 from firstline.sla.service.labels import labels_of
-from firstline.sla.service.simulations import ask, cancel, find, lines
-from firstline.sla.simulation_schemas import SimulationIn, SimulationOut, counts, simulation_out
+from firstline.sla.service.simulations import ask, basis, cancel, find, lines
+from firstline.sla.simulation_schemas import (
+    BasisOut,
+    SimulationIn,
+    SimulationOut,
+    SimulationsOut,
+    asked_out,
+    counts,
+    simulation_out,
+)
 from firstline.sla.spreadsheets import csv_text
-from firstline.sla.store.simulations import Simulation
+from firstline.sla.store.simulations import ASKED_BY, Simulation
 
 router = APIRouter(prefix="/v1/simulations", tags=["reports"])
 Leads = Annotated[Access, Depends(permit("simulations.manage"))]
@@ -27,6 +35,8 @@ Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="Makes a retry safe: same key and body, same answer, for 7 days."),
 ]
+SHOWN = 50
+"""So many of the latest are listed."""
 
 
 @router.post("", status_code=202, response_model=SimulationOut)
@@ -44,6 +54,20 @@ async def simulate(body: SimulationIn, request: Request, sla: SlaHere, access: L
 
     answer = await answer_once(sla.runtime.store, sla.runtime.ports.clock, retry, work)
     return json_answer(answer.body, answer.status)
+
+
+@router.get("")
+async def list_simulations(sla: SlaHere, access: Leads) -> SimulationsOut:
+    """List the last 50 simulations that you asked for, the newest first; they are kept for 30 days."""
+    by = access.principal.id
+    found = await sla.runtime.store.read(lambda unit: unit.all(ASKED_BY, by=by, limit=SHOWN))
+    return SimulationsOut(items=[asked_out(job) for job in found])
+
+
+@router.get("/policy")
+async def read_basis(sla: SlaHere, _access: Leads) -> BasisOut:
+    """Read what a simulation may change, as the newest policy has it: internal targets, too."""
+    return BasisOut.model_validate(await sla.runtime.store.read(basis))
 
 
 @router.get("/{simulation_id}", response_model=SimulationOut, responses=FORMATS)

@@ -9,7 +9,7 @@ from firstline.common.errors import Conflict, Invalid, NotFound
 from firstline.common.lease import Lease
 from firstline.common.policy.model import Policy
 from firstline.common.store.port import Unit, Value
-from firstline.sla.changes import BadChange, Settings, changed
+from firstline.sla.changes import OPEN_TO_CHANGE, BadChange, Settings, changed
 from firstline.sla.clock import INSTANT
 from firstline.sla.recount import GROUPS, CameWith, Tally, Trial, lateness
 from firstline.sla.reports import RESPONSES, By
@@ -91,6 +91,18 @@ async def ask(sla: Sla, unit: Unit, by: str, settings: Settings, start: datetime
     await unit.run(ADD, **{name: getattr(made, name) for name in Simulation.__slots__})
     unit.announce(CHANNEL)
     return made
+
+
+async def basis(unit: Unit) -> Mapping[str, Any]:
+    """Return the parts of the newest policy that can be changed, by their names, and its version.
+
+    Raises:
+        NoPolicy: none has arrived.
+
+    """
+    version = await unit.one(NEWEST_VERSION)
+    document = await _document(unit, version)
+    return {"version": version, **{part: document[part] for part in OPEN_TO_CHANGE}}
 
 
 async def find(unit: Unit, simulation_id: str) -> Simulation:

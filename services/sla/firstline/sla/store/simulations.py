@@ -59,6 +59,20 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A simulation as it stands in a list: without what it has counted, which may be much."""
+
+    id: str
+    made_at: datetime
+    changes: dict[str, Any]
+    start: datetime
+    until: datetime
+    state: str
+    total: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An ended run as far as a recount needs it, with the policy versions by which it was judged."""
 
@@ -105,6 +119,11 @@ ADD: Sql[None] = Sql(
     type(None),
 )
 SIMULATION = Sql(f"SELECT {_ALL} FROM simulation WHERE id = :id", Simulation)  # noqa: S608
+ASKED_BY = Sql(
+    f"SELECT {', '.join(Asked.__slots__)} FROM simulation"  # noqa: S608
+    " WHERE made_by = :by ORDER BY made_at DESC, id DESC LIMIT :limit",
+    Asked,
+)
 NEXT = Sql(
     f"SELECT {_ALL} FROM simulation WHERE finished_at IS NULL ORDER BY made_at LIMIT 1",  # noqa: S608
     Simulation,
