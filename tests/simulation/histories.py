@@ -148,6 +148,8 @@ class Standing:
     supervisor_request: str | None = None
     rating: str | None = None
     planned: str | None = None
+    shipped: Mapping[str, datetime] = field(default_factory=dict)
+    """When which release was out; nothing waits for one that is."""
 
     def take(self, event: Event) -> None:
         """Take the next event of the request."""
@@ -160,9 +162,11 @@ class Standing:
             case "ticket.handed_over":
                 self.planned = data["planned_release"] and data["planned_release"]["version"]
             case "ticket.waiting":
-                self.awaited_release, self.planned = self.planned, None
+                shipped_at = self.shipped.get(self.planned or "")
+                waits = data["cause"] == "release" and (shipped_at is None or shipped_at > event.time)
+                self.awaited_release = self.planned if waits else None
             case "ticket.release_planned":
-                self.awaited_release = data["planned_release"]["version"]
+                self.awaited_release = self.planned = data["planned_release"]["version"]
             case "ticket.supervisor_requested":
                 self.supervisor_request = data["request_id"]
             case "ticket.supervisor_answered":
@@ -173,9 +177,9 @@ class Standing:
             self.awaited_release = None
 
 
-def standing(events: Sequence[Event]) -> Standing:
-    """Return how a request stands after its events."""
-    state = Standing()
+def standing(events: Sequence[Event], shipped: Mapping[str, datetime] | None = None) -> Standing:
+    """Return how a request stands after its events, where these releases were out at these times."""
+    state = Standing(shipped=shipped or {})
     for event in events:
         state.take(event)
     return state

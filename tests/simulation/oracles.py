@@ -142,8 +142,11 @@ def nothing_is_half_written(evidence: Evidence) -> Iterable[str]:
     for event in evidence.log("intake"):
         if event.type in WITH_MESSAGE and event.data["message_id"] not in known:
             yield f"the message of {event} is nowhere"
+    shipped = {
+        row["version"]: when(row["shipped_at"]) for row in evidence.table("intake", "release") if row["shipped_at"]
+    }
     for ticket_id, ticket in evidence.tickets.items():
-        stands = standing(evidence.streams.get(ticket_id, []))
+        stands = standing(evidence.streams.get(ticket_id, []), shipped)
         asked = json.loads(ticket["supervisor_request"] or "null")
         rating = json.loads(ticket["rating"] or "null")
         shown = (ticket["merged_into"], ticket["awaited_release"], asked and asked["id"], rating and rating["comment"])
@@ -539,13 +542,16 @@ def milestones_fire_once(evidence: Evidence) -> Iterable[str]:
 def _breached(evidence: Evidence) -> set[tuple[str, str | None]]:
     """Return what clocks were told to be late of: of which deadline, and of any (None) while that run lasts.
 
-    Only the next response starts anew when it was stopped; the others go on with what they had counted.
+    A run has ended with the answer, or where the clock has counted less than it had when it was late.
     """
     found: set[tuple[str, str | None]] = set()
+    counted: dict[str, float] = {}
     for event in evidence.log("sla"):
         if event.type == "clock.breached":
             found |= {(event.stream, event.data["due_at"]), (event.stream, None)}
-        elif event.type == "clock.met" or (event.type == "clock.cancelled" and event.data["target"] == "next_response"):
+            counted[event.stream] = event.data["elapsed_minutes"]
+        anew = event.type == "clock.scheduled" and event.data["elapsed_minutes"] < counted.get(event.stream, 0.0)
+        if anew or event.type == "clock.met":
             found.discard((event.stream, None))
     return found
 
