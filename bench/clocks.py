@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "suppo
 
 from firstline.common.amqp import AmqpBus
 from firstline.common.bus import LocalBus
+from firstline.common.events import Actor, PolicyPublished
 from firstline.common.log import Log
 from firstline.common.paging import Cursors
-from firstline.common.permissions import Access, Principal, Role
 from firstline.common.policy.loader import load_policy
 from firstline.common.ports import ManualClock, SystemClock, system_ports
 from firstline.common.relay import Relay
@@ -33,10 +34,11 @@ from firstline.common.store.postgres import PostgresStore
 from firstline.common.tokens import Signer, Verifier, new_key
 from firstline.sla.clock import fold
 from firstline.sla.history import ClockEvent
-from firstline.sla.service.clocks import Sla, fire_due
-from firstline.sla.service.recompute import begin, go_on
+from firstline.sla.service.clocks import Sla
+from firstline.sla.service.due import fire_due
+from firstline.sla.service.publication import learn
+from firstline.sla.service.recompute import go_on
 from firstline.sla.service.terms import terms_of
-from firstline.sla.store import SAVE_POLICY
 from firstline.sla.worker import CLOCKS_A_STEP
 from report import Figure, publish
 from servers_here import Place, place
@@ -50,6 +52,7 @@ EVENTS = 10_000
 TICKS = 101
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 OLD, NEW = "bench-1", "bench-2"
+POSITIONS = count(1)
 TICKET = """
 INSERT INTO ticket (id, number, policy_version, urgency)
 SELECT 't' || lpad(n::text, 9, '0'), 'FL-' || lpad(n::text, 9, '0'), $2, 'normal' FROM generate_series(1, $1) n
@@ -91,10 +94,18 @@ async def service(url: str, clock: ManualClock) -> Sla:
         "sla", ports=ports, store=PostgresStore(url, ports), bus=LocalBus(), verifier=verifier, read_logs={}
     )
     await runtime.store.open()
-    for version, holidays in ((OLD, []), (NEW, ["2026-11-24"])):
-        given = {"version": version, "document": policy(holidays)}
-        await runtime.store.write(lambda unit, given=given: unit.run(SAVE_POLICY, **given))  # type: ignore[misc]
-    return Sla(runtime, Cursors(b"bench" * 8))
+    sla = Sla(runtime, Cursors(b"bench" * 8))
+    await publish_hours(sla, OLD)
+    return sla
+
+
+async def publish_hours(sla: Sla, version: str) -> None:
+    """Let sla learn a version, after all that it knows; with other hours that begins a recompute."""
+    holidays = ["2026-11-24"] if version == NEW else []
+    actor = Actor(id="bench", role="service")
+    data = PolicyPublished(actor=actor, version=version, document=policy(holidays), effective_from=NOW)
+    place = next(POSITIONS)
+    await sla.runtime.store.write(lambda unit: learn(sla, unit, data, place))
 
 
 async def fill(url: str, number: int, due_at: datetime) -> None:
@@ -116,15 +127,14 @@ async def seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 
 async def recompute(sla: Sla, url: str) -> float:
-    """Return how many clocks a second a recompute by the newer policy does."""
+    """Return how many clocks a second are timed anew when a version with other hours is published."""
+    await publish_hours(sla, OLD)
     await fill(url, RECOMPUTED, NOW + timedelta(hours=8))
-    who = Access(Principal("bench", Role.SUPERVISOR, "bench@firstline.example"), None)  # type: ignore[arg-type]
 
     async def work() -> None:
-        begun = await sla.runtime.store.write(lambda unit: begin(sla, unit, who, NEW, "calendar", dry_run=False))
+        await publish_hours(sla, NEW)
         while await sla.runtime.store.write(lambda unit: go_on(sla, unit)):
             pass
-        assert begun.state == "running"
 
     return RECOMPUTED / await seconds(work)
 

@@ -217,6 +217,7 @@ async def test_lists_are_searched(store: SqliteStore) -> None:
             "a IN (SELECT value FROM json_each(:x)) AND b IN (SELECT value FROM json_each(:y))",
         ),
         ("SELECT 1 FROM t LIMIT 1 FOR UPDATE SKIP LOCKED", "SELECT 1 FROM t LIMIT 1"),
+        ("SELECT 1 FROM t FOR SHARE", "SELECT 1 FROM t"),
         ("SELECT 1 FROM (SELECT 2 FROM t\n FOR UPDATE) x", "SELECT 1 FROM (SELECT 2 FROM t) x"),
         ("INSERT INTO t VALUES (:x) ON CONFLICT DO NOTHING RETURNING a", None),
     ],

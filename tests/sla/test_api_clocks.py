@@ -56,6 +56,7 @@ async def test_clocks_of_a_request_say_how_they_stand_now(world: World) -> None:
         "warnings": [{"at": "2026-11-23T13:30:00Z", "counted_minutes": 450}],
         "rule": "normal",
         "policy_version": "test-1",
+        "hours_version": "test-1",
         "as_of": "2026-11-23T14:00:00Z",
     }
     assert len(clock_id) == 36
@@ -200,6 +201,7 @@ async def test_computing_answers_clocks_and_where_their_time_comes_from(world: W
             "target_minutes": minutes,
             "rule": None,
             "policy_version": None,
+            "hours_version": None,
             "words": [
                 f"From 2026-11-20 15:30 UTC: the {which} answer is owed within {minutes} business minutes.",
                 words,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from firstline.sla.service.clocks import fire_due
+from firstline.sla.service.due import fire_due
 from firstline.sla.worker import CLOCKS_A_STEP, POLL_SECONDS, milestones
 from sla_world import MONDAY, World, open_world
 

@@ -26,6 +26,11 @@ TOLD_TWICE = (
     " (SELECT MAX(position) + 1 FROM log_event), hash FROM log_event WHERE type = 'clock.breached' LIMIT 1"
 )
 
+OTHER_HOURS = (
+    "INSERT INTO policy (seq, version, document) SELECT 9, 'other', REPLACE(document, '16:00', '17:00') FROM policy; "
+    "UPDATE ticket SET calendar_version = 'other'"
+)
+
 Damage = tuple[str, str, str]
 """The promise that is broken, in which store, by which statements."""
 
@@ -94,6 +99,8 @@ DAMAGES: list[Damage] = [
     ("P18", "queue", "UPDATE queue_entry SET free_turn = NULL WHERE free_turn IS NOT NULL"),
     ("P19", "sla", "UPDATE ticket SET id = 'other' WHERE id = (SELECT MIN(id) FROM ticket)"),
     ("P20", "sla", TOLD_TWICE),
+    ("P22", "sla", "UPDATE in_force SET version = 'other'"),
+    ("P22", "sla", OTHER_HOURS),
     kept("provided", FUTURE, "= 'closed'"),
     kept("revoked", FUTURE, OPEN),
     kept("provided", PAST, OPEN),

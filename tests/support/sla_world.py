@@ -1,8 +1,9 @@
 """A whole sla service on a SQLite file, fed with intake's events, called over HTTP, on a manual clock."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from firstline.common.events import CATALOGUE
 from firstline.common.log import COLUMNS, LogRow
 from firstline.common.permissions import Principal, Role
 from firstline.common.policy.loader import load_policy
-from firstline.common.ports import ManualClock, SystemClock, system_ports
+from firstline.common.ports import ManualClock, Ports, SystemClock, system_ports
 from firstline.common.pull import ReadLog
 from firstline.common.runtime import Runtime
-from firstline.common.store.port import Sql
+from firstline.common.store.port import Sql, Store
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import Signer, Verifier, new_key
 from firstline.common.worker import Worker
@@ -75,12 +76,20 @@ class World:
     path: Path
     made: int = 0
     position: int = 0
-    policies: int = 0
+    policies: Counter[str] = field(default_factory=Counter)
 
     @property
     def milestones(self) -> Worker:
         """The worker that publishes what falls due."""
-        return next(worker for worker in self.runtime.workers if worker.name == "sla: milestones")
+        return self._worker("sla: milestones")
+
+    @property
+    def recomputing(self) -> Worker:
+        """The worker that times open requests by other terms."""
+        return self._worker("sla: recompute")
+
+    def _worker(self, name: str) -> Worker:
+        return next(worker for worker in self.runtime.workers if worker.name == name)
 
     def ticket(self) -> Ticket:
         """Return a ticket of which nothing was told yet."""
@@ -143,16 +152,16 @@ class World:
         """Let staff answer publicly."""
         await self.tell(ticket, "ticket.replied", at, side="staff", **data)
 
-    def policy(self, version: str = VERSION, **changes: Any) -> Envelope:
-        """Return the publication of the default policy, with other minutes, other members of targets, a calendar."""
+    def policy(self, version: str = VERSION, name: str = "test", **changes: Any) -> Envelope:
+        """Return the publication of the default policy, with other minutes, members of targets, calendar or title."""
         document = load_policy(Path(__file__).parents[2] / "policies/bitrix24.yaml").document()
         if "minutes" in changes:
             document["targets"]["minutes"] = changes["minutes"]
         document["targets"] |= changes.get("targets", {})
-        document |= {"calendar": changes["calendar"]} if "calendar" in changes else {}
-        self.policies += 1
+        document |= {part: changes[part] for part in ("calendar", "title") if part in changes}
+        self.policies[name] += 1
         data = {"version": version, "document": document, "effective_from": self.clock.now()}
-        return self.envelope("policy/test", "policy.published", self.policies, self.clock.now(), data)
+        return self.envelope(f"policy/{name}", "policy.published", self.policies[name], self.clock.now(), data)
 
     async def told(self, ticket: Ticket, *members: str) -> list[tuple[Any, ...]]:
         """Return the clock events of a ticket in their order: what happened, the target, and further members."""
@@ -196,14 +205,17 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    path: Path, start: datetime = MONDAY, read_logs: Mapping[str, ReadLog] | None = None
+    path: Path,
+    start: datetime = MONDAY,
+    read_logs: Mapping[str, ReadLog] | None = None,
+    open_store: Callable[[Path, Ports], Store] = SqliteStore,
 ) -> AsyncIterator[World]:
     """Open the service on a migrated store, new or as it was left; afterwards no event may be parked."""
     clock, signer = ManualClock(start), Signer(new_key("test"), SystemClock())
     ports = system_ports(clock)
     verifier = Verifier(signer.public_keys(), SystemClock())
     runtime = Runtime(
-        "sla", ports=ports, store=SqliteStore(path, ports), bus=LocalBus(), verifier=verifier, read_logs=read_logs or {}
+        "sla", ports=ports, store=open_store(path, ports), bus=LocalBus(), verifier=verifier, read_logs=read_logs or {}
     )
     app = create_app(runtime, cursor_key=b"cursors" * 5)
     async with (

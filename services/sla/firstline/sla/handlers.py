@@ -34,8 +34,9 @@ from firstline.common.events import (
 from firstline.common.inbox import Handler, NotYet
 from firstline.common.permissions import STAFF
 from firstline.common.store.port import Unit
-from firstline.sla.service import forecasts, records
-from firstline.sla.service.clocks import NoPolicy, Sla, take_fact
+from firstline.sla.service import forecasts, publication, records
+from firstline.sla.service.clocks import NoPolicy, Sla
+from firstline.sla.service.facts import take_fact
 from firstline.sla.service.traits import LicenceUnknown, told_by, with_edition
 from firstline.sla.store import (
     FORGET_PERSON,
@@ -44,7 +45,6 @@ from firstline.sla.store import (
     PERSON_ADDRESS,
     SAVE_LICENCE,
     SAVE_PERSON,
-    SAVE_POLICY,
     SET_URGENCY,
     TICKET_TO_TIME,
     Fact,
@@ -55,10 +55,9 @@ from firstline.sla.store.records import CALL, FORGET_NAME
 Reaction = Callable[[Sla, Unit, Envelope], Awaitable[None]]
 
 
-async def policy_published(_sla: Sla, unit: Unit, event: Envelope) -> None:
-    """Keep the policy version."""
-    data = event.payload(PolicyPublished)
-    await unit.run(SAVE_POLICY, version=data.version, document=data.document)
+async def policy_published(sla: Sla, unit: Unit, event: Envelope) -> None:
+    """Keep the policy version, whose hours count from now on if it is the newest."""
+    await publication.learn(sla, unit, event.payload(PolicyPublished), event.position)
 
 
 async def ticket_told(sla: Sla, unit: Unit, event: Envelope) -> None:
@@ -124,7 +123,12 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Start the clocks of a new ticket; those of a split one start at the split, whenever its message came."""
     data = event.payload(TicketSubmitted)
     ticket = Ticket(
-        event.stream.partition("/")[2], data.number, data.organization_id, data.policy_version, data.urgency
+        event.stream.partition("/")[2],
+        data.number,
+        data.organization_id,
+        data.policy_version,
+        data.urgency,
+        calendar_version=await _hours(sla, unit),
     )
     await unit.run(INSERT_TICKET, **asdict(ticket))
     # What passed before the split was timed by the request that it came from.
@@ -135,6 +139,19 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     calendar = (await sla.terms_for(unit, ticket)).calendar
     await records.taken(unit, calendar, ticket, data, at)
     await take_fact(sla, unit, ticket, Fact(event.id, kind, at, traits=traits), event.time)
+
+
+async def _hours(sla: Sla, unit: Unit) -> str:
+    """Return the version whose hours count, which it stays until the commit.
+
+    Raises:
+        NotYet: no policy has arrived.
+
+    """
+    try:
+        return await sla.newest(unit, hold=True)
+    except NoPolicy as missing:
+        raise NotYet(missing.detail) from missing
 
 
 async def _traits(sla: Sla, unit: Unit, ticket: Ticket, data: TicketEvent) -> dict[str, str | None]:

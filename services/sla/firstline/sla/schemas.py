@@ -205,6 +205,7 @@ class TicketClockOut(ClockOut):
     number: str
     warn_at: datetime | None
     policy_version: str
+    hours_version: str = Field(description="The policy version whose hours count: the newest for what runs.")
     as_of: datetime
 
 
@@ -229,6 +230,7 @@ class ExplanationOut(BaseModel):
     target_minutes: float
     rule: str | None
     policy_version: str | None
+    hours_version: str | None = Field(description="The policy version by whose hours it was counted.")
     words: list[str]
 
 
@@ -338,8 +340,8 @@ def clock_out(clock: Clock) -> ClockOut:
     )
 
 
-def explanation_out(explanation: Explanation, version: str | None = None) -> ExplanationOut:
-    """Return an explanation's document; of a request's clock with the version of the policy that it is under."""
+def explanation_out(explanation: Explanation, version: str | None = None, hours: str | None = None) -> ExplanationOut:
+    """Return an explanation's document; of a request's clock with the versions of the policy and of its hours."""
     return ExplanationOut(
         target=explanation.target,
         intervals=[
@@ -358,7 +360,8 @@ def explanation_out(explanation: Explanation, version: str | None = None) -> Exp
         target_minutes=explanation.target_minutes,
         rule=explanation.rule,
         policy_version=version,
-        words=in_words(explanation, version),
+        hours_version=hours,
+        words=in_words(explanation, version, hours),
     )
 
 

@@ -20,9 +20,13 @@ _WAITED = {
 _ASKED = {"organization_id": "organization"}
 
 
-def in_words(explanation: Explanation, version: str | None = None) -> list[str]:
-    """Return a sentence for each change of the target and each stretch of the run, and one for the sum."""
-    sentences = [f"Under policy {version}."] if version else []
+def in_words(explanation: Explanation, version: str | None = None, hours: str | None = None) -> list[str]:
+    """Return a sentence for each change of the target and each stretch of the run, and one for the sum.
+
+    Before them one that names the policy version that the request is under, and the one by whose hours it is counted.
+    """
+    counted_by = f", by the hours of {hours}" if hours != version else ""
+    sentences = [f"Under policy {version}{counted_by}."] if version else []
     return [*sentences, *_run(explanation)]
 
 

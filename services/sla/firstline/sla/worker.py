@@ -6,7 +6,8 @@ import httpx
 
 from firstline.common.errors import Unavailable
 from firstline.common.worker import Worker
-from firstline.sla.service.clocks import DUE_CHANNEL, Sla, fire_due
+from firstline.sla.service.clocks import DUE_CHANNEL, Sla
+from firstline.sla.service.due import fire_due
 from firstline.sla.service.recompute import RECOMPUTE_CHANNEL, go_on
 from firstline.sla.service.refill import refill
 from firstline.sla.service.simulations import CHANNEL, Recounting
@@ -43,7 +44,7 @@ def milestones(sla: Sla) -> Worker:
 
 
 def recomputing(sla: Sla) -> Worker:
-    """Return the worker that times open requests by another policy version; replicas take turns by the row's lock."""
+    """Return the worker that times open requests by other terms; replicas take turns by the row's lock."""
     store = sla.runtime.store
     return Worker(
         "sla: recompute",

@@ -1,4 +1,4 @@
-"""`firstline policy recompute`: the open requests of a desk at work are timed by another policy version."""
+"""`firstline policy recompute`: the open requests of a desk at work are timed by another policy version's targets."""
 
 import asyncio
 from typing import Annotated, Any, Literal
@@ -23,11 +23,14 @@ COUNTS = (
 
 def recompute(
     version: Annotated[str | None, typer.Option(help="Policy version; default: the newest.")] = None,
-    scope: Annotated[str, typer.Option(help="all, calendar (the hours alone) or targets.")] = "all",
+    scope: Annotated[str, typer.Option(help="all, targets, or calendar: the newest hours, once more.")] = "all",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     url: Annotated[str | None, typer.Option(help="Address of the desk; its public address, or this machine.")] = None,
 ) -> None:
-    """Time the open requests of a desk at work by another policy version than the one they were taken under."""
+    """Time the open requests of a desk at work by the targets of another policy version than the one they came under.
+
+    The hours of the newest version count for all of them by themselves.
+    """
     settings = settings_of()
     desk = address_of(settings, url)
     try:

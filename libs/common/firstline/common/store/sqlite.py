@@ -62,7 +62,7 @@ _FAILURES = frozenset(
 )
 """Primary result codes that mean the database failed; all others are mistakes of the one statement."""
 _ANY = re.compile(r"= ANY\((:\w+)\)")
-_LOCKING = re.compile(r"\s+FOR UPDATE(?: SKIP LOCKED)?\b")
+_LOCKING = re.compile(r"\s+FOR (?:UPDATE(?: SKIP LOCKED)?|SHARE)\b")
 
 _log = structlog.get_logger(__name__)
 

@@ -116,6 +116,7 @@ def _ticket_clock(ticket: Ticket, stored: StoredClock, clock: rules.Clock, now: 
         number=ticket.number,
         warn_at=clock.warn_at,
         policy_version=ticket.policy_version,
+        hours_version=ticket.hours,
         as_of=now,
     )
 
@@ -124,15 +125,15 @@ def _ticket_clock(ticket: Ticket, stored: StoredClock, clock: rules.Clock, now: 
 async def explain_clock(
     clock_id: str, sla: SlaHere, _access: Annotated[Access, Depends(permit("clocks.read"))]
 ) -> ExplanationOut:
-    """Explain a clock: every stretch of its run, whether it was counted and why."""
+    """Explain a clock: every stretch of its run, whether it was counted and why, and whose hours it was counted by."""
 
     async def work(unit: Unit) -> ExplanationOut:
         clock = await unit.one(CLOCK, id=clock_id)
         ticket = await unit.one(TICKET, id=clock.ticket_id) if clock else None
-        explained = await explained_at(sla, unit, ticket, sla.runtime.ports.clock.now()) if ticket else ()
-        for explanation in explained:
-            if clock and explanation.target == clock.target:
-                return explanation_out(explanation, ticket.policy_version if ticket else None)
+        if clock is not None and ticket is not None:
+            for explanation in await explained_at(sla, unit, ticket, sla.runtime.ports.clock.now()):
+                if explanation.target == clock.target:
+                    return explanation_out(explanation, ticket.policy_version, ticket.hours)
         raise NotFound("There is no clock with this ID. List the clocks of the request first.")
 
     return await sla.runtime.store.read(work)

@@ -1,4 +1,4 @@
-"""Recomputes: clocks that run are timed by another policy version, first tried without changing anything (2.1, 2.3)."""
+"""Recomputes: clocks that run are timed by other terms: by hand, tried first if wanted, or by new hours (2.1, 2.3)."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -33,7 +33,9 @@ class RecomputeIn(Body):
 
     policy_version: str | None = Field(None, max_length=200, description="Default: the newest.")
     scope: Literal["all", "calendar", "targets"] = Field(
-        "all", description="`calendar`: its working hours alone; `targets`: its targets and their rules alone."
+        "all",
+        description="`targets`: its targets and their rules; `calendar`: its working hours, which for every open "
+        "request are the newest version's in any case, so that this only times them once more.",
     )
     dry_run: bool = Field(False, description="Say what would change, and change nothing.")
 
@@ -47,7 +49,12 @@ class RecomputeOut(BaseModel):
     policy_version: str
     scope: Literal["all", "calendar", "targets"]
     dry_run: bool
-    state: Literal["running", "done", "cancelled"]
+    state: Literal["running", "done", "cancelled", "overtaken"] = Field(
+        description="`overtaken`: a newer version's hours came before the end, and their recompute does it all."
+    )
+    asked_by: str = Field(
+        description="ID of who asked for it; `policy.published` where a version with other hours was published."
+    )
     started_at: datetime
     ended_at: datetime | None
     requests: int = Field(description="Requests done so far, of those with a clock that runs or is paused.")
@@ -85,9 +92,11 @@ class RecomputesOut(BaseModel):
 async def begin_recompute(
     body: RecomputeIn, request: Request, sla: SlaHere, access: Recomputing, idempotency_key: Key = None
 ) -> Response:
-    """Time the open requests by another policy version; each keeps the one that it was taken under until then.
+    """Time the open requests by the targets of another policy version than the one that they were taken under.
 
-    It is done in portions, one recompute after another. With `dry_run` nothing changes, and the changes are listed.
+    Hours need no asking: those of the newest version count for every open request, and its publication begins a
+    recompute by itself. A version with other hours is refused, but for its `targets`. It is done in portions, one
+    recompute after another. With `dry_run` nothing changes, and the changes are listed.
     """
 
     async def work(unit: Unit) -> Made:
@@ -140,7 +149,7 @@ async def list_changes(
 
 @router.post("/{recompute_id}/cancel")
 async def cancel_recompute(recompute_id: RecomputeId, sla: SlaHere, _access: Recomputing) -> RecomputeOut:
-    """Stop a recompute; the requests that it has done keep their new terms."""
+    """Stop a recompute that somebody asked for; the requests that it has done keep their new terms."""
     return _out(await sla.runtime.store.write(lambda unit: recompute.cancel(sla, unit, recompute_id)))
 
 

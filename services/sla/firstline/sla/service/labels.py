@@ -5,7 +5,7 @@ from typing import Any
 
 from firstline.common.store.port import Unit
 from firstline.sla.reports import By
-from firstline.sla.store import NEWEST_VERSION, POLICY
+from firstline.sla.store.policies import NEWEST_VERSION, POLICY
 from firstline.sla.store.records import NAMES
 
 WORDS: Mapping[str, Mapping[str, str]] = {

@@ -120,7 +120,7 @@ def say(
         target=clock.target,
         due_at=due_at,
         elapsed_minutes=elapsed,
-        policy_version=ticket.targets_version or ticket.policy_version,
+        policy_version=ticket.targets,
         rule=clock.rule,
         target_minutes=clock.target_minutes,
     )

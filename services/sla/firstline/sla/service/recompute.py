@@ -1,32 +1,30 @@
-"""Recompute: the clocks that run are timed by another policy version, in portions (clauses 2.1, 2.3).
+"""Recompute: the clocks that run are timed by other terms, in portions (clauses 2.1, 2.3).
 
-A request keeps the terms that it was taken under, until somebody asks for this. A portion is one transaction that moves
-the requests, their clocks and the recompute's own place together, so that it goes on where it was broken off.
+The publication of a version with other hours begins one by itself; a request's targets stay until somebody asks. A
+portion is one transaction that moves the requests, their clocks and the recompute's own place together, so that it goes
+on where it was broken off.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
-from itertools import groupby
 
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit, Value
-from firstline.sla import clock as rules
-from firstline.sla.service import milestones
-from firstline.sla.service.clocks import DUE_CHANNEL, NoPolicy, Sla, completed, dropped, fold_facts, publish
-from firstline.sla.service.terms import Terms
-from firstline.sla.store import CLOCKS_TO_TIME, FACTS_OF, NEWEST_VERSION, TICKETS_TO_TIME, FactOf, StoredClock, Ticket
+from firstline.sla.service import retiming
+from firstline.sla.service.clocks import Sla
+from firstline.sla.service.retiming import Moved, Wanted
+from firstline.sla.store import TICKETS_TO_TIME
+from firstline.sla.store.policies import KNOWN_VERSION
 from firstline.sla.store.recomputes import (
     ADD,
     ADD_CHANGE,
     ALIVE,
-    KNOWN_VERSION,
+    PUBLICATION,
     RECOMPUTE_TO_CHANGE,
     RUNNING,
     SAVE,
-    SET_TERMS,
     Change,
     Recompute,
     Scope,
@@ -43,44 +41,41 @@ class AlreadyEnded(Conflict):
     title = "It has ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A request under its new terms: how its clocks stood and how they stand then, or why it can't be timed by them."""
+class HoursCount(Conflict):
+    """The newest hours count for every open request, so what times them by these can't be stopped."""
 
-    ticket: Ticket
-    terms: Terms
-    before: list[StoredClock]
-    after: tuple[rules.Clock, ...] = ()
-    problem: str | None = None
+    title = "The newest hours count for all"
 
 
 async def begin(sla: Sla, unit: Unit, access: Access, version: str | None, scope: Scope, *, dry_run: bool) -> Recompute:
     """Ask for a recompute by a policy version, the newest unless one is named; a worker does it.
 
     Raises:
-        Invalid: that version isn't known here.
+        Invalid: that version isn't known here, or it has other hours than the newest, which count for all.
         NoPolicy: none is.
 
     """
-    wanted = version or await unit.one(NEWEST_VERSION)
-    if wanted is None:
-        raise NoPolicy("No policy has arrived here yet. Try again in a moment.")
+    newest = await sla.newest(unit)
+    wanted = version or newest
     if await unit.one(KNOWN_VERSION, version=wanted) is None:
         fault = Fault("/policy_version", "Name a version that was in force, or leave it out for the newest.")
         raise Invalid("This policy version is not known here.", faults=(fault,))
-    now = sla.runtime.ports.clock.now()
-    begun = Recompute(
-        sla.runtime.ports.ids.new(),
-        wanted,
-        scope,
-        dry_run,
-        "running",
-        access.principal.id,
-        now,
-        None,
-        "",
-        *(0 for _ in COUNTS),
-    )
+    if scope != "targets" and not await sla.same_hours(unit, wanted, newest):
+        fault = Fault("/scope", "Ask for its `targets` alone, or publish that policy again.")
+        raise Invalid(f"The hours of the newest version, {newest}, count for all requests.", faults=(fault,))
+    return await _begun(sla, unit, wanted, scope, access.principal.id, dry_run=dry_run)
+
+
+async def follow(sla: Sla, unit: Unit, version: str) -> None:
+    """Begin to time what is open by the hours of a version, because it was published."""
+    await _begun(sla, unit, version, "calendar", PUBLICATION, dry_run=False)
+
+
+async def _begun(sla: Sla, unit: Unit, version: str, scope: Scope, by: str, *, dry_run: bool) -> Recompute:
+    """Store a recompute that is to be done."""
+    counts = (0 for _ in COUNTS)
+    new, now = sla.runtime.ports.ids.new(), sla.runtime.ports.clock.now()
+    begun = Recompute(new, version, scope, dry_run, "running", by, now, None, "", *counts)
     await unit.run(ADD, **asdict(begun))
     # A worker does it: a desk with a hundred thousand open requests takes longer than a caller waits.
     unit.announce(RECOMPUTE_CHANNEL)
@@ -93,6 +88,7 @@ async def cancel(sla: Sla, unit: Unit, recompute_id: str) -> Recompute:
     Raises:
         NotFound: there is none with this ID.
         AlreadyEnded: it has ended.
+        HoursCount: the publication of a version began it.
 
     """
     # Waits for the portion that is under way, which holds the row.
@@ -101,6 +97,8 @@ async def cancel(sla: Sla, unit: Unit, recompute_id: str) -> Recompute:
         raise NotFound("There is no recompute with this ID. List them first.")
     if found.state != "running":
         raise AlreadyEnded(f"This recompute is {found.state}. Ask for another one.")
+    if found.asked_by == PUBLICATION:
+        raise HoursCount("Publish the former policy again to go back to its hours.")
     return await _save(unit, replace(found, state="cancelled", ended_at=sla.runtime.ports.clock.now()))
 
 
@@ -110,15 +108,20 @@ async def go_on(sla: Sla, unit: Unit, portion: int = REQUESTS_A_PORTION) -> int:
     running = await unit.one(RUNNING)
     if running is None:
         return 0
-    now = sla.runtime.ports.clock.now()
+    now, newest = sla.runtime.ports.clock.now(), await sla.newest(unit)
+    if running.asked_by == PUBLICATION and not await sla.same_hours(unit, running.policy_version, newest):
+        await _save(unit, replace(running, state="overtaken", ended_at=now))
+        return 1
     ids = await unit.all(ALIVE, after=running.after, limit=portion)
     if not ids:
         await _save(unit, replace(running, state="done", ended_at=now))
         return 1
-    found = await _moved(sla, unit, running, ids, now)
+    to = Wanted(newest, None if running.scope == "calendar" else running.policy_version)
+    # Their rows stay locked until the commit.
+    found = await retiming.moved(sla, unit, await unit.all(TICKETS_TO_TIME, ids=ids), to, now)
     changes = [change for moved in found for change in _changes(moved, now)]
     if not running.dry_run:
-        await _apply(sla, unit, running, [moved for moved in found if moved.problem is None], now)
+        await retiming.keep(sla, unit, found, to, now)
     # What is done is told by events; what is only tried, or can't be done, stands here.
     listed = [change for change in changes if running.dry_run or change.problem is not None]
     await unit.many(ADD_CHANGE, [_row(running, change) for change in listed])
@@ -126,52 +129,11 @@ async def go_on(sla: Sla, unit: Unit, portion: int = REQUESTS_A_PORTION) -> int:
     return len(ids)
 
 
-async def _moved(sla: Sla, unit: Unit, running: Recompute, ids: list[str], now: datetime) -> list[Moved]:
-    """Return requests under the new terms; their rows stay locked until the commit."""
-    tickets = await unit.all(TICKETS_TO_TIME, ids=ids)
-    before: dict[str, list[StoredClock]] = defaultdict(list)
-    for clock in await unit.all(CLOCKS_TO_TIME, ticket_ids=ids):
-        before[clock.ticket_id].append(clock)
-    facts = {
-        ticket_id: list(told)
-        for ticket_id, told in groupby(await unit.all(FACTS_OF, ticket_ids=ids), lambda fact: fact.ticket_id)
-    }
-    return [
-        await _fold(sla, unit, ticket, _under(ticket, running), before[ticket.id], facts.get(ticket.id, []), now)
-        for ticket in tickets
-    ]
-
-
-def _under(ticket: Ticket, running: Recompute) -> Ticket:
-    """Return a ticket that is timed by the version that is wanted, as far as that is wanted."""
-    version = running.policy_version
-    return replace(
-        ticket,
-        calendar_version=ticket.calendar_version if running.scope == "targets" else version,
-        targets_version=ticket.targets_version if running.scope == "calendar" else version,
-    )
-
-
-async def _fold(
-    sla: Sla, unit: Unit, ticket: Ticket, then: Ticket, stored: list[StoredClock], facts: list[FactOf], now: datetime
-) -> Moved:
-    """Return one request under the new terms, or why they can't time it."""
-    terms, own = await sla.terms_for(unit, then), await sla.terms_for(unit, ticket)
-    before = [completed(own, facts, clock) for clock in stored]
-    try:
-        after = fold_facts(terms, facts, now)
-    except Invalid as error:  # a target that is longer than the new calendar lasts
-        return Moved(ticket, own, before, problem=error.faults[0].detail if error.faults else error.detail)
-    if {clock.target for clock in before} - {clock.target for clock in after}:
-        after = (*dropped(fold_facts(own, facts, now), after), *after)
-    return Moved(then, terms, before, after)
-
-
 def _changes(moved: Moved, now: datetime) -> Iterator[Change]:
     """Yield the clocks that stand otherwise under the new terms, and all of a request that they can't time."""
     stored = {clock.target: clock for clock in moved.before}
     for clock in moved.after:
-        before = stored.get(clock.target) or _not_yet(moved.ticket, clock)
+        before = stored.get(clock.target) or retiming.not_yet(moved.ticket, clock)
         # A breach may be held until staff are back: what counts is the deadline, not what was told of it.
         was_late = before.breached or (before.due_at is not None and before.due_at <= now)
         if (before.due_at, was_late) != (clock.due_at, clock.breached):
@@ -187,28 +149,6 @@ def _changes(moved: Moved, now: datetime) -> Iterator[Change]:
     for kept in moved.before if moved.problem else []:
         stands = (kept.due_at, kept.due_at, kept.breached, kept.breached)
         yield Change(moved.ticket.id, kept.target, moved.ticket.number, *stands, moved.problem)
-
-
-def _not_yet(ticket: Ticket, clock: rules.Clock, clock_id: str = "") -> StoredClock:
-    """Return a clock as it is before its target is timed."""
-    return StoredClock(clock_id, ticket.id, clock.target)
-
-
-async def _apply(sla: Sla, unit: Unit, running: Recompute, found: list[Moved], now: datetime) -> None:
-    """Move requests to their new terms and publish what becomes of their clocks."""
-    clocks: list[StoredClock] = []
-    for moved in found:
-        stored = {clock.target: clock for clock in moved.before}
-        for clock in moved.after:
-            before = stored.get(clock.target) or _not_yet(moved.ticket, clock, sla.runtime.ports.ids.new())
-            after = publish(sla, unit, moved.ticket, moved.terms, clock, before, now)
-            clocks += [after] if after != stored.get(clock.target) else []
-    version, ids = running.policy_version, [moved.ticket.id for moved in found]
-    hours, targets = (None if running.scope == other else version for other in ("targets", "calendar"))
-    # With the clocks, or a message in between would be timed by the old terms.
-    await unit.run(SET_TERMS, calendar_version=hours, targets_version=targets, ids=ids)
-    await milestones.save(unit, *clocks)
-    unit.announce(DUE_CHANNEL)
 
 
 def _counted(running: Recompute, found: list[Moved], changes: list[Change]) -> Recompute:

@@ -143,6 +143,6 @@ def _ended(ticket: Ticket, event_id: str, run: Run, calendar: Calendar, about: G
         tier=about.tier,
         organization_id=ticket.organization_id,
         urgency=ticket.urgency,
-        hours_version=ticket.calendar_version,
+        hours_version=ticket.hours,
         targets_version=ticket.targets_version,
     )

@@ -15,7 +15,7 @@ from firstline.sla.recount import GROUPS, CameWith, Tally, Trial, lateness
 from firstline.sla.reports import RESPONSES, By
 from firstline.sla.service.clocks import NoPolicy, Sla
 from firstline.sla.service.terms import terms_of
-from firstline.sla.store import NEWEST_VERSION, POLICY
+from firstline.sla.store.policies import NEWEST_VERSION, POLICY
 from firstline.sla.store.simulations import (
     ADD,
     ANSWERS_IN,

@@ -1,10 +1,11 @@
 """What a policy version says of time, read from its document."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from firstline.common.calendar import Calendar, parse_calendar
+from firstline.common.calendar_data import WorkingHours
 from firstline.common.policy.model import Policy
 from firstline.common.policy.targets import TargetConditions, TargetMinutes, Targets, WarnBefore
 from firstline.common.policy.targets import TargetRule as GivenRule
@@ -25,6 +26,19 @@ class Terms:
     calendar: Calendar
     rules: TargetRules
     staff: Calendar | None = None
+
+    def by_hours_of(self, other: "Terms") -> "Terms":
+        """Return the targets of these terms with the hours of others."""
+        return replace(self, calendar=other.calendar, staff=other.staff)
+
+    def has_hours_of(self, other: "Terms") -> bool:
+        """Say whether other terms have the same hours, so that clocks run and are told of alike."""
+        return (self.calendar.hours, _hours(self.staff)) == (other.calendar.hours, _hours(other.staff))
+
+
+def _hours(calendar: Calendar | None) -> WorkingHours | None:
+    """Return a calendar's hours, which say by their contents whether they are others."""
+    return calendar.hours if calendar else None
 
 
 def terms_of(policy: Policy) -> Terms:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -11,10 +10,10 @@ from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql
 from firstline.common.store.tables import JsonText, Serial, UtcTime
 from firstline.sla.forecast import Waited
-from firstline.sla.store import recomputes, records, simulations  # their tables are made with these
+from firstline.sla.store import policies, recomputes, records, simulations  # their tables are made with these
 from firstline.sla.store.metadata import METADATA, SlaTable
 
-__all__ = ["METADATA", "recomputes", "records", "simulations"]
+__all__ = ["METADATA", "policies", "recomputes", "records", "simulations"]
 
 
 class TicketTable(SlaTable, table=True):
@@ -158,15 +157,6 @@ class PersonTable(SlaTable, table=True):
     address: str = Field(sa_type=sa.Text)
 
 
-class PolicyTable(SlaTable, table=True):
-    """A policy version that intake published."""
-
-    __tablename__ = "policy"
-    seq: int | None = Field(primary_key=True, sa_type=Serial)
-    version: str = Field(unique=True, sa_type=sa.Text)
-    document: str = Field(sa_type=JsonText)
-
-
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """What clocks need to know of a ticket.
@@ -177,8 +167,8 @@ class Ticket:
         organization_id: whose it is.
         policy_version: the one under which it was taken.
         urgency: its present one.
-        calendar_version: the policy version whose hours count since a recompute; None: that under which it was taken.
-        targets_version: the same of targets.
+        calendar_version: the policy version whose hours its clocks are timed by; None: that under which it was taken.
+        targets_version: the same of targets, which only a recompute changes.
 
     """
 
@@ -189,6 +179,16 @@ class Ticket:
     urgency: str
     calendar_version: str | None = None
     targets_version: str | None = None
+
+    @property
+    def hours(self) -> str:
+        """The policy version whose hours its clocks are timed by."""
+        return self.calendar_version or self.policy_version
+
+    @property
+    def targets(self) -> str:
+        """The policy version whose targets it has."""
+        return self.targets_version or self.policy_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,13 @@ TICKET = Sql(f"{_TICKET} WHERE id = :id", Ticket)
 # Who tells of a ticket's clocks has its row, so that a recompute and an event don't pass each other.
 TICKET_TO_TIME = Sql(f"{_TICKET} WHERE id = :id FOR UPDATE", Ticket)
 TICKETS_TO_TIME = Sql(f"{_TICKET} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", Ticket)
+TICKETS_TO_TIME_NOW = Sql(f"{_TICKET} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE SKIP LOCKED", Ticket)
 TICKETS = Sql(f"{_TICKET} WHERE id = ANY(:ids)", Ticket)
+SET_TERMS: Sql[None] = Sql(
+    "UPDATE ticket SET calendar_version = :calendar_version,"
+    " targets_version = COALESCE(:targets_version, targets_version) WHERE id = ANY(:ids)",
+    type(None),
+)
 TICKETS_AFTER = Sql(f"{_TICKET} WHERE id > :after ORDER BY id LIMIT :limit", Ticket)
 TICKETS_BY_NUMBER = Sql(f"{_TICKET} WHERE number = ANY(:numbers)", Ticket)
 INSERT_FACT: Sql[None] = Sql(
@@ -344,14 +350,6 @@ SAVE_LICENCE: Sql[None] = Sql(
     " ON CONFLICT (id) DO UPDATE SET edition = excluded.edition",
     type(None),
 )
-# A version that is published again is the newest again: whoever goes back to an old policy does so.
-SAVE_POLICY: Sql[None] = Sql(
-    "INSERT INTO policy (seq, version, document)"
-    " VALUES ((SELECT COALESCE(MAX(seq), 0) + 1 FROM policy), :version, :document)"
-    " ON CONFLICT (version) DO UPDATE SET seq = excluded.seq",
-    type(None),
-)
-POLICY: Sql[dict[str, Any]] = Sql("SELECT document FROM policy WHERE version = :version", dict)
 _WAITING = ", ".join(Waiting.__slots__)
 WAITING = Sql(f"SELECT {_WAITING} FROM waiting WHERE ticket_id = :ticket_id", Waiting)  # noqa: S608
 ENTER: Sql[None] = Sql(
@@ -396,4 +394,3 @@ SAVE_PERSON: Sql[None] = Sql(
     type(None),
 )
 FORGET_PERSON: Sql[None] = Sql("DELETE FROM person WHERE id = :id", type(None))
-NEWEST_VERSION = Sql("SELECT version FROM policy ORDER BY seq DESC LIMIT 1", str)

@@ -12,7 +12,9 @@ from firstline.common.store.tables import Serial, UtcTime
 from firstline.sla.store.metadata import SlaTable
 
 Scope = Literal["all", "calendar", "targets"]
-State = Literal["running", "done", "cancelled"]
+State = Literal["running", "done", "cancelled", "overtaken"]
+PUBLICATION = "policy.published"
+"""In the place of who asked for it, where the publication of the version itself did."""
 
 
 class RecomputeTable(SlaTable, table=True):
@@ -71,8 +73,8 @@ class Recompute:
         policy_version: the version by which the requests are timed from then on.
         scope: what of it: its hours (`calendar`), its `targets`, or `all`.
         dry_run: whether it only says what would change.
-        state: of the work.
-        asked_by: who asked for it.
+        state: of the work; `overtaken` where a newer version's hours came before its end.
+        asked_by: who asked for it, or PUBLICATION.
         started_at: when it was asked for.
         ended_at: when the last request was done.
         after: the request that was done last.
@@ -132,6 +134,10 @@ RUNNING = Sql(
     f"SELECT {_COLUMNS} FROM recompute WHERE state = 'running' ORDER BY seq LIMIT 1 FOR UPDATE",  # noqa: S608
     Recompute,
 )
+FOLLOWING = Sql(
+    f"SELECT id FROM recompute WHERE state = 'running' AND asked_by = '{PUBLICATION}' LIMIT 1",  # noqa: S608
+    str,
+)
 LATEST = Sql(f"SELECT {_COLUMNS} FROM recompute ORDER BY seq DESC LIMIT :limit", Recompute)  # noqa: S608
 SAVE: Sql[None] = Sql(
     "UPDATE recompute SET state = :state, ended_at = :ended_at, after = :after, requests = :requests, clocks = :clocks,"
@@ -154,9 +160,3 @@ ALIVE = Sql(
     " ORDER BY ticket_id LIMIT :limit",
     str,
 )
-SET_TERMS: Sql[None] = Sql(
-    "UPDATE ticket SET calendar_version = COALESCE(:calendar_version, calendar_version),"
-    " targets_version = COALESCE(:targets_version, targets_version) WHERE id = ANY(:ids)",
-    type(None),
-)
-KNOWN_VERSION = Sql("SELECT version FROM policy WHERE version = :version", str)

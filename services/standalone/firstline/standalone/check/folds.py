@@ -1,7 +1,7 @@
-"""Whether what queue (P15, P18) and sla (P19, P20) keep is what the history gives when it is told anew."""
+"""Whether what queue keeps (P15, P18), and what sla told (P20), is what the history gives when it is told anew."""
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -17,13 +17,9 @@ from firstline.common.events import (
     TicketEvent,
 )
 from firstline.common.log import LogRow
-from firstline.common.policy.model import Policy
 from firstline.common.store.port import Sql
 from firstline.queue.entry import Entry, Rules, fold
 from firstline.queue.store import ENTRIES_AFTER
-from firstline.sla.service.clocks import fold_facts
-from firstline.sla.service.terms import Terms, terms_of
-from firstline.sla.store import CLOCKS_OF, FACTS, POLICY, TICKETS_AFTER, StoredClock, Ticket
 from firstline.standalone.check.books import Books, Finding
 from firstline.standalone.check.logs import LIMIT
 
@@ -160,51 +156,3 @@ class Milestones:
         if row.type == ClockBreached.TYPE and due_at is not None and row.time < due_at:
             yield Finding("P20", "sla", place, f"told at {row.time}, before the deadline {due_at}")
         told.add((row.type, due_at, counted))
-
-
-async def clocks_differ(books: Books, tickets: Iterable[str]) -> AsyncIterator[Finding]:
-    """Yield the clocks that are not what sla's history gives, and requests and deadlines that it missed."""
-    left = set(tickets)
-    terms: dict[str, Terms | None] = {}
-    async for page in books.rows("sla", TICKETS_AFTER, lambda ticket: ticket.id):
-        ids = [ticket.id for ticket in page]
-        kept: dict[str, dict[str, StoredClock]] = {ticket_id: {} for ticket_id in ids}
-        for clock in await books.stores["sla"].read(lambda unit, ids=ids: unit.all(CLOCKS_OF, ticket_ids=ids)):  # type: ignore[misc]
-            kept[clock.ticket_id][clock.target] = clock
-        left -= set(ids)
-        for ticket in page:
-            if ticket.policy_version not in terms:
-                terms[ticket.policy_version] = await _terms(books, ticket.policy_version)
-            async for finding in _of_ticket(books, ticket, terms[ticket.policy_version], kept[ticket.id]):
-                yield finding
-    for ticket_id in left:
-        yield Finding("P19", "sla", f"ticket {ticket_id}", "sla has never heard of it")
-
-
-def _told_at(terms: Terms, due_at: datetime) -> datetime:
-    """Return when a breach is told: it may wait until staff are back."""
-    return terms.staff.add(due_at, 0) if terms.staff else due_at
-
-
-async def _terms(books: Books, version: str) -> Terms | None:
-    """Return what a policy version says of clocks; None where sla has never heard of it."""
-    document = await books.stores["sla"].read(lambda unit: unit.one(POLICY, version=version))
-    return None if document is None else terms_of(Policy.from_document(document))
-
-
-async def _of_ticket(
-    books: Books, ticket: Ticket, terms: Terms | None, kept: dict[str, StoredClock]
-) -> AsyncIterator[Finding]:
-    """Yield what is wrong with one request's clocks."""
-    if terms is None:
-        yield Finding("P19", "sla", f"ticket {ticket.id}", f"its policy {ticket.policy_version} is not there")
-        return
-    facts = await books.stores["sla"].read(lambda unit: unit.all(FACTS, ticket_id=ticket.id))
-    for clock in fold_facts(terms, facts, books.now):
-        books.looked["P19"] += 1
-        place, stored = f"ticket {ticket.id}, {clock.target}", kept.get(clock.target)
-        if stored is None or (stored.state, stored.due_at) != (clock.state, clock.due_at):
-            shown = f"{stored.state}, due {stored.due_at}" if stored else "not there"
-            yield Finding("P19", "sla", place, f"{shown}, and its history gives {clock.state}, due {clock.due_at}")
-        elif clock.due_at and not stored.breached and _told_at(terms, clock.due_at) < books.settled_before:
-            yield Finding("P20", "sla", place, f"its deadline {clock.due_at} has passed, and nobody was told")

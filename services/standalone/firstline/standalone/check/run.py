@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from firstline.common.bus import SOURCES
 from firstline.common.chain import SaltedRow
-from firstline.standalone.check import attached, folds, logs, tickets, vault
+from firstline.standalone.check import attached, clocks, folds, logs, tickets, vault
 from firstline.standalone.check.books import Books, Finding
 
 Reader = Callable[[SaltedRow], Iterator[Finding]]
@@ -22,6 +22,7 @@ PROMISES = {
     "P18": "the queue holds what waits for an answer, each in its place",
     "P19": "the clocks are what their history gives",
     "P20": "each milestone was told once, and none too early",
+    "P22": "what runs is timed by the newest policy version's hours",
     "4.3": "access data of clients, and texts that were held back, are kept no longer than they may be",
     "4.6": "the files of messages are kept as they came",
 }
@@ -57,7 +58,7 @@ async def look(books: Books) -> set[Finding]:
         tickets.not_acknowledged(books),
         tickets.lost_mails(books),
         folds.queue_differs(books, entries),
-        folds.clocks_differ(books, told.versions),
+        clocks.clocks_differ(books, told.versions),
         vault.kept_too_long(books),
         vault.held_too_long(books),
         attached.lost_files(books),

@@ -1,0 +1,44 @@
+"""A newer version and a request's first clock at once, on PostgreSQL, where transactions go on side by side (P22)."""
+
+import asyncio
+from pathlib import Path
+
+from firstline.common.store.migrate import migrate_postgres
+from firstline.common.store.port import Unit
+from firstline.common.store.postgres import PostgresStore
+from firstline.sla.handlers import submitted
+from sla_world import World, open_world
+
+WEEK = {day: [["06:00", "16:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+SHUT_TODAY = {"tz": "UTC", "hours": WEEK, "holidays": ["2026-11-23"]}
+LONG_ENOUGH = 1.0
+
+
+async def publish(world: World) -> None:
+    """Publish other hours, and let what that begins come to its end."""
+    await world.deliver(world.policy("test-2", calendar=SHUT_TODAY))
+    await world.recomputing.drain()
+
+
+async def test_a_clock_that_is_made_meanwhile_is_not_passed_over(database: str, tmp_path: Path) -> None:
+    """The newer version waits for a request that is timed by the last one and is not committed, and then times it."""
+    await asyncio.to_thread(migrate_postgres, "sla", database)
+    async with open_world(tmp_path, open_store=lambda _path, ports: PostgresStore(database, ports)) as world:
+        await world.deliver(world.policy())
+        ticket, timed, go_on = world.ticket(), asyncio.Event(), asyncio.Event()
+        event = world.event(ticket, "ticket.submitted")
+
+        async def take(unit: Unit) -> None:
+            await submitted(world.app.state.sla, unit, event)
+            timed.set()
+            await go_on.wait()
+
+        taking = asyncio.create_task(world.runtime.store.write(take))
+        await timed.wait()
+        publishing = asyncio.create_task(publish(world))
+        # If it went on without waiting, it would be over by then.
+        await asyncio.wait({publishing}, timeout=LONG_ENOUGH)
+        go_on.set()
+        await asyncio.gather(taking, publishing)
+        due = {clock["due_at"] for clock in (await world.clocks(ticket)).values()}
+        assert due == {"2026-11-24T16:00:00Z"}
