@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=ROOT / "tests/simulation/results.json")
     given = parser.parse_args()
     began, faults, failures, days = time.monotonic(), Counter[str](), [], 0.0
-    run: dict[str, Any] = {"first": given.first, "commit": given.commit or commit(), "occasions": True}
+    known = {"occasions": True, "hours": True}
+    run: dict[str, Any] = {"first": given.first, "commit": given.commit or commit(), **known}
 
     def tell(outcome: Outcome) -> None:
         nonlocal days

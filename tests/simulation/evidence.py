@@ -178,6 +178,13 @@ class Evidence:
         """The policy documents by version."""
         return {row["version"]: json.loads(row["document"]) for row in self.table("intake", "policy")}
 
+    @cached_property
+    def newest(self) -> str:
+        """The policy version that was published last."""
+        return str(
+            max(self.table("intake", "policy"), key=lambda row: (when(row["published_at"]), row["version"]))["version"]
+        )
+
     def minutes(self, version: str) -> Minutes:
         """Return the business time of a policy version around this world's days."""
         calendar = json.dumps(self.policies[version]["calendar"], sort_keys=True)

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from random import Random
+from typing import Any
 
 from firstline.common.policy.model import Policy
 from loop import Owner
 from world import HOOK, TAKE_OVER_SECONDS, Process, Slot, World
 
 HOUR = 3600.0
+HOURS_OFTEN, AGAIN_SHARE = 1.0, 0.3
+"""How often the hours change in a seed, on the whole, and in which share of cases once more within a minute."""
+
 REST_SECONDS = 15.0
 """For how long a transaction may lie idle before the database ends it."""
 
@@ -27,6 +32,7 @@ SOMETIMES = (
     *("killed after webhook taken", "killed after answer", "killed after file", "stopped", "paused"),
     *("request lost", "answer lost", "message lost", "message doubled", "message delayed", "bus away"),
     *("disk full", "store error", "disk slow", "clock set forward", "clock set back", "policy changed"),
+    "hours changed",
     *("mail server away", "mail server slow", "mail refused for now", "mail in doubt", "mail refused for good"),
     *("receiver down", "receiver silent", "receiver failing", "webhook in doubt"),
     *("paused for longer than its leases", "poison sent", "unknown event sent", "message refused"),
@@ -49,6 +55,7 @@ class Faults:
     world: World
     chance: Random
     policies: list[Policy]
+    calendars: Sequence[dict[str, Any]]
     seconds: float
     """How long trouble lasts."""
 
@@ -62,8 +69,8 @@ class Faults:
     _armed: dict[str, int] = field(default_factory=dict)
     _over: bool = False
 
-    def start(self) -> None:
-        """Draw the mix of this seed and let trouble begin."""
+    def start(self, *, hours: bool = True) -> None:
+        """Draw the mix of this seed and let trouble begin, changed hours included if wanted."""
         self._draw_weather()
         self.world.listeners.append(self._effect)
         doings: list[tuple[float, Callable[[], None]]] = [
@@ -80,15 +87,16 @@ class Faults:
             (0.7, self._poison),
         ]
         for often, doing in doings:
-            for _ in range(self._count(often)):
-                self.world.loop.call_later(self.chance.random() * self.seconds, self._do, doing, context=Context())
+            self._plan(self.chance, often, doing)
+        if hours:
+            # By a chance of its own: it came later, and must not reshuffle what was drawn before.
+            chance = self.world.stream("hours")
+            self._plan(chance, HOURS_OFTEN, lambda: self._change_hours(chance))
 
-    def _count(self, often: float) -> int:
-        """Draw a number whose mean is `often`."""
-        count, left = 0, self.chance.expovariate(1.0)
-        while left < often:
-            count, left = count + 1, left + self.chance.expovariate(1.0)
-        return count
+    def _plan(self, chance: Random, often: float, doing: Callable[[], None]) -> None:
+        """Let something happen now and then, `often` times on the whole."""
+        for _ in range(_count(chance, often)):
+            self.world.loop.call_later(chance.random() * self.seconds, self._do, doing, context=Context())
 
     def _share(self, most: float, likely: float) -> float:
         return self.chance.random() * most if self.chance.random() < likely else 0.0
@@ -221,6 +229,22 @@ class Faults:
                 slot.down_seconds = 1.0
                 slot.process.kill("policy changed")
 
+    def _change_hours(self, chance: Random) -> None:
+        """Let intake start again with other hours in its policy, while all others work on; sometimes twice at once."""
+        document = self.world.policy.document()
+        document["calendar"] = self.calendars[int(chance.random() * len(self.calendars))]
+        if document["calendar"] != self.world.policy.calendar:
+            self.world.told("hours changed", None)
+        self.world.policy = Policy.from_document(document)
+        for process in self.world.processes():
+            if "intake" in process.apps:
+                process.slot.down_seconds = 1.0
+                self.world.loop.create_task(process.stop(), name="stop", context=Context())
+        if chance.random() < AGAIN_SHARE:
+            self.world.loop.call_later(
+                chance.random() * 60, self._do, partial(self._change_hours, chance), context=Context()
+            )
+
     def _poison(self) -> None:
         """Put an event on the bus that no handler can take, or that is of a type of the next release."""
         number = len(self.poisoned) + len(self.unknown)
@@ -263,3 +287,11 @@ class Faults:
         while len(world.processes()) < len(world.slots):
             await asyncio.sleep(1)
         self.windows.append(Window(world.loop.time(), world.loop.time() + 1))
+
+
+def _count(chance: Random, often: float) -> int:
+    """Draw a number whose mean is `often`."""
+    count, left = 0, chance.expovariate(1.0)
+    while left < often:
+        count, left = count + 1, left + chance.expovariate(1.0)
+    return count

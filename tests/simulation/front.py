@@ -103,6 +103,8 @@ class Reading:
     elapsed: float
     as_of: datetime
     state: str
+    hours: str
+    """The policy version by whose hours it was counted."""
 
 
 @dataclass

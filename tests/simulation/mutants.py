@@ -40,6 +40,8 @@ import firstline.sla.clock
 import firstline.sla.handlers
 import firstline.sla.history
 import firstline.sla.service.clocks
+import firstline.sla.service.facts
+import firstline.sla.service.recompute
 import firstline.sla.worker
 from firstline.common.answers import STORE, Answer, answer_row, stored_answer
 from firstline.common.calendar import parse_calendar
@@ -541,6 +543,20 @@ def milestones_are_late(patches: Patches) -> None:
     patches.put(firstline.sla.worker, "NEXT_DUE", Sql("SELECT NULL", datetime))
 
 
+def new_hours_time_nothing(patches: Patches) -> None:
+    """Open requests keep the hours that they have, until something happens to them."""
+    patches.put(firstline.sla.service.recompute, "follow", _do_nothing)
+
+
+def hours_pass_who_comes_later(patches: Patches) -> None:
+    """What runs again after a change of the hours goes on by those that it had."""
+
+    async def as_it_is(_sla: Any, _unit: Unit, ticket: Any) -> Any:
+        return ticket
+
+    patches.put(firstline.sla.service.facts, "up_to_date", as_it_is)
+
+
 # -- silence
 
 
@@ -690,6 +706,8 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("a missed deadline is forgotten", "P19", misses_are_forgotten, 9),
     Mutant("milestones come early", "P20", milestones_come_early, 5),
     Mutant("milestones are late", "P20", milestones_are_late, 7),
+    Mutant("new hours time nothing", "P22", new_hours_time_nothing, 1),
+    Mutant("new hours pass who comes later", "P22", hours_pass_who_comes_later, 22),
     Mutant("closed time is counted", "P21", closed_time_counts, 0),
     Mutant("failing endpoints are given up", "P23", failing_endpoints_are_given_up, 1),
     Mutant("webhooks differ from try to try", "P23", webhooks_tell_their_try, 0),

@@ -490,13 +490,13 @@ def queue_is_what_is_owed(evidence: Evidence) -> Iterable[str]:
 
 
 def clocks_agree_with_a_walk(evidence: Evidence) -> Iterable[str]:
-    """P19: every clock is what counting open minutes along the request's history gives."""
+    """P19: every clock is what counting open minutes along the request's history gives, by the hours that it names."""
     seen: Counter[str] = Counter()
     owed = unanswered(evidence.log("intake"))
     for shown in evidence.clocks:
         ticket = evidence.tickets[shown["ticket_id"]]
         policy = evidence.policies[ticket["policy_version"]]
-        minutes = evidence.minutes(ticket["policy_version"])
+        minutes = evidence.minutes(shown["hours_version"])
         facts = facts_of(evidence.streams[ticket["id"]], policy["targets"]["minutes"], owed[ticket["id"]].moved)
         clocks, as_of = Clocks(minutes, facts[0].at), max(when(shown["as_of"]), *(fact.at for fact in facts))
         clocks.live(facts, as_of)
@@ -577,18 +577,35 @@ def time_counts_forward(evidence: Evidence) -> Iterable[str]:
         brought = [fact.at for facts in owed[ticket["id"]].moved.values() for fact in facts if fact.kind == "owed"]
         opened = min(when(ticket["received_at"]), when(ticket["created_at"]), *brought)
         wall = (reading.as_of - opened) / timedelta(minutes=1)
-        open_minutes = evidence.minutes(ticket["policy_version"])
+        open_minutes = evidence.minutes(reading.hours)
         if not -NEARLY_MINUTES <= reading.elapsed <= open_minutes.between(opened, reading.as_of) + NEARLY_MINUTES:
             yield f"{reading} outruns the clock: {wall} minutes on the wall since {opened}"
         before = last.get((reading.ticket_id, reading.target))
         last[reading.ticket_id, reading.target] = reading
         if before is None or reading.target == "next_response" or _heard_late(evidence, before):
             continue
+        if not _same_hours(evidence, before.hours, reading.hours):  # all of it was counted anew in between
+            continue
         if _unmerged_between(evidence, before, reading):  # its clock is again what it had been without the merge
             continue
         most = before.elapsed + open_minutes.between(before.as_of, reading.as_of)
         if not before.elapsed - NEARLY_MINUTES <= reading.elapsed <= most + NEARLY_MINUTES:
             yield f"{before} and then {reading}, which may be {most}"
+
+
+def hours_are_the_newest(evidence: Evidence) -> Iterable[str]:
+    """P22: what runs or is paused is counted by the hours of the policy that was published last, whoever took it."""
+    for shown in evidence.clocks:
+        runs = shown["state"] in ("running", "paused")
+        if runs and not _same_hours(evidence, shown["hours_version"], evidence.newest):
+            yield f"{shown} is timed by its hours, and those of {evidence.newest} are the newest"
+    left = [row["policy_version"] for row in evidence.table("sla", "recompute") if row["state"] == "running"]
+    if left:
+        yield f"recomputes to {left} have not come to their end"
+
+
+def _same_hours(evidence: Evidence, one: str, other: str) -> bool:
+    return bool(evidence.policies[one]["calendar"] == evidence.policies[other]["calendar"])
 
 
 def _heard_late(evidence: Evidence, reading: Reading) -> bool:
@@ -695,6 +712,7 @@ ORACLES: Mapping[str, Oracle] = {
     "P19": clocks_agree_with_a_walk,
     "P20": milestones_fire_once,
     "P21": time_counts_forward,
+    "P22": hours_are_the_newest,
     "P23": deliveries_arrive,
     "P27": mails_end,
     "P33": silence_is_warned_of,

@@ -472,7 +472,7 @@ class People:
         if answer.status != 200:
             return
         for clock in answer.json()["items"]:
-            as_of = datetime.fromisoformat(clock["as_of"])
+            as_of, hours = datetime.fromisoformat(clock["as_of"]), clock["hours_version"]
             self.front.record.readings.append(
-                Reading(clock["ticket_id"], clock["target"], clock["elapsed_minutes"], as_of, clock["state"])
+                Reading(clock["ticket_id"], clock["target"], clock["elapsed_minutes"], as_of, clock["state"], hours)
             )

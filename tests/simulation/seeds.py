@@ -73,8 +73,14 @@ def _drawn(chance: Random, share: float) -> list[str]:
     return [service for service in (*SERVICES, "web") if chance.random() < most]
 
 
-def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None, occasions: bool = True) -> Outcome:
-    """Run a seed and judge it; without `occasions` people do, and draw, what they did before those were known."""
+def run_seed(
+    stage: Stage, seed: int, *, scene: Scene | None = None, occasions: bool = True, hours: bool = True
+) -> Outcome:
+    """Run a seed and judge it.
+
+    Without `occasions` people do, and draw, what they did before those were known; without `hours` these change only
+    where the whole policy does, as it was at first.
+    """
     drawn, habits = scene_of(stage, seed)
     world = World(scene or drawn, stage.applications)
     errors: list[str] = []
@@ -82,7 +88,7 @@ def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None, occasions: 
     gc.disable()
     with quiet_logs(errors):
         try:
-            evidence = run_world(world, lambda world: _play(stage, world, habits, occasions=occasions))
+            evidence = run_world(world, lambda world: _play(stage, world, habits, occasions, hours))
             violations = [*evidence.front.record.faults, *judge(evidence)]
         except Exception as error:
             violations = [f"P0: the world ended by {error!r}"]
@@ -96,17 +102,17 @@ def run_seed(stage: Stage, seed: int, *, scene: Scene | None = None, occasions: 
     return Outcome(seed, digest, days, violations, world.counts, did, world.story + errors)
 
 
-async def _play(stage: Stage, world: World, habits: Habits, *, occasions: bool) -> Evidence:
+async def _play(stage: Stage, world: World, habits: Habits, occasions: bool, hours: bool) -> Evidence:
     """Live through the days, heal what is broken, let everybody end what they began, and settle."""
     front = Front(world)
     people = People(front, stage.cast, habits)
-    faults = Faults(world, world.stream("faults"), stage.policies, habits.days * DAY)
+    faults = Faults(world, world.stream("faults"), stage.policies, stage.calendars, habits.days * DAY)
     if world.scene.seed % GONE_EVERY == 0:
         world.post.unknown.add(stage.cast.clients[0].email)
     world.start()
     while len(world.processes()) < len(world.slots):
         await asyncio.sleep(1)
-    faults.start()
+    faults.start(hours=hours)
     people.start()
     if occasions:
         Occasions(people).start()

@@ -113,6 +113,7 @@ class Stage:
         self.applications = Applications()
         own = load_policy(ROOT / "policies" / "bitrix24.yaml")
         self.policies = [own, *(self._variant(own, number) for number in range(1, 2 * len(CALENDARS)))]
+        self.calendars = [calendar or own.calendar for calendar in CALENDARS]
         self.stores = scratch_folder()
         self.cast = Cast()
         for service in SERVICES:
