@@ -14,17 +14,17 @@ from firstline.common.store.migrate import configuration
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
 from firstline.sla import store
-from firstline.sla.store import recomputes, records, simulations
+from firstline.sla.store import policies, recomputes, records, simulations
 
 STATEMENTS = {
     name: value
-    for part in (store, records, recomputes, simulations)
+    for part in (store, policies, records, recomputes, simulations)
     for name, value in vars(part).items()
     if isinstance(value, Sql)
 } | {f"PARTICIPANTS.{name}": getattr(store.PARTICIPANTS, name) for name in store.PARTICIPANTS.__slots__}
 _TABLES = (
     "recompute|recompute_change|"
-    "ticket|fact|clock|policy|waiting|waited|participant|person|refill|inbox_stream|licence|taken|run|name|simulation"
+    "ticket|fact|clock|policy|in_force|waiting|waited|participant|person|refill|inbox_stream|licence|taken|run|name|simulation"
 )
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 
@@ -75,6 +75,7 @@ def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str)
         "SCAN clock USING COVERING INDEX ix_clock_next_at",
         "SCAN simulation USING INDEX ix_simulation_unfinished",  # ten at most
         "SCAN simulation USING COVERING INDEX ix_simulation_unfinished",
+        "SCAN simulation USING INDEX ix_simulation_made_at",  # those of the last thirty days
         "SCAN recompute USING INDEX ix_recompute_running",  # those that have not come to their end
         "SCAN clock USING INDEX ix_clock_late",  # the clocks that are late now, which are counted
     )
