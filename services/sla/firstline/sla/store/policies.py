@@ -20,7 +20,7 @@ class PolicyTable(SlaTable, table=True):
     document: str = Field(sa_type=JsonText)
 
 
-class InForceTable(SlaTable, table=True):
+class NewestTable(SlaTable, table=True):
     """The policy version that was published last, in the only row, and where in intake's log that stands."""
 
     __tablename__ = "in_force"
@@ -30,7 +30,7 @@ class InForceTable(SlaTable, table=True):
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class Newest:
     """The policy version that was published last, and the position of that in intake's log."""
 
     version: str
@@ -48,7 +48,7 @@ NEWEST_VERSION = Sql("SELECT version FROM in_force WHERE id = 1", str)
 # By whoever lets a clock run, until the commit: a newer version waits for it, so that the recompute which that begins
 # finds the clock; and who comes behind the newer version sees it here.
 HOLD_NEWEST = Sql("SELECT version FROM in_force WHERE id = 1 FOR SHARE", str)
-IN_FORCE_TO_CHANGE = Sql("SELECT version, position FROM in_force WHERE id = 1 FOR UPDATE", InForce)
+IN_FORCE_TO_CHANGE = Sql("SELECT version, position FROM in_force WHERE id = 1 FOR UPDATE", Newest)
 FIRST_IN_FORCE: Sql[None] = Sql(
     "INSERT INTO in_force (id, version, position) VALUES (1, :version, :position)", type(None)
 )
