@@ -1,5 +1,6 @@
 """A whole accounts service on a SQLite file, called over HTTP, with product time and wall time that tests move."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +20,9 @@ from firstline.common.bus import LocalBus
 from firstline.common.permissions import Principal, Role
 from firstline.common.ports import ManualClock, system_ports
 from firstline.common.runtime import Runtime
-from firstline.common.store.migrate import migrate_sqlite
+from firstline.common.store.migrate import migrate_postgres, migrate_sqlite
 from firstline.common.store.port import Unit
+from firstline.common.store.postgres import PostgresStore
 from firstline.common.store.sqlite import SqliteStore
 from firstline.common.tokens import Signer, Verifier, new_key
 
@@ -110,13 +112,15 @@ class World:
         return desk
 
 
-def build(path: Path, clock: ManualClock, wall: ManualClock, signer: Signer, secret: bytes = SECRET) -> FastAPI:
-    """Return the application on a store file."""
+def build(
+    path: Path, clock: ManualClock, wall: ManualClock, signer: Signer, secret: bytes = SECRET, url: str | None = None
+) -> FastAPI:
+    """Return the application on a store file, or on a database of PostgreSQL."""
     ports = system_ports(clock)
     runtime = Runtime(
         "accounts",
         ports=ports,
-        store=SqliteStore(path, ports),
+        store=PostgresStore(url, ports) if url else SqliteStore(path, ports),
         bus=LocalBus(),
         verifier=Verifier(signer.public_keys(), wall),
         read_logs={},
@@ -128,13 +132,17 @@ Start = Callable[[bytes], Awaitable[World]]
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """Return the service at work, at noon."""
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """Return the service at work, at noon, on the store that the test asks for."""
     path = tmp_path / "accounts.db"
     migrate_sqlite("accounts", path)
+    url: str | None = None
+    if getattr(request, "param", "sqlite") == "postgres":
+        url = request.getfixturevalue("database")
+        await asyncio.to_thread(migrate_postgres, "accounts", url)
     clock, wall = ManualClock(NOON), ManualClock(NOON)
     signer = Signer(new_key("test"), wall)
-    app = build(path, clock, wall, signer)
+    app = build(path, clock, wall, signer, url=url)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

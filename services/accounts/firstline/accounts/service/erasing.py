@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from firstline.accounts.service.desk import Desk
-from firstline.accounts.service.people import read_person
 from firstline.accounts.service.sessions import end_sessions
 from firstline.accounts.store.certificates import (
     ADD_CERTIFICATE,
@@ -15,6 +14,7 @@ from firstline.accounts.store.certificates import (
     Certificate,
 )
 from firstline.accounts.store.credentials import DROP_KEYS, DROP_LINKS
+from firstline.accounts.store.directory import PERSON_TO_CHANGE
 from firstline.common.bus import SOURCES
 from firstline.common.envelope import Envelope
 from firstline.common.erasure import Erasing, begin_erasure, common_stages, mentions_stage
@@ -35,10 +35,10 @@ async def erase_person(unit: Unit, desk: Desk, by: Actor, person_id: str) -> Cer
         NotFound: nobody with this ID was ever known.
 
     """
-    known = await unit.one(CERTIFICATE, person_id=person_id)
-    if known is not None:
-        return known
-    person = await read_person(unit, person_id, to_change=True)
+    person = await unit.one(PERSON_TO_CHANGE, id=person_id)
+    if person is None:
+        # Behind the person's lock: whoever erases them at the same moment holds it until the certificate is there.
+        return await _known_certificate(unit, person_id, "Nobody has this ID. Check the ID.")
     # All in one transaction with the event: who is told to be
     # erased can't sign in any more, and who can was not told of.
     await end_sessions(unit, person_id)
@@ -62,9 +62,16 @@ async def read_certificate(unit: Unit, person_id: str) -> Certificate:
         NotFound: nobody asked to erase them.
 
     """
+    return await _known_certificate(
+        unit, person_id, "Nobody with this ID was erased. Check the ID, or erase the person first."
+    )
+
+
+async def _known_certificate(unit: Unit, person_id: str, missing: str) -> Certificate:
+    """Return a person's certificate, or raise NotFound with these words."""
     certificate = await unit.one(CERTIFICATE, person_id=person_id)
     if certificate is None:
-        raise NotFound("Nobody with this ID was erased. Check the ID, or erase the person first.")
+        raise NotFound(missing)
     return certificate
 
 
@@ -89,6 +96,7 @@ def erasing(desk: Desk) -> Erasing:
     """Return the work on accounts' own log and answers."""
 
     def opened(body: str) -> str:
+        """Return the body of an answer that was kept encrypted."""
         return str((decrypt(desk.answers_key, body) or {}).get("body", ""))
 
     stages = (mentions_stage("API keys", KEY_MENTIONS), *common_stages(opened))
