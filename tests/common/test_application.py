@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from firstline.common.application import build_app, declared_operations, json_answer, permit, problem_schemas, public
 from firstline.common.bus import LocalBus
 from firstline.common.events import Actor, TicketNoted
@@ -81,6 +81,11 @@ class World:
 @pytest.fixture
 def world(store: SqliteStore, ports: Ports) -> World:
     """Return what an application needs."""
+    return made(store, ports)
+
+
+def made(store: SqliteStore, ports: Ports) -> World:
+    """Return what an application needs, with keys of its own."""
     signer = Signer(new_key("test"), SystemClock())
     verifier = Verifier(signer.public_keys(), SystemClock())
     return World(Runtime("things", ports=ports, store=store, bus=LocalBus(), verifier=verifier, read_logs={}), signer)
@@ -254,6 +259,18 @@ async def test_two_applications_keep_their_figures_apart(world: World) -> None:
     async with world.client(first) as one, world.client(second) as two:
         await one.get("/things/a")
         assert "firstline_http_answers_total{" not in (await two.get("/metrics")).text
+
+
+async def test_two_applications_share_routes_and_nothing_else(world: World, store: SqliteStore, ports: Ports) -> None:
+    """What is made of a router is made once for all applications, and each lets in whom its own keys vouch for."""
+    router, other = things(), made(store, ports)
+    first, second = world.build(router), other.build(router)
+    ours, theirs = (list(iter_route_contexts(app.routes[1:])) for app in (first, second))
+    assert [one.dependant is another.dependant for one, another in zip(ours, theirs, strict=True)] == [True] * len(ours)
+    thing, headers = {"name": "a"}, world.bearer(Role.AGENT)
+    async with world.client(first) as one, other.client(second) as two:
+        answers = [await client.post("/things", json=thing, headers=headers) for client in (one, two)]
+    assert [answer.status_code for answer in answers] == [201, 401]
 
 
 @pytest.mark.parametrize(("query", "status"), [("", 200), ("?after=-1", 422), ("?limit=0", 422), ("?limit=1001", 422)])

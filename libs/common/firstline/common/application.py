@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.routing import BaseRoute
 
 from firstline.common import problems
 from firstline.common.errors import Unauthenticated
@@ -29,6 +30,8 @@ BEARER = {
     "description": "A token from sign-in, `POST /v1/tokens` or `firstline token`.",
 }
 Dependency = Callable[..., Awaitable[Any]]
+_known: dict[int, APIRouter] = {}
+"""By the identity of a router, which the value keeps alive, its routes as every application includes them."""
 
 
 def permit(operation: str) -> Dependency:
@@ -95,8 +98,6 @@ def build_app(
         lifespan=_life(start, stop),
         docs_url=None,
         redoc_url=None,
-        responses=problems.PROBLEM_RESPONSES,
-        generate_unique_id_function=_operation_id,
         telemetry=NO_TELEMETRY,
     )
     app.state.runtime = runtime
@@ -104,7 +105,7 @@ def build_app(
     app.state.registry.register(RuntimeFigures(runtime))
     problems.install(app)
     for router in (*routers, _operations):
-        app.include_router(router)
+        app.router.routes += _included(router)
     app.add_middleware(problems.BodyLimit, limit=JSON_LIMIT, larger=larger_bodies or {})
     # Added last and so outermost: bodies that are refused are counted and logged too.
     app.add_middleware(Observed, service=runtime.name, registry=app.state.registry, clock=runtime.ports.clock)
@@ -112,6 +113,16 @@ def build_app(
     plain = app.openapi
     app.openapi = lambda: _complete(app, plain())  # type: ignore[method-assign]
     return app
+
+
+def _included(router: APIRouter) -> list[BaseRoute]:
+    """Return what an application includes of a router: made once in a process, since nothing in it is one's own."""
+    if id(router) not in _known:
+        # What the framework makes of all routes of a desk takes half a second.
+        shared = APIRouter(responses=problems.PROBLEM_RESPONSES, generate_unique_id_function=_operation_id)
+        shared.include_router(router)
+        _known[id(router)] = shared
+    return _known[id(router)].routes
 
 
 def _life(

@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import MutableMapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from firstline.common.ports import Ports
 from firstline.common.telemetry import NO_TELEMETRY, App, Receive, Scope, Send
@@ -91,11 +93,21 @@ class SecurityHeaders:
         await self._app(scope, receive, completed)
 
 
+@cache
 def templates() -> Environment:
-    """Return the pages; what people wrote is escaped everywhere, and a missing value is an error."""
+    """Return the pages, compiled once; what people wrote is escaped everywhere, and a missing value is an error."""
     loader = FileSystemLoader(FOLDER / "templates")
     # A missing value is an error, and so found by a test, where an empty place on a page would be found by a client.
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Return the routes of all pages, made once in a process, since nothing in them is an application's own."""
+    shared = APIRouter()
+    for page in PAGES:
+        shared.include_router(page.router)
+    return shared.routes
 
 
 def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports: Ports) -> FastAPI:
@@ -115,8 +127,7 @@ def create_app(api: httpx.AsyncClient, cookie_key: bytes, public_url: str, ports
     origin = f"{parts.scheme}://{parts.netloc}"
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.state.web = Web(api, Cookie(cookie_key, public_url, ports.random), templates(), style, scripts, origin, ports)
-    for page in PAGES:
-        app.include_router(page.router)
+    app.router.routes += _routes()
 
     @app.get("/static/{name}")
     async def static(name: str) -> Response:
