@@ -137,6 +137,32 @@ async def test_a_banner_is_shown_to_whom_the_policy_says(
         assert await seen(CLARA) == []
 
 
+@pytest.mark.parametrize("length", [1, 6_000], ids=["short", "long"])
+async def test_secrets_are_refused_where_many_would_read_them(world: World, length: int) -> None:
+    """A title, a banner and an answer to all that seem to hold a secret are refused, say why, and leave nothing."""
+    secret = "Zq7!kanarie-Vx3"
+    incident = await made(world, await world.submit())
+    text = f"Sign in again.{' ' * length}Password: {secret}"
+    path = f"/v1/incidents/{incident['id']}"
+    tried = {
+        "/title": ("/v1/incidents", {"title": f"Password: {secret}"}),
+        "/text": (f"{path}/banner", {"text": f"Password: {secret}"}),
+        "/body": (f"{path}/answer", {"body": text}),
+    }
+    for pointer, (where, body) in tried.items():
+        refused = await world.post(where, body)
+        problem = refused.json()
+        assert (refused.status_code, problem["type"], problem["clause"]) == (422, "/problems/secret-for-many", "4.3")
+        assert [fault["pointer"] for fault in problem["errors"]] == [pointer]
+        assert secret not in refused.text
+    await world.runtime.settle()
+    after = await read(world, incident)
+    assert (after["version"], after["banner"], after["answers"]) == (incident["version"], None, [])
+    assert len((await world.get("/v1/incidents")).json()["items"]) == 1
+    assert not any(secret.encode() in path.read_bytes() for path in world.folder.rglob("*") if path.is_file())
+    assert (await act(world, incident, "answer", body="Sign in again."))["total"] == 1
+
+
 async def test_incidents_are_for_staff(world: World) -> None:
     """Clients and partners see banners and nothing else of an incident."""
     incident = await made(world)

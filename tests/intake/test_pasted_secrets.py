@@ -101,6 +101,31 @@ async def test_files_with_secrets_are_held_back(world: World) -> None:
     assert CANARY.encode() not in kept(world)
 
 
+async def test_reasons_of_access_requests_are_looked_at(world: World) -> None:
+    """Why access data are asked for and read, and on which host, reaches the client and the log without secrets."""
+    ticket = await world.submit()
+    wish = {"kinds": ["ftp"], "reason": PASTED, "host": f"ftp://admin:{CANARY}@shop.example"}
+    asked = (await world.verb(ticket, "access-requests", wish)).json()
+    assert MASK in asked["reason"]
+    values = {"values": {"ftp": {"login": "clara", "password": "other-Xy7-pass"}}}
+    await world.must(ticket, f"access-requests/{asked['id']}/provide", values, "client:clara")
+    await world.claims(ticket, "queue.claimed", "anna", 1)
+    token = world.claim_token(ticket)
+    read = f"/v1/tickets/{ticket['id']}/access-requests/{asked['id']}/reveal"
+    answer = await world.post(read, {"reason": PASTED}, Claim_Token=token)
+    assert answer.status_code == 200, answer.text
+    pasted = await world.submit(body=PASTED)
+    (one,) = await held(world, pasted)
+    await world.claims(pasted, "queue.claimed", "anna", 1)
+    move = {"kind": "ftp", "reason": PASTED}
+    vault = f"/v1/tickets/{pasted['id']}/held-texts/{one['id']}/vault"
+    moved = await world.post(vault, move, Claim_Token=world.claim_token(pasted))
+    assert (moved.status_code, MASK in moved.json()["reason"]) == (201, True)
+    answers = [asked, answer.json(), moved.json(), await held(world, ticket)]
+    assert CANARY not in json.dumps(answers) + repr(await world.events(ticket["id"]))
+    assert CANARY.encode() not in kept(world)
+
+
 async def test_what_is_no_secret_is_restored(world: World) -> None:
     """Who holds the claim puts a text back as it came, once; nobody else can, and the history says who did."""
     ticket = await world.submit(body=PASTED)

@@ -75,6 +75,30 @@ def test_what_is_pasted_in_any_way_is_held_told_and_moved(desk: AnyDesk) -> None
         assert any(watched.canaries.witness in one for one in watched.heard)
 
 
+def test_what_many_would_read_is_refused(desk: AnyDesk) -> None:
+    """An incident's title, its banner and the answer to all are refused with what to do; nobody reads them."""
+    with ExitStack() as stack:
+        watched = Watched(desk, stack)
+        client = watched.acting("client", "carl-pasted", email="carl.pasted@shop.example")
+        agent = watched.acting("agent", "abel-pasted")
+        ticket, secret = submit(client), watched.canaries.secret("pasted")
+        incident = done(agent.post("/v1/incidents", json={"title": "Slow", "ticket_ids": [ticket["id"]]}))
+        path, words = f"/v1/incidents/{incident['id']}", f"Password: {secret}"
+        for where, body in (
+            ("/v1/incidents", {"title": words}),
+            (f"{path}/banner", {"text": words}),
+            (f"{path}/answer", {"body": words}),
+        ):
+            refused = agent.post(where, json=body)
+            assert (refused.status_code, refused.json()["clause"]) == (422, "4.3")
+            assert "Take it out" in refused.json()["errors"][0]["detail"]
+        done(agent.post(f"{path}/answer", json={"body": "It is fast again."}))
+        assert eventually(lambda: len(found := bodies(client, ticket)) == 2 and found)[1] == "It is fast again."
+        done(agent.get(path))
+        done(client.get("/v1/banners"))
+        assert watched.leaks() == []
+
+
 def paste_everywhere(desk: AnyDesk, client: httpx.Client, ticket: dict[str, Any], pasted: str) -> None:
     """Try a text before it is sent, then paste it into a message, a mail, and a text file on either way."""
     warned = done(client.post("/v1/tickets/check", json={"subject": "Slow", "body": pasted}))

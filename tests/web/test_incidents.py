@@ -60,6 +60,10 @@ async def test_what_is_refused_comes_back(visitor: Visit) -> None:
     path = specialist.path
     page = await specialist.send(f"{path}/answer", answer="")
     assert specialist.answer.status_code == 422
+    secret = "Sign in again. Password: Zq7!kanarie-Vx3"
+    page = await specialist.send(f"{path}/answer", answer=secret)
+    assert (specialist.answer.status_code, secret in page.text) == (422, True)
+    assert "This looks like a password or a key. Take it out" in page.text
     page = await specialist.send(f"{path}/unlink")
     assert "No request is linked." in page.text
     assert (await client.open(path)).text.count("Answer all") == 0

@@ -68,8 +68,8 @@ async def ask(
         id=change.desk.ports.ids.new(),
         ticket_id=change.ticket.id,
         kinds=list(dict.fromkeys(kinds)),
-        host=host,
-        reason=reason,
+        host=change.clean(host, "access_host"),
+        reason=change.clean(reason, "access_reason") or "",
         status="asked",
         requested_by=asker.name or "Support",
         requested_at=change.now,
@@ -197,7 +197,7 @@ async def reveal(
     # What is read leaves only after this transaction is durable:
     # no value is shown of whose reading the log doesn't tell.
     values = await vault.read(change.desk, change.unit, change.ticket, request.id, frozenset(wanted))
-    who = reader.name or "Specialist"
+    who, reason = reader.name or "Specialist", change.clean(reason, "access_reason") or ""
     note = {"by": who, "at": change.now.isoformat(), "kinds": wanted, "reason": reason}
     read = await store(change.unit, replace(request, reveals=[*request.reveals, note]), rules_of(change))
     change.say(

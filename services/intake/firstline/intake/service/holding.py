@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from firstline.common.errors import Fault, Invalid
 from firstline.common.event_parts import MaskedPart
 from firstline.common.store.port import Value
 from firstline.common.vault import Sealed, VaultLocked
@@ -18,6 +19,12 @@ from firstline.intake.service.desk import Desk
 from firstline.intake.service.looking import looked_at, note_held
 
 _log = structlog.get_logger(__name__)
+
+
+class SecretForMany(Invalid):
+    """A text that many would read seems to hold a secret; take it out. Nothing was stored, shown or sent."""
+
+    title = "The text seems to hold a secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,23 @@ def seems_secret(desk: Desk, *given: object) -> bool:
     """Say whether texts or JSON values seem to hold a secret."""
     texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in given if value)
     return any(looked_at(desk.policies.detector, text).marks for text in texts)
+
+
+def demand_no_secret(desk: Desk, text: str, pointer: str) -> None:
+    """Make sure that a text which goes to many at once holds no secret: they could not be told to forget it.
+
+    Raises:
+        SecretForMany: it seems to hold one.
+
+    """
+    if not looked_at(desk.policies.detector, text).marks:
+        return
+    advice = "This looks like a password or a key. Take it out, or say it in other words if it is none."
+    raise SecretForMany(
+        "Everybody whom the incident concerns would read it. Nothing was stored or sent.",
+        faults=(Fault(pointer, advice),),
+        clause="4.3",
+    )
 
 
 def without_secrets(desk: Desk, text: str) -> str:

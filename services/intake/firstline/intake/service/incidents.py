@@ -25,6 +25,7 @@ from firstline.intake.service import verbs
 from firstline.intake.service.change import Change, actor_of, begin, side_of
 from firstline.intake.service.correspondence import NewMessage, author_of, reply
 from firstline.intake.service.desk import Desk, learn_policies
+from firstline.intake.service.holding import demand_no_secret
 from firstline.intake.store.incidents import (
     ALREADY_LINKED,
     ANSWER,
@@ -100,8 +101,10 @@ async def open_incident(desk: Desk, unit: Unit, access: Access, title: str, refe
 
     Raises:
         Invalid: one of the requests isn't there.
+        SecretForMany: the title, which a banner shows to clients, seems to hold a secret.
 
     """
+    demand_no_secret(desk, title, "/title")
     now = desk.now()
     # Stored before its requests are linked, whose rows refer to it.
     incident = Incident(desk.ports.ids.new(), title, "open", 1, 0, None, access.principal.id, now, now, None)
@@ -188,9 +191,12 @@ async def set_banner(
     Raises:
         NotFound: there is no such incident.
         IncidentOver: it is resolved.
+        SecretForMany: the text seems to hold a secret.
 
     """
     incident = await incident_of(unit, incident_id, to_change=True)
+    if banner is not None:
+        demand_no_secret(desk, banner["text"], "/text")
     if banner == incident.banner:
         return incident
     changes = {"banner": [incident.banner, banner]}
@@ -228,6 +234,7 @@ async def answer_all(desk: Desk, unit: Unit, access: Access, incident_id: str, b
     Raises:
         NotFound: there is no such incident.
         Invalid: no text.
+        SecretForMany: the text seems to hold a secret.
         Conflict: no request is linked.
 
     """
@@ -235,6 +242,8 @@ async def answer_all(desk: Desk, unit: Unit, access: Access, incident_id: str, b
     if not incident.tickets:
         raise Conflict("No request is linked to this incident, so nobody would be answered. Link some first.")
     text, author = demand_text(body), author_of(access.principal, side_of(access.principal))
+    # Refused and not masked as in one reply: the mails go out at once, and whoever writes it is still there to mend it.
+    demand_no_secret(desk, text, "/body")
     given = {"author": author.model_dump(), "actor": actor_of(access.principal).model_dump()}
     answer_id = desk.ports.ids.new()
     await unit.run(
