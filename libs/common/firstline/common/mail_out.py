@@ -96,6 +96,7 @@ def _file_name(message_id: str) -> str:
 
 
 def _remove(path: Path, holds: Callable[[bytes], bool] | None) -> bool:
+    """Delete a file that holds what is looked for, or whatever it holds; say whether it was there and did."""
     try:
         wanted = holds is None or holds(path.read_bytes())
     except FileNotFoundError:

@@ -123,6 +123,7 @@ def _readings(raw: bytes, depth: int) -> Iterator[bytes]:
 
 
 def _decoded_word(encoding: bytes, text: bytes) -> bytes:
+    """Return the bytes of an encoded word of a header (RFC 2047)."""
     return _decoded(text) if encoding in b"Bb" else quopri.decodestring(text.replace(b"_", b" "))
 
 

@@ -93,6 +93,7 @@ def _change(content: Json, path: str, value: object) -> None:
 
 
 def _targets(content: Json, parts: list[str], value: object) -> None:
+    """Change a target of one level or of all."""
     targets = content["targets"]
     if parts[1:2] == ["minutes"]:
         parts = [parts[0], *parts[2:]]
@@ -112,6 +113,7 @@ def _targets(content: Json, parts: list[str], value: object) -> None:
 
 
 def _calendar(content: Json, parts: list[str], value: object) -> None:
+    """Change a field of the calendar, or the hours of some days."""
     calendar = content["calendar"]
     fields = ("tz", "hours", "hours_from", "holidays", "public_holidays", "works_as", "breaks", "overrides")
     if len(parts) < 2 or parts[1] not in fields:  # noqa: PLR2004
@@ -140,6 +142,7 @@ def _hours(value: object) -> object:
 
 
 def _urgency(content: Json, parts: list[str], value: object) -> None:
+    """Change the default level, or what a stated recovery gives."""
     urgency = content["urgency"]
     if parts[1:] == ["default"]:
         urgency["default"] = value
@@ -154,6 +157,7 @@ def _urgency(content: Json, parts: list[str], value: object) -> None:
 
 
 def _scope(content: Json, parts: list[str], value: object) -> None:
+    """Change the urgency that a topic or an item of one gives."""
     if parts[1:2] != ["topics"] or parts[-1] != "urgency" or len(parts) not in (4, 5):
         raise LookupError("Of scope, the urgency of topics can be tried: scope.topics.updates.urgency=high.")
     topics = {topic["code"]: topic for topic in content["scope"]["topics"]}
@@ -164,12 +168,14 @@ def _scope(content: Json, parts: list[str], value: object) -> None:
 
 
 def _known(name: str, among: Mapping[str, Any], before: str) -> Any:
+    """Return what has a name; LookupError says which names there are."""
     if name not in among:
         raise LookupError(_unknown(name, among, before))
     return among[name]
 
 
 def _unknown(name: str, known: Iterable[str], before: str) -> str:
+    """Say that there is no such name, which one may be meant, and which there are."""
     near = get_close_matches(name, list(known), 1)
     advice = f"Did you mean {before}{near[0]}? " if near else ""
     return f"There is no {before}{name}. {advice}There are: {', '.join(known)}."

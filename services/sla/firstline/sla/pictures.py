@@ -153,6 +153,7 @@ def what_if_chart(
 
 
 def _what_if_bar(label: str, counted: Mapping[str, int]) -> Bar:
+    """Return the bar of one group: late both ways, newly, and no longer."""
     both = counted["late"] - counted["no_longer_late"]
     amounts = [both, counted["newly_late"], counted["no_longer_late"]]
     return Bar(label, amounts, f"{counted['late']} \u2192 {counted['late_then']} late of {counted['answers']}")

@@ -149,6 +149,7 @@ async def _opened(desk: StandaloneDesk, http: httpx.AsyncClient, settings: Setti
 
 
 async def _people(month: Month, accounts: "Accounts", unit: Unit) -> None:
+    """Make the organisations and specialists known, and sign the specialists in."""
     log, ports = accounts.log, accounts.ports
     for name, _ in ORGANIZATIONS:
         found = await ensure_organization(unit, log, ports, name=name, kind="customer")
@@ -161,6 +162,7 @@ async def _people(month: Month, accounts: "Accounts", unit: Unit) -> None:
 
 
 def _sign_in(month: Month, who: str, principal: Principal) -> None:
+    """Give somebody a token for the whole month."""
     month.tokens[who] = month.desk.keys.signer(SystemClock()).token(principal, TOKEN_LIFE)
 
 
@@ -197,6 +199,7 @@ async def _live(month: Month, start: datetime, end: datetime, tell: Callable[[st
 
 
 async def _arrive(month: Month) -> None:
+    """Let one client send a request."""
     topic, _, subject = month.pick.choices(TOPICS, [weight for _, weight, _ in TOPICS])[0]
     shop = month.pick.choices([name for name, _ in ORGANIZATIONS], [weight for _, weight in ORGANIZATIONS])[0]
     who = f"client {month.pick.randrange(5)} of {shop}"
@@ -278,6 +281,7 @@ async def _after(month: Month, ticket_id: str) -> None:
 
 
 def _summary(month: Month, data: Path) -> str:
+    """Return what was played and what can be tried on it."""
     answered = ", ".join(f"{name} {number}" for name, number in month.answers.most_common())
     return f"""
 {month.done["requests"]} requests, answers: {answered}.

@@ -137,6 +137,7 @@ class Simulating:
         return (await self._call("GET", path, params={"by": by, "format": "svg"})).text
 
     async def _call(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """Ask the desk; an error says what to do."""
         try:
             answer = await self._http.request(method, path, **given)
         except httpx.HTTPError as error:

@@ -209,6 +209,7 @@ def by_message(texts: Sequence[TakenOut]) -> dict[str, tuple[tuple[str, str], ..
 
 
 def _taken_out(one: Json, now: datetime) -> TakenOut:
+    """Return a text that was held back as the console shows it."""
     what = ", ".join(SECRETS.get(kind, kind).lower() for kind in one["kinds"])
     waits = one["status"] == "held"
     return TakenOut(

@@ -44,6 +44,7 @@ def _calendar(old: Policy, new: Policy) -> Lines:
 
 
 def _targets(old: Policy, new: Policy) -> Lines:
+    """Say what differs in the targets."""
     yield from targets_difference(old.targets, new.targets)
 
 

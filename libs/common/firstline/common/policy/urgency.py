@@ -35,6 +35,7 @@ def urgency_under(policy: Policy, topic: str | None, recovery: str | None, claim
 
 
 def _by_topic(policy: Policy, topic: str | None) -> str | None:
+    """Return the urgency that a topic, or an item of one, gives by itself."""
     section, _, code = (topic or "").partition(".")
     for known in policy.scope.topics:
         if known.code == section:

@@ -102,6 +102,7 @@ class Erasure:
             await self._delete(file.file_key for file in files)
 
     async def _delete(self, keys: Iterable[str | None]) -> None:
+        """Delete the bytes of files; those that are gone already are no mistake."""
         for key in keys:
             if key:
                 await self._desk.files.delete(key)
@@ -165,6 +166,7 @@ class Erasure:
         await self._delete(file.file_key for file in files)
 
     async def _uploads(self, unit: Unit, who: Erased) -> Portion:
+        """Empty the rows of what the person uploaded and sent with no message."""
         page = await unit.all(UPLOADED, after=who.place, authors=_authors(who), limit=PORTION)
         own = [file for file in page if file.file_key is not None]
         for file in own:
@@ -261,4 +263,5 @@ def _left(who: Erased, words: Words, *, near: bool) -> Words:
 
 
 def _cleaned(who: Erased, text: str | None, near: bool) -> str | None:
+    """Return a text without the person, where there is one."""
     return None if text is None else who.cleaned(text, near=near)

@@ -43,6 +43,7 @@ class RawMails:
         return Stage(self._rows, self._bytes)
 
     async def _page(self, unit: Unit, who: Erased) -> list[RawMail]:
+        """Return the next mails along their primary key."""
         return await unit.all(MAILS_AFTER, after=who.place, limit=FEW)
 
     async def _bytes(self, who: Erased) -> None:
@@ -107,6 +108,7 @@ class TextFiles:
         return Stage(self._rows, self._bytes)
 
     async def _page(self, unit: Unit, who: Erased) -> list[TextFile]:
+        """Return the next attachments along their primary key; those that are no text have no file to look into."""
         return await unit.all(TEXT_FILES, after=_place(who)[0], limit=FEW)
 
     async def _bytes(self, who: Erased) -> None:
@@ -119,6 +121,7 @@ class TextFiles:
                 await self._rewrite(who, file, file.file_key)
 
     async def _rewrite(self, who: Erased, file: TextFile, key: str) -> None:
+        """Write what is left of a file that names the person as a new one."""
         try:
             content = b"".join([chunk async for chunk in await self._desk.files.open(key)])
         except NotFound:
@@ -165,4 +168,5 @@ def _without(who: Erased, content: bytes, *, near: bool) -> bytes:
 
 
 async def _chunk(content: bytes) -> AsyncIterator[bytes]:
+    """Give a content as the stream that a file store takes."""
     yield content

@@ -109,6 +109,7 @@ def _secrets(change: Change, held: HeldText) -> Found:
 async def _request(
     change: Change, mover: Principal, held: HeldText, rules: AccessData, code: str, reason: str, host: str | None
 ) -> AccessRequest:
+    """Return the access request that holds what was moved, as given by whoever wrote the text."""
     message = await change.unit.one(MESSAGE, id=held.message_id) if held.message_id else None
     writer = (message.author_name if message else None) or change.ticket.requester_name or change.ticket.requester_email
     moved = AccessRequest(

@@ -82,6 +82,7 @@ async def rewrap_some(desk: Desk) -> int:
 
 
 async def _next(sql: Sql[str], after: str, unit: Unit) -> str | None:
+    """Return the name of the next key that something is sealed with, in the order of names."""
     return await unit.one(sql, after=after)
 
 
@@ -106,19 +107,23 @@ async def _each(desk: Desk, sql: Sql[R], work: Callable[[Desk, R], Awaitable[int
 
 
 async def _page(sql: Sql[R], after: str, given: dict[str, str], unit: Unit) -> list[R]:
+    """Return the next values that an old key seals, some at a time."""
     return await unit.all(sql, **given, after=after, limit=ROWS_A_STEP)
 
 
 async def _rewrap_secret(desk: Desk, one: SecretPlace) -> int:
+    """Seal the data key of access data anew; return 1, or 0 where it could not be."""
     place = vault.place_of(one.ticket_id, one.organization_id, one.id, one.kind, one.version)
     return await _rewrap_row(desk, one, place, REWRAP_SECRET)
 
 
 async def _rewrap_text(desk: Desk, one: TextPlace) -> int:
+    """Seal the data key of a text that was held back anew; return 1, or 0 where it could not be."""
     return await _rewrap_row(desk, one, holding.place_of(one.ticket_id, one.id), REWRAP_TEXT)
 
 
 async def _rewrap_row(desk: Desk, one: SecretPlace | TextPlace, place: Sequence[str], sql: Sql[None]) -> int:
+    """Seal the data key of a row anew, unless somebody has done it meanwhile; return how many rows that changed."""
     try:
         new = desk.vault.rewrap(Sealed(one.key_id, one.data_key, b""), place)
     except SealBroken:
@@ -154,11 +159,13 @@ async def _mark_mails(desk: Desk) -> None:
 
 
 async def _mark_mail(desk: Desk, mail: MailPlace) -> int:
+    """Note which key seals a mail whose row does not say so; return how many rows that changed."""
     key_id = await _key_of(desk, mail)
     return await desk.store.write(lambda unit: unit.run(MARK_MAIL, id=mail.id, key_id=key_id))
 
 
 async def _key_of(desk: Desk, mail: MailPlace) -> str:
+    """Return the name of the key that seals a mail's file; empty where there is none."""
     if not mail.file_key:
         return ""
     try:

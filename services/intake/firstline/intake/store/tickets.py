@@ -295,6 +295,7 @@ class Walk:
 
     @property
     def _found(self) -> str:
+        """Return the condition that a request has the words, in notes too where the reader may see these."""
         found = f"x.words @@ {_QUERY}"
         return f"({found} OR x.notes @@ {_QUERY})" if self.notes else found
 

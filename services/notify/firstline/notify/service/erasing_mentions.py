@@ -28,9 +28,11 @@ class Deliveries:
         return Stage(self._payloads, self._kept_mails)
 
     async def _page(self, unit: Unit, who: Erased) -> list[Sent]:
+        """Return the next deliveries along their primary key."""
         return await unit.all(DELIVERIES_AFTER, after=who.place, limit=PORTION)
 
     async def _kept_mails(self, who: Erased) -> None:
+        """Delete the copies of mails that name the person."""
         for sent in await self._desk.store.read(lambda unit: self._page(unit, who)):
             if sent.message_id is not None:
                 await self._desk.mail.discard(sent.message_id, lambda mail: mail_names(mail, [who.address]))

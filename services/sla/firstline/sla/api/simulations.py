@@ -109,5 +109,6 @@ async def cancel_simulation(simulation_id: str, sla: SlaHere, _access: Leads) ->
 
 
 async def _shown(unit: Unit, job: Simulation, by: By) -> SimulationOut:
+    """Return a what-if with its counts, grouped as asked, and the names of the groups."""
     found = lines(Tally.read(job.tally), by)
     return simulation_out(job, by, found, await labels_of(unit, by, [key for key, _ in found]))

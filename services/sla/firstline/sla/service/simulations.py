@@ -131,6 +131,7 @@ async def cancel(sla: Sla, unit: Unit, simulation_id: str) -> Simulation:
 
 
 async def _document(unit: Unit, version: str | None) -> Mapping[str, Any]:
+    """Return the document of a policy version."""
     document = await unit.one(POLICY, version=version) if version else None
     if document is None:
         raise NoPolicy("No policy has arrived here yet. Try again in a moment.")
@@ -193,6 +194,7 @@ class Recounting:
         return max(1, len(portion))
 
     async def _next(self) -> _Work | None:
+        """Return the what-if whose turn it is, with how far it has come."""
         job = await self._sla.runtime.store.read(lambda unit: unit.one(NEXT))
         if job is None:
             return None
@@ -240,6 +242,7 @@ class Recounting:
         return found
 
     async def _trial(self, unit: Unit, work: _Work, own: str, hours: str, targets: str) -> Trial:
+        """Return the rules that an answer was counted by and those that are tried; each combination is made once."""
         key = (own, hours, targets)
         if key not in work.trials:
             was, tried = [await self._tried(unit, own, changes) for changes in ({}, work.job.changes)]
@@ -284,14 +287,17 @@ def _counts(row: Answer) -> bool:
 
 
 def _keys(row: Answer) -> dict[By, str | None]:
+    """Return the group that an answer belongs to, by each way of grouping."""
     return {by: getattr(row, "organization_id" if by == "organization" else by) for by in GROUPS}
 
 
 def _judged(row: Answer) -> _Judged:
+    """Return what an answer is judged by: its request and two versions of the policy."""
     return (row.ticket_id, row.hours_version, row.targets_version)
 
 
 def _came(row: Came) -> CameWith | None:
+    """Return what a request came with, where that is known."""
     if row.covered is None:
         return None
     return CameWith(row.first_topic, row.recovery, row.claim, covered=row.covered)

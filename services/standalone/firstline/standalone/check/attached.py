@@ -34,6 +34,7 @@ async def lost_files(books: Books) -> AsyncIterator[Finding]:
 
 
 async def _fault(books: Books, file_key: str, sha256: str) -> str | None:
+    """Say what is wrong with a file; None where its bytes are those that came."""
     digest = hashlib.sha256()
     try:
         async for chunk in await books.files.open(file_key):

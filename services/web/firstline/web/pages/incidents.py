@@ -84,6 +84,7 @@ async def list_incidents(visit: Visiting, cursor: Cursor = None) -> Response:
 
 
 async def _list(visit: Visit, draft: Draft, status: int, cursor: str | None = None) -> Response:
+    """Show the list, with what was typed into the form that opens one."""
     page = await visit.desk.incidents(cursor)
     shown = {"incidents": [line(one, visit) for one in page["items"]], "older": page["next"], "draft": draft}
     return await visit.page("console_incidents.html", status=status, here="incidents", **shown)
@@ -116,6 +117,7 @@ async def _page(
     cursor: str | None = None,
     notice: str | None = None,
 ) -> Response:
+    """Show an incident, with what was typed into one of its forms."""
     given = await visit.desk.incident(incident_id)
     page = await visit.desk.incident_requests(incident_id, cursor)
     is_open = given["status"] == "open"
