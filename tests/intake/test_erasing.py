@@ -1,15 +1,17 @@
 """Erasing a person who takes part in somebody else's request: what names them goes, the request stays its owner's."""
 
+import json
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
+from archive_builder import plain_zip
 from firstline.common.erasure import NEXT, Erasing
 from firstline.common.permissions import Principal, Role
 from firstline.intake.service.erasing import Erasure, begin
 from firstline.intake.service.sweeping import Sweeper
-from intake_world import World, raw_mail
+from intake_world import World, picture, raw_mail
 
 EVE = "eve@else.example"
 
@@ -104,6 +106,33 @@ async def test_what_others_wrote_loses_the_name(world: World) -> None:
     found = (await world.get("/v1/tickets", q="erased did")).json()["items"]
     assert [ticket["id"] for ticket in found] == [made["other"]]
     assert (await world.get("/v1/tickets", q="else")).json()["items"] == []
+
+
+async def test_files_of_the_person_go_whole_and_those_of_others_are_counted(world: World) -> None:
+    """Whatever is in them, their own files go; what can't be looked into of others' files and texts is reported."""
+    await world.person("eve", name="Eve Else", email=EVE)
+    eve = Principal("eve", Role.CLIENT, EVE, name="Eve Else")
+    packed = plain_zip({"notes.txt": b"Eve Else was here."})
+    own = [await world.upload(eve, name, content) for name, content in (("a.png", picture()), ("b.zip", packed))]
+    unsent = await world.upload(eve, "c.zip", packed)
+    ticket = await world.submit(eve, attachment_ids=own)
+    others = [await world.upload("agent:anna", name, content) for name, content in (("d.zip", packed), ("e.txt", b"x"))]
+    await world.must(ticket, "messages", {"body": "See.", "attachment_ids": others})
+    await world.submit(body="Login: clara\nPassword: Zq7!kanarie-Vx3")
+    await erase_eve(world)
+    gone = world.rows("SELECT id, file_key, name, sha256, uploader FROM attachment WHERE status = 'erased' ORDER BY id")
+    assert gone == [(one, None, "[erased]", "", "") for one in sorted([*own, unsent])]
+    kept = [key for (key,) in world.rows("SELECT file_key FROM attachment WHERE status = 'ok'")]
+    assert (world.files(), len(kept)) == (sorted(kept), 2)
+    shown = [file for message in await world.messages(ticket) for file in message["attachments"]]
+    assert [(file["name"], file["status"]) for file in shown] == [("[erased]", "erased")] * 2 + [
+        ("d.zip", "ok"),
+        ("e.txt", "ok"),
+    ]
+    ((data,),) = world.rows("SELECT data FROM log_event WHERE type = 'erasure.applied' AND data LIKE '%\"done\":true%'")
+    report = json.loads(data)
+    assert report["erased"]["files"] == 3
+    assert report["not_looked_into"] == {"application/zip": 1, "held texts": 1}
 
 
 async def test_an_erasure_goes_on_where_a_crash_ended_it(world: World, crashed_at: int) -> None:

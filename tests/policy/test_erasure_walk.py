@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -37,6 +39,14 @@ def a_mail(cte: str, subject: str, sender: str, text: str) -> EmailMessage:
     return mail
 
 
+def packed(http: httpx.Client, word: str = WORD) -> str:
+    """Upload an archive in which a word stands; return its ID."""
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        archive.writestr("a.txt", f"{word} in an archive.")
+    return str(done(http.post("/v1/attachments", files={"file": ("a.zip", file.getvalue(), "application/zip")}))["id"])
+
+
 def a_life(desk: AnyDesk, admin: httpx.Client, agent: httpx.Client, clara: httpx.Client) -> tuple[str, dict[str, Any]]:
     """Let a person write, and others write to and of them; return the person's ID and a request of somebody else's."""
     known = {"email": ADDRESS, "name": NAME, "role": "client"}
@@ -44,7 +54,17 @@ def a_life(desk: AnyDesk, admin: httpx.Client, agent: httpx.Client, clara: httpx
     person = str(done(admin.post("/v1/people", json=known, headers=key))["id"])
     with of_person(desk, person) as client:
         own = submit(client, subject=f"{WORD} fails", body=f"{WORD}!", metadata={"who": NAME}, external_ref=WORD)
+        done(
+            client.post(
+                f"/v1/tickets/{own['id']}/messages", json={"body": "In it.", "attachment_ids": [packed(client)]}
+            )
+        )
     one = f"/v1/tickets/{own['id']}"
+    done(
+        agent.post(
+            f"{one}/messages", json={"body": "Ours.", "audience": "public", "attachment_ids": [packed(agent, "x")]}
+        )
+    )
     hello = {"body": f"Dear {NAME}, we write to {ADDRESS}.", "audience": "public"}
     done(agent.post(f"{one}/messages", json=hello))
     other = submit(clara, subject=f"About {ADDRESS}", body=f"Ask {NAME} at {ADDRESS}.")
@@ -118,6 +138,9 @@ def test_an_erased_person_is_in_no_dump_and_in_no_file(request: pytest.FixtureRe
         assert {report["service"] for report in certificate["services"]} == {
             *("accounts", "intake", "notify", "queue", "sla")
         }
+        reports = {report["service"]: report for report in certificate["services"]}
+        assert reports["intake"]["erased"]["files"] == 1
+        assert reports["intake"]["not_looked_into"]["application/zip"] == 1
         left = found_in(desk, postgres)
         for _ in range(20):  # what was under way when the last report came
             if not left:

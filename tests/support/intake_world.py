@@ -169,7 +169,9 @@ class World:
         """Return the names of all files that are kept."""
         return sorted(path.name for path in (self.folder / "files").rglob("*") if path.is_file())
 
-    async def upload(self, who: str = "client:clara", name: str = "a.png", content: bytes | None = None) -> str:
+    async def upload(
+        self, who: str | Principal = "client:clara", name: str = "a.png", content: bytes | None = None
+    ) -> str:
         """Upload a file, which has to be taken; return its ID."""
         files = {"file": (name, content or picture(), "application/octet-stream")}
         answer = await self.client.post("/v1/attachments", files=files, headers=self.headers(who))

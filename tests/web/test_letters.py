@@ -52,3 +52,4 @@ def test_refused_files_say_why(attachment: Make) -> None:
     card = letters.file_card(attachment(status="rejected", reason="Pack it."))
     assert (card.picture, card.reason) == (False, "Pack it.")
     assert letters.file_card(attachment(status="rejected")).reason == "This file was not kept."
+    assert letters.file_card(attachment(status="erased")).reason == "This file was erased."

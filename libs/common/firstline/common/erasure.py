@@ -155,6 +155,10 @@ class Stage:
     outside: Callable[[Erased], Awaitable[None]] | None = None
 
 
+Unread = Callable[[Unit, Erased], Awaitable[dict[str, int]]]
+"""Counts, at the end, what may still name the person and can't be looked into, by kind."""
+
+
 async def begin_erasure(
     unit: Unit, person_id: str, address: str, names: Sequence[str | None], tickets: Sequence[str]
 ) -> None:
@@ -172,13 +176,16 @@ def announce_redaction(unit: Unit) -> None:
 class Erasing:
     """The work of a service on the people that are to be erased."""
 
-    def __init__(self, service: str, store: Store, log: Log, ports: Ports, stages: Sequence[Stage]) -> None:
-        """Take all stages in their order."""
+    def __init__(
+        self, service: str, store: Store, log: Log, ports: Ports, stages: Sequence[Stage], unread: Unread | None = None
+    ) -> None:
+        """Take all stages in their order, and what counts what they can't look into."""
         self._service = service
         self._store = store
         self._log = log
         self._ports = ports
         self._stages = tuple(stages)
+        self._unread = unread
         # At the start once: whoever ran before may have been killed between an erasure's end and emptying its journal.
         self._ended_at = ports.clock.monotonic() - SETTLE_SECONDS + POLL_SECONDS
 
@@ -232,6 +239,7 @@ class Erasing:
                 person_id=who.person_id,
                 service=self._service,
                 erased=erased if done else {},
+                not_looked_into=await self._unread(unit, who) if done and self._unread else {},
                 rows=list(portion.rows),
                 done=done,
             )

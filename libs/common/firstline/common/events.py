@@ -363,13 +363,14 @@ class RedactedRow(Part):
 class ErasureApplied(EventData):
     """A service erased a portion of a person's data: how much of which kind, and what is left of rows of its log.
 
-    The last one of a service is `done`.
+    The last one of a service is `done`, and says what may still name the person and could not be looked into.
     """
 
     TYPE = "erasure.applied"
     person_id: str
     service: str
     erased: dict[str, int] = Field(default_factory=dict)
+    not_looked_into: dict[str, int] = Field(default_factory=dict)
     rows: list[RedactedRow] = Field(default_factory=list)
     done: bool = False
 

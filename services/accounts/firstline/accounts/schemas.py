@@ -270,10 +270,16 @@ class JwkSet(BaseModel):
 
 
 class ErasedThere(BaseModel):
-    """What one service erased: how much of each kind."""
+    """What one service erased, and what may still name the person and can't be looked into: how much of each kind."""
 
     service: str
     erased: dict[str, int]
+    not_looked_into: dict[str, int] = Field(
+        {},
+        description="`held texts` are kept sealed and go after the policy's days; media types count the files of others"
+        " in the person's requests.",
+        examples=[{"image/png": 2, "application/zip": 1}],
+    )
     at: datetime
 
 

@@ -169,6 +169,7 @@ async def _prepare(desk: Desk) -> None:
 
 def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> list[Worker]:
     """Return the timed work of this service."""
+    erasure = Erasure(desk)
     return [
         mail_worker(desk, parser, mail, runtime.lease("mails")),
         *([] if isinstance(desk.scanner, NoScanner) else [file_worker(desk)]),
@@ -179,7 +180,7 @@ def _works(runtime: Runtime, desk: Desk, parser: Parser, mail: MailSettings) -> 
         silence_worker(desk, runtime.lease("silence")),
         access_worker(desk, runtime.lease("access")),
         vault_worker(desk, runtime.lease("vault")),
-        Erasing("intake", desk.store, desk.log, desk.ports, Erasure(desk).stages()).worker(),
+        Erasing("intake", desk.store, desk.log, desk.ports, erasure.stages(), erasure.unread).worker(),
         sweep_worker(desk, runtime.lease("sweep")),
     ]
 

@@ -182,6 +182,7 @@ def _role(message: Json, *, staff: bool) -> str:
 def file_card(attachment: Json) -> FileCard:
     """Return a file as its card shows it."""
     kept = attachment["status"] == "ok"
+    fate = "erased" if attachment["status"] == "erased" else "not kept"
     return FileCard(
         id=attachment["id"],
         name=one_line(attachment["name"]),
@@ -189,5 +190,5 @@ def file_card(attachment: Json) -> FileCard:
         size=size(attachment["size"]),
         # Only what was kept and judged to be a picture by its content is shown in place, never by its name.
         picture=kept and attachment["type"] in PICTURES,
-        reason=None if kept else attachment["reason"] or "This file was not kept.",
+        reason=None if kept else attachment["reason"] or f"This file was {fate}.",
     )

@@ -83,7 +83,7 @@ async def erasure_applied(unit: Unit, event: Envelope) -> None:
     # another desk's, or of a restored store.
     if certificate is None or not data.done:
         return
-    report = {"erased": data.erased, "at": event.time.isoformat()}
+    report = {"erased": data.erased, "not_looked_into": data.not_looked_into, "at": event.time.isoformat()}
     reports = certificate.reports | {data.service: report}
     complete = event.time if set(reports) >= set(SERVICES) else None
     await unit.run(REPORT, person_id=data.person_id, reports=reports, completed_at=complete)

@@ -190,7 +190,7 @@ class AuthorOut(BaseModel):
 
 
 class AttachedOut(BaseModel):
-    """A file of a message; `reason` says why one was not taken."""
+    """A file of a message; `reason` says why one was `rejected`, and one that is `erased` is nobody's to read."""
 
     id: str
     name: str

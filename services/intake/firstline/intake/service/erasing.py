@@ -4,6 +4,7 @@ The case stays: number, times, topic, what staff answered without the name and a
 `ticket.redacted`, which reaches whoever keeps copies behind all that the request had told before.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from firstline.common.erasure import (
@@ -47,6 +48,8 @@ from firstline.intake.store.erasure import (
     MESSAGES,
     MESSAGES_AFTER,
     NAMES_OF,
+    OTHER_FILES,
+    TEXTS_HELD,
     TICKET_MENTIONS,
     TICKET_WORDS_AFTER,
     TICKETS_OF,
@@ -92,6 +95,12 @@ class Erasure:
             Stage(_merge_words),
         )
         return (*own, *common_stages())
+
+    async def unread(self, unit: Unit, who: Erased) -> dict[str, int]:
+        """Count what may still name the person: others' files in their requests that are no text, and sealed texts."""
+        counts = Counter(await unit.all(OTHER_FILES, tickets=who.tickets))
+        counts["held texts"] = await unit.one(TEXTS_HELD) or 0
+        return dict(+counts)
 
     async def _ticket_files(self, who: Erased) -> None:
         """Delete the bytes of what the person attached to the next request."""

@@ -97,7 +97,9 @@ UPLOADED = Sql(
     File,
 )
 ERASE_ATTACHMENT: Sql[None] = Sql(
-    "UPDATE attachment SET name = :name, uploader = '', sha256 = '', file_key = NULL WHERE id = :id", type(None)
+    "UPDATE attachment SET name = :name, uploader = '', sha256 = '', file_key = NULL, status = 'erased', reason = NULL"
+    " WHERE id = :id",
+    type(None),
 )
 _WORDS = (
     "SELECT id, file_key, outcome, ticket_id, mail_from || ' ' || COALESCE(from_address, '') || ' ' || rcpt_to ||"
@@ -168,6 +170,12 @@ TEXT_FILES = Sql(
     " LEFT JOIN message_attachment x ON x.attachment_id = a.id WHERE a.id > :after ORDER BY a.id LIMIT :limit",
     TextFile,
 )
+OTHER_FILES = Sql(
+    "SELECT a.type FROM message_attachment x JOIN attachment a ON a.id = x.attachment_id"
+    " WHERE x.ticket_id = ANY(:tickets) AND a.file_key IS NOT NULL AND a.type <> 'text/plain'",
+    str,
+)
+TEXTS_HELD = Sql("SELECT count(*) FROM held_text WHERE status = 'held'", int)
 # A split copies the row of a file, so that several may name the same bytes.
 CHANGE_FILE: Sql[None] = Sql(
     "UPDATE attachment SET file_key = :file_key, size = :size, sha256 = :sha256 WHERE file_key = :before", type(None)

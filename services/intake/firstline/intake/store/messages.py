@@ -64,7 +64,7 @@ class Attachment:
     size: int
     sha256: str
     file_key: str | None
-    status: Literal["ok", "held", "rejected"]
+    status: Literal["ok", "held", "rejected", "erased"]
     reason: str | None
     created_at: datetime
 
