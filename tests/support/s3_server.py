@@ -75,10 +75,12 @@ def _xml(text: str) -> Response:
 
 
 @asynccontextmanager
-async def s3_server() -> AsyncIterator[Bucket]:
-    """Run the server on a free port of this machine."""
+async def s3_server(name: str = "b") -> AsyncIterator[Bucket]:
+    """Run the server on a free port of this machine, with one bucket."""
     bucket = Bucket()
-    app = Starlette(routes=[Route("/b{key:path}", bucket.serve, methods=["GET", "HEAD", "PUT", "POST", "DELETE"])])
+    app = Starlette(
+        routes=[Route(f"/{name}{{key:path}}", bucket.serve, methods=["GET", "HEAD", "PUT", "POST", "DELETE"])]
+    )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none"))
     running = asyncio.create_task(server.serve())
     while not server.started:
