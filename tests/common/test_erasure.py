@@ -9,7 +9,7 @@ from firstline.common.erasure import Erasing, begin_erasure, common_stages
 from firstline.common.events import Actor, Author, Origin, Recipient, TicketReplied
 from firstline.common.log import Log
 from firstline.common.ports import Ports
-from firstline.common.redaction import Erased, redacted_text
+from firstline.common.redaction import Erased, redacted, redacted_text
 from firstline.common.relay import Relay
 from firstline.common.store.port import Sql, Store
 from firstline.standalone.verify.run import verify_log
@@ -17,6 +17,8 @@ from firstline.standalone.verify.run import verify_log
 pytestmark = pytest.mark.both_stores
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+AWKWARD = ("Ada", "Abe", "Bea", "Dee", "Fee", "Mai", "Open", "Client", "Erasure")
+"""Names that are also hexadecimal digits, parts of words, and words that the product chooses."""
 ADDRESS, NAME, WORD = "zeisig@vogel.example", "Zeisig Vogelsang", "Gezwitscher"
 DATA = Sql("SELECT data FROM log_event ORDER BY seq", str)
 TYPES = Sql("SELECT type FROM log_event ORDER BY seq", str)
@@ -44,7 +46,7 @@ def said(author: Author, body: str) -> TicketReplied:
         author=author,
         body=body,
         received_at=NOON,
-        origin=Origin(channel="api"),
+        origin=Origin(channel="email"),
     )
 
 
@@ -61,7 +63,7 @@ async def known(store: Store, ports: Ports) -> Store:
     for scope, key, body in (("p submit", "1", "{}"), ("anna triage", "2", other), ("anna reply", "3", '{"a": 1}')):
         await store.write(lambda unit, s=scope, k=key, b=body: unit.run(ANSWER, scope=s, key=k, body=b, at=now))  # type: ignore[misc]
     await store.write(lambda unit: unit.run(KEPT, envelope=envelope, at=now))
-    await store.write(lambda unit: begin_erasure(unit, "p", ADDRESS, [NAME, None], ["1"]))
+    await store.write(lambda unit: begin_erasure(unit, "p", ADDRESS, [NAME, None, *AWKWARD], ["1"]))
     return store
 
 
@@ -90,6 +92,9 @@ async def test_nothing_of_the_person_is_left(known: Store, ports: Ports) -> None
         pass
     verdict = await verify_log("intake", known, None)
     assert (verdict.wrong, verdict.rows) == (None, 243)
+    for row in (await known.read(lambda unit: unit.all(DATA)))[:240]:
+        event = TicketReplied.model_validate_json(row)
+        assert (event.status, event.origin.channel, event.author.role in ("client", "agent")) == ("open", "email", True)
     types = await known.read(lambda unit: unit.all(TYPES))
     assert types[240:] == ["erasure.applied"] * 3
 
@@ -99,3 +104,43 @@ def test_only_what_is_about_the_person_is_touched(store_kind: str) -> None:
     who = Erased("p", ADDRESS, [NAME], [], 0, "")
     assert redacted_text(who, f'{{"body": "{NAME} of another company"}}') == f'{{"body": "{NAME} of another company"}}'
     assert redacted_text(who, f"written to {ADDRESS.upper()}") == "written to [erased]"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("An e-mail to Mai, Mai's email, MAI_1", "An e-mail to [erased], [erased]'s email, [erased]_1"),
+        ("Ada and Adas list, not Adamant; 0ada4", "[erased] and [erased]s list, not Adamant; 0ada4"),
+        ("Für Ådas: mai-ada", "Für Ådas: [erased]-[erased]"),
+        ("MaiさんとAda様", "[erased]さんと[erased]様"),
+        ("担当の田中太郎様", "担当の[erased]様"),
+        ("zeisigvogelsang and Zeisigs", "[erased]vogelsang and [erased]s"),
+    ],
+)
+def test_a_short_name_is_a_word(store_kind: str, text: str, left: str) -> None:
+    """Of three or four letters a name is no part of another word, where words are parted; longer ones always go."""
+    who = Erased("p", ADDRESS, ["Mai", "Ada", "Zeisig", "田中太郎"], ["1"], 0, "")
+    assert who.cleaned(text, near=True) == left
+
+
+def test_what_the_product_chose_stays(store_kind: str) -> None:
+    """A state, a role or an ID is not taken for a name; what others gave goes by whatever member it stands under."""
+    who = Erased("p", ADDRESS, ["Open", "Client", "Abcdef"], ["1"], 0, "")
+    document = {
+        "status": "open",
+        "changes": {
+            "status": ["new", "open"],
+            "metadata": [{"role": "Client"}, {"status": ["Open", {"id": "Abcdef"}]}],
+        },
+        "message_id": "0123-abcdef",
+        "note": "Client called, says Abcdef.",
+        "metadata": {"status": "Open", "count": 3},
+    }
+    assert redacted(who, document, near=True) == document | {
+        "changes": {"status": ["new", "open"]},
+        "note": "[erased] called, says [erased].",
+        "metadata": {"status": "[erased]", "count": 3},
+    }
+    assert redacted(who, {"fields": [{"role": "Client"}, {"id": "Abcdef"}]}, near=True) == {
+        "fields": [{"role": "[erased]"}, {"id": "[erased]"}]
+    }

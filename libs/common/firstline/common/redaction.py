@@ -11,11 +11,39 @@ from firstline.common.permissions import STAFF
 ERASED = "[erased]"
 """Stands where a person's words, name or address stood."""
 
-# A name of one or two letters stands in too many words of others.
-SHORTEST_NAME = 3
+# A name of one or two letters stands in too many words of others, and one of three or four in many: as a part of
+# "email" or of a hash, Mai or Ada is nobody's name.
+SHORTEST_NAME, LONG_NAME = 3, 5
+_LETTERS = "0-9A-Za-z\u00c0-\u024f\u0370-\u052f\u1e00-\u1fff"
+"""Letters of scripts that part words by spaces; in others a name may stand right beside another word."""
+
 TEXTS = frozenset({"body", "subject", "comment", "external_ref", "asked_by", "text"})
 WHOLE = frozenset({"metadata", "fields", "doc_refs"})
 """Members of what a person wrote: texts of theirs, and whole values."""
+
+CHOSEN = frozenset(
+    {
+        *("agent", "audience", "cause", "channel", "circumstance", "close_reason", "code", "complexity", "duplicate"),
+        *(
+            "entitlement",
+            "follows",
+            "id",
+            "into",
+            "kind",
+            "kinds",
+            "language",
+            "linked",
+            "mark",
+            "moved_from",
+            "number",
+        ),
+        *("duplicate_number", "into_number", "split_from_number", "to_number", "occasion", "outcome", "owner"),
+        *("policy_version", "precision", "recovery", "refer_to", "restored", "role", "rule", "service", "sha256"),
+        *("side", "split_from", "state", "status", "stream", "support_mode", "target", "tier", "to", "topic", "type"),
+        *("unlinked", "urgency", "verdict", "waiting_cause"),
+    }
+)
+"""Members whose values are IDs, hashes or words that the product chooses, beside all that are called `…_id`."""
 
 OWN_CHANGES = frozenset({*WHOLE, "subject", "external_ref", "rating", "supervisor_request", "requester_name"})
 """Fields of a request whose values are its requester's words."""
@@ -45,7 +73,7 @@ class Erased:
         known = [name for name in self.names if len(name) >= SHORTEST_NAME] if near else []
         # The longest first: an expression takes the first alternative
         # that fits, and "Ann" would leave the rest of "Ann Lee".
-        words = "|".join(re.escape(word) for word in sorted({self.address, *known}, key=len, reverse=True))
+        words = "|".join(_pattern(word) for word in sorted({self.address, *known}, key=len, reverse=True))
         return re.sub(words, ERASED, text, flags=re.IGNORECASE)
 
     def is_author(self, who: Mapping[str, Any]) -> bool:
@@ -55,6 +83,14 @@ class Erased:
             return False
         address = str(who.get("address") or who.get("email") or "").lower()
         return who.get("id") in (self.person_id, self.address) or address == self.address
+
+
+def _pattern(word: str) -> str:
+    """Return the expression that finds an address or a name: a short one only as a word, or with the genitive's s."""
+    found = re.escape(word)
+    if len(word) >= LONG_NAME or word.lower() == word.upper():
+        return found
+    return rf"(?<![{_LETTERS}]){found}(?=(?:['\u2019]?s)?(?![{_LETTERS}]))"
 
 
 def redacted(who: Erased, document: Any, *, near: bool = False) -> Any:
@@ -87,7 +123,9 @@ def _walk(who: Erased, value: Any, *, near: bool, own: bool, key: str) -> Any:
     `own` says that what is around the value was written by them, `key` is the member's name under which it stands.
     """
     if isinstance(value, str):
-        return ERASED if own and value and key in TEXTS else who.cleaned(value, near=near)
+        # Somebody may be called Open or Ada: a state or a hash stays what it is, or the event is none any more.
+        chosen = key in CHOSEN or key.endswith("_id")
+        return ERASED if own and value and key in TEXTS else who.cleaned(value, near=near and not chosen)
     if isinstance(value, list):
         kept = [] if own and key in WHOLE else value
         return [_walk(who, item, near=near, own=own, key=key) for item in kept]
@@ -95,6 +133,8 @@ def _walk(who: Erased, value: Any, *, near: bool, own: bool, key: str) -> Any:
         return value
     if own and key in WHOLE:
         return {}
+    if key in WHOLE:
+        return {name: _given(who, item, near=near) for name, item in value.items()}
     # Decided for each object on its way down: the author of a message inside a request counts, not the request's.
     mine = _written_by(who, value, own)
     members = {name: item for name, item in value.items() if not (key == "changes" and near and name in OWN_CHANGES)}
@@ -105,6 +145,15 @@ def _walk(who: Erased, value: Any, *, near: bool, own: bool, key: str) -> Any:
         # Names of files tell as much as words do.
         left["attachments"] = [_unnamed(one) for one in left["attachments"]]
     return left
+
+
+def _given(who: Erased, value: Any, *, near: bool) -> Any:
+    """Return what somebody else gave, of whatever members, without the person."""
+    if isinstance(value, str):
+        return who.cleaned(value, near=near)
+    if isinstance(value, list):
+        return [_given(who, item, near=near) for item in value]
+    return {name: _given(who, item, near=near) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _unnamed(attachment: Any) -> Any:
