@@ -46,7 +46,7 @@ async def post(desk: StandaloneDesk) -> None:
 
 
 async def test_files_lie_in_the_bucket_and_go_from_it(desk: StandaloneDesk, bucket: Bucket, folder: Path) -> None:
-    """What is uploaded or comes by mail is read back from the bucket; an erased person's files leave it, and no others."""
+    """Files sent by upload or mail are read back from the bucket; those of an erased person leave it, others stay."""
     async with api(desk, "agent", "anna") as agent, api(desk, "admin", "root") as admin:
         file = (await upload(agent)).json()["id"]
         assert (await agent.get(f"/v1/attachments/{file}")).content == LOG
