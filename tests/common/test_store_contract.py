@@ -11,6 +11,7 @@ from firstline.common.store.port import Insertion, Sql, Store, Unit, Value
 pytestmark = pytest.mark.both_stores
 
 ADD: Sql[None] = Sql("INSERT INTO fact (name, number) VALUES (:name, :number)", type(None))
+MISTAKEN: Sql[None] = Sql("UPDATE fact SET nothing_of_the_kind = 1 WHERE name = :name", type(None))
 KEEP: Sql[None] = Sql(
     "INSERT INTO fact (name, number, share, flag, at, doc, list, bytes)"
     " VALUES (:name, :number, :share, :flag, :at, :doc, :list, :bytes)",
@@ -56,6 +57,53 @@ async def test_what_is_put_off_comes_last(store: Store) -> None:
     assert await store.write(work) == ["a"]
     assert await names(store) == ["a", "b", "c"]
     assert await store.read(lambda unit: unit.one(KEPT, name="b")) == 2
+
+
+async def test_what_is_sent_is_there_for_the_next_statement(store: Store) -> None:
+    """A unit may calculate while rows go in; whatever it asks then sees them, and what was put off still comes last."""
+
+    async def work(unit: Unit) -> list[str]:
+        unit.later(SET, name="b", number=3)
+        await unit.send(ADD, [{"name": name, "number": 1} for name in "ab"])
+        await unit.send(SET, [{"name": "b", "number": 2}])
+        await unit.send(ADD, [])
+        return await unit.all(NAMES)
+
+    assert await store.write(work) == ["a", "b"]
+    assert await store.read(lambda unit: unit.one(KEPT, name="b")) == 3
+
+
+async def test_rows_that_are_sent_last_are_in_the_commit(store: Store) -> None:
+    """The commit waits for what is still under way."""
+    many = [{"name": f"{number:04}", "number": number} for number in range(2000)]
+    await store.write(lambda unit: unit.send(ADD, many))
+    assert len(await names(store)) == len(many)
+
+
+async def test_rows_that_can_not_be_sent_are_told_of(store: Store) -> None:
+    """A statement that is sent fails its unit as any other does, and nothing is left of it."""
+    await add(store, "a")
+
+    async def work(unit: Unit) -> None:
+        await unit.run(ADD, name="b", number=0)
+        await unit.send(MISTAKEN, [{"name": "b"}])
+
+    with pytest.raises(Exception, match="nothing_of_the_kind"):
+        await store.write(work)
+    assert await names(store) == ["a"]
+
+
+async def test_a_unit_that_fails_while_rows_go_in_leaves_nothing(store: Store) -> None:
+    """Its own error is raised, and the next unit finds the store as it was."""
+
+    async def work(unit: Unit) -> None:
+        await unit.send(ADD, [{"name": f"{number:04}", "number": number} for number in range(2000)])
+        raise NotFound("on purpose")
+
+    with pytest.raises(NotFound, match="on purpose"):
+        await store.write(work)
+    await add(store, "a")
+    assert await names(store) == ["a"]
 
 
 async def test_a_unit_that_fails_at_what_it_put_off_leaves_nothing(store: Store) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from firstline.common.envelope import Envelope
 from firstline.sla.service.recompute import go_on
-from firstline.sla.store import CLOCKS_OF
+from firstline.sla.store.clocks import CLOCKS_OF
 from minute_calendar import MinuteCalendar
 from minute_clock import MinuteClocks
 from random_calendars import ZONES, random_calendar

@@ -6,6 +6,7 @@ Semantics of the design's clock events; `firstline.sla.clock` turns the result i
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Literal
 
 from firstline.common.calendar import Calendar
@@ -36,6 +37,7 @@ Counted = list[tuple[datetime, datetime, timedelta]]
 
 _RESPONSES: tuple[Target, ...] = ("first_response", "next_response")
 _MOST_MINUTES = 5_000_000_000
+_AT = attrgetter("at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class History:
         rule: the rule that gives the targets now.
         calendar: the working hours.
         traits: what the ticket is like now.
+        chosen_by: the traits that the rule was chosen by; None where minutes were given instead.
         status: the ticket's status now, with the `cause` of its waiting, since `phase_from`.
         phases: the ended phases.
         opened: the client's first message; the first response and the resolution count from there.
@@ -100,6 +103,7 @@ class History:
     rule: TargetRule
     calendar: Calendar
     traits: Traits = field(default_factory=dict)
+    chosen_by: Traits | None = None
     status: Status = "open"
     cause: Cause | None = None
     phase_from: datetime | None = None
@@ -193,26 +197,26 @@ def no_history(told: Iterable[ClockEvent], targets: Minutes | TargetRules, calen
 
     """
     rules = targets if isinstance(targets, TargetRules) else fixed(targets)
-    past = History(rules, _first_rule(rules, told), calendar)
-    _checked(past.targets)
-    return past
+    rule, chosen_by = _first_rule(rules, told)
+    _checked(rule.minutes)
+    return History(rules, rule, calendar, chosen_by=chosen_by)
 
 
-def _first_rule(rules: TargetRules, told: Iterable[ClockEvent]) -> TargetRule:
-    """Return the rule by which a history begins: what is said first of the request holds from the start."""
+def _first_rule(rules: TargetRules, told: Iterable[ClockEvent]) -> tuple[TargetRule, Traits | None]:
+    """Return the rule by which a history begins, and by which traits: those said first hold from the start."""
     for event in told:
         if event.traits is not None:
-            return rules.choose(event.traits)
+            return rules.choose(event.traits), event.traits
         if event.type == "created" and event.targets:
-            return TargetRule(None, event.targets)
-    return rules.choose({})
+            return TargetRule(None, event.targets), None
+    return rules.choose({}), {}
 
 
 def in_order(events: Iterable[ClockEvent]) -> Iterator[ClockEvent]:
     """Yield events in order of time, those of one instant as given, each id once."""
     seen: set[str] = set()
     # Python's sort is stable, which is what keeps those of one instant as they were given.
-    for event in sorted(events, key=lambda event: event.at):
+    for event in sorted(events, key=_AT):
         if event.id is not None:
             if event.id in seen:
                 continue
@@ -229,12 +233,10 @@ def happen(past: History, event: ClockEvent) -> None:
 
 def _checked(targets: Minutes) -> None:
     """Raise Invalid for targets that are out of range."""
-    faults = tuple(
-        Fault(f"/targets/{target}", f"Must be business minutes from 0 to {_MOST_MINUTES:,}.")
-        for target, minutes in targets.items()
-        if not 0 <= minutes <= _MOST_MINUTES
-    )
-    if faults:
+    wrong = [target for target, minutes in targets.items() if not 0 <= minutes <= _MOST_MINUTES]
+    if wrong:
+        text = f"Must be business minutes from 0 to {_MOST_MINUTES:,}."
+        faults = tuple(Fault(f"/targets/{target}", text) for target in wrong)
         raise Invalid("A target is out of range.", faults=faults)
 
 
@@ -348,7 +350,9 @@ def _reopens(past: History, event: ClockEvent) -> None:
 def _judges(past: History, traits: Traits, at: datetime) -> None:
     """Choose the targets anew by what the request is like now."""
     past.traits = {**past.traits, **traits}
-    rule = past.rules.choose(past.traits)
+    if past.traits == past.chosen_by:
+        return
+    rule, past.chosen_by = past.rules.choose(past.traits), past.traits
     if rule != past.rule:
         _time_by(past, rule, at)
 
@@ -356,6 +360,7 @@ def _judges(past: History, traits: Traits, at: datetime) -> None:
 def _retargets(past: History, event: ClockEvent) -> None:
     """The minutes were given, whatever the rules say."""
     if event.targets:
+        past.chosen_by = None
         _time_by(past, TargetRule(None, event.targets), event.at)
 
 

@@ -11,7 +11,8 @@ from firstline.sla.service.due import fire_due
 from firstline.sla.service.recompute import RECOMPUTE_CHANNEL, go_on
 from firstline.sla.service.refill import refill
 from firstline.sla.service.simulations import CHANNEL, Recounting
-from firstline.sla.store import NEXT_DUE, REFILLS
+from firstline.sla.store import REFILLS
+from firstline.sla.store.clocks import NEXT_DUE
 
 CLOCKS_A_STEP = 500
 POLL_SECONDS = 5.0

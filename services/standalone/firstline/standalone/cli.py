@@ -34,7 +34,7 @@ from firstline.standalone.folder import held_folder, unusable
 from firstline.standalone.keys import add_vault_key, desk_keys, make_vault_key
 from firstline.standalone.role import ROLES, database_url, serve_role
 from firstline.standalone.seed import Seeded, seed
-from firstline.standalone.server import Served, served_desk, stop_on_signals
+from firstline.standalone.server import Served, keep_what_is_loaded, served_desk, stop_on_signals
 from firstline.standalone.wiring import SERVICES
 
 app = typer.Typer(
@@ -88,6 +88,7 @@ async def _serve(settings: Settings) -> None:
     """Serve a desk until it is told to stop; in development say who may sign in, and how."""
     async with served_desk(settings) as served:
         stop_on_signals(served.server)
+        keep_what_is_loaded()
         people = await seed(served.desk.services["accounts"].state.accounts) if settings.mode == "development" else []
         _announce(served, settings, people)
         await served.serving

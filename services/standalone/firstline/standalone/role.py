@@ -33,7 +33,7 @@ from firstline.standalone.keys import Keys, service_keys
 from firstline.standalone.operations import RemoteServices
 from firstline.standalone.operations import create_app as create_operations
 from firstline.standalone.seed import Seeded, seed
-from firstline.standalone.server import listen, served, stop_on_signals
+from firstline.standalone.server import keep_what_is_loaded, listen, served, stop_on_signals
 from firstline.standalone.wiring import SERVICES, Parts, create_service, create_website
 
 T = TypeVar("T")
@@ -84,6 +84,7 @@ async def _serve(role: str, settings: Settings, listening: socket.socket, url: s
         app = await stack.enter_async_context(running_role(role, settings, url))
         server, serving = await stack.enter_async_context(served(app, listening, url))
         stop_on_signals(server)
+        keep_what_is_loaded()
         _log.info("serving", service=role, host=settings.host, port=listening.getsockname()[1])
         await serving
     _log.info("stopped", service=role)

@@ -56,6 +56,12 @@ class Unit(Protocol):
     async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
         """Execute a statement once for each row of parameters."""
 
+    async def send(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Do as `many`, but the database may still be at it when this returns, so that a unit can calculate meanwhile.
+
+        The unit's next statement and its commit wait for the end, and raise what went wrong.
+        """
+
     def later(self, sql: Sql[None], **given: Value) -> None:
         """Execute a statement when the unit has done all else, in one exchange with the others of its kind.
 

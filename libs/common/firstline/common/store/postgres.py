@@ -16,7 +16,7 @@ from firstline.common.store.later import Later, PutOff
 from firstline.common.store.notices import Notices
 from firstline.common.store.port import Insertion, Sql, Value, Work
 from firstline.common.store.stuck import StuckSessions
-from firstline.common.store.values import Reader, reader_for, to_postgres
+from firstline.common.store.values import ADAPTERS_FOR_POSTGRES, Reader, reader_for, to_postgres
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -69,7 +69,9 @@ class Prepared(NamedTuple):
 
     def arguments(self, given: Mapping[str, Value]) -> list[Any]:
         """Return the parameters as the driver takes them."""
-        return [_list(given[name]) if name in self.lists else to_postgres(given[name]) for name in self.names]
+        if self.lists:
+            return [_list(given[name]) if name in self.lists else to_postgres(given[name]) for name in self.names]
+        return [ADAPTERS_FOR_POSTGRES[type(value)](value) for value in map(given.__getitem__, self.names)]
 
 
 def _list(value: Any) -> list[Any]:
@@ -92,24 +94,29 @@ def prepare(sql: Sql[Any]) -> Prepared:
 class Statements(PutOff):
     """The unit of work on one connection."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, ports: Ports) -> None:
         super().__init__()
         self._connection = connection
+        self._ports = ports
+        self._under_way: asyncio.Task[None] | None = None
 
     async def one(self, sql: Sql[R], **given: Value) -> R | None:
         """Return the first row, or None."""
+        await self._arrived()
         prepared = prepare(sql)
         row = await self._connection.fetchrow(prepared.text, *prepared.arguments(given))
         return None if row is None else prepared.read(row)
 
     async def all(self, sql: Sql[R], **given: Value) -> list[R]:
         """Return every row."""
+        await self._arrived()
         prepared = prepare(sql)
         rows = await self._connection.fetch(prepared.text, *prepared.arguments(given))
         return [prepared.read(row) for row in rows]
 
     async def run(self, sql: Sql[None], **given: Value) -> int:
         """Execute a statement; return the number of rows it touched."""
+        await self._arrived()
         prepared = prepare(sql)
         status: str = await self._connection.execute(prepared.text, *prepared.arguments(given))
         count = status.rpartition(" ")[2]
@@ -117,9 +124,38 @@ class Statements(PutOff):
 
     async def many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
         """Execute a statement once for each row of parameters, all in one exchange with the database."""
+        await self._arrived()
+        await self._execute_many(sql, rows)
+
+    async def send(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Execute a statement once for each row of parameters, and go on while the server does it."""
+        await self._arrived()
+        if rows:
+            self._under_way = self._ports.spawn(self._execute_many(sql, rows), name="store: sent")
+            # So that the rows leave now, and not when this unit waits next.
+            await asyncio.sleep(0)
+
+    async def finish(self) -> None:
+        """Execute what was put off, once all that was sent is done."""
+        await super().finish()
+        await self._arrived()
+
+    async def give_up(self) -> None:
+        """Let what is under way come to its end, however it ends: the connection can't be rolled back before."""
+        if self._under_way is not None:
+            await asyncio.gather(self._under_way, return_exceptions=True)
+
+    async def _execute_many(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Execute a statement for rows, if there are any."""
         if rows:
             prepared = prepare(sql)
             await self._connection.executemany(prepared.text, [prepared.arguments(row) for row in rows])
+
+    async def _arrived(self) -> None:
+        """Wait until the server is done with what was sent."""
+        sent, self._under_way = self._under_way, None
+        if sent is not None:
+            await sent
 
 
 class PostgresStore:
@@ -212,9 +248,12 @@ class PostgresStore:
     async def _write_once(self, work: Work[T]) -> tuple[T, list[str]]:
         """Run a unit in a transaction; return its result with the channels to announce."""
         async with self._connection() as connection, connection.transaction():
-            unit = Statements(connection)
-            result = await work(unit)
-            await unit.finish()
+            unit = Statements(connection, self._ports)
+            try:
+                result = await work(unit)
+                await unit.finish()
+            finally:
+                await unit.give_up()
         return result, unit.channels
 
     async def read(self, work: Work[T]) -> T:
@@ -236,7 +275,7 @@ class PostgresStore:
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            unit = Statements(connection)
+            unit = Statements(connection, self._ports)
             result = await work(unit)
             await unit.finish()
         return result
@@ -265,7 +304,7 @@ class PostgresStore:
     async def _insert_rows(self, rows: Later) -> None:
         """Insert a group's rows in one transaction, those of one statement together."""
         async with self._connection() as connection, connection.transaction():
-            unit = Statements(connection)
+            unit = Statements(connection, self._ports)
             for sql, given in rows.taken():
                 await unit.many(sql, given)
 

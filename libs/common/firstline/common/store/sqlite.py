@@ -105,6 +105,10 @@ class Statements(PutOff):
         """Execute a statement once for each row of parameters."""
         self._connection.executemany(_prepare(sql)[0], [_adapt(row) for row in rows])
 
+    async def send(self, sql: Sql[None], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Execute a statement once for each row of parameters; the database works in this very thread."""
+        await self.many(sql, rows)
+
 
 def _adapt(given: Mapping[str, Value]) -> dict[str, Any]:
     """Return parameters as SQLite takes them."""

@@ -29,6 +29,7 @@ Reader = Callable[[tuple[Any, ...]], Any]
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _LARGEST = 2**63 - 1
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_decode = json.JSONDecoder().raw_decode
 
 
 def to_sqlite(value: Value) -> Kept:
@@ -51,11 +52,7 @@ def to_postgres(value: Value) -> Any:
         Invalid: what no store can keep.
 
     """
-    if isinstance(value, datetime):
-        # For its checks alone; the driver takes the datetime itself.
-        time_text(value)
-        return value
-    return to_sqlite(value)
+    return ADAPTERS_FOR_POSTGRES[type(value)](value)
 
 
 def _by_kind(value: Any) -> Kept:
@@ -64,8 +61,13 @@ def _by_kind(value: Any) -> Kept:
     return _ADAPTERS[kind](value)
 
 
+def _by_kind_for_postgres(value: Any) -> Any:
+    """Adapt a value of a subclass as its kind is adapted."""
+    return _checked_time(value) if isinstance(value, datetime) else _by_kind(value)
+
+
 def _same(value: Any) -> Any:
-    """Return a value that SQLite knows as it is."""
+    """Return a value that the database knows as it is."""
     return value
 
 
@@ -126,6 +128,13 @@ def time_text(value: datetime) -> str:
         raise Invalid("A time lies outside the years 1 to 9999. Send another.") from error
 
 
+def _checked_time(value: datetime) -> datetime:
+    """Return a time that SQLite could keep too, as it is; errors as of `time_text`."""
+    if value.tzinfo is not UTC:
+        time_text(value)
+    return value
+
+
 _ADAPTERS: Mapping[type, Callable[[Any], Kept]] = types.MappingProxyType(
     {
         str: _whole,
@@ -140,6 +149,17 @@ _ADAPTERS: Mapping[type, Callable[[Any], Kept]] = types.MappingProxyType(
         tuple: _json_text,
     }
 )
+
+
+class _Adapters(dict[type, Callable[[Any], Any]]):
+    """What adapts a value of each type; those of a subclass as their kind is adapted."""
+
+    def __missing__(self, _kind: type) -> Callable[[Any], Any]:
+        return _by_kind_for_postgres
+
+
+ADAPTERS_FOR_POSTGRES = _Adapters({**_ADAPTERS, datetime: _checked_time})
+"""For those who adapt every value of many rows, to each of which a call more is felt."""
 
 
 def reader_for(into: type[Any], *, native: bool = False) -> Reader:
@@ -163,6 +183,8 @@ def reader_for(into: type[Any], *, native: bool = False) -> Reader:
 
 def _row_reader(into: type[Any], converters: list[tuple[int, Callable[[Any], Any]]]) -> Reader:
     """Return what makes a dataclass of a row, converting only the columns that need it."""
+    if not converters:
+        return lambda row: into(*row)
 
     def read(row: tuple[Any, ...]) -> Any:
         values = list(row)
@@ -179,6 +201,13 @@ def _maybe(convert: Callable[[Any], Any], value: Any) -> Any:
     return None if value is None else convert(value)
 
 
+def _read_json(text: str) -> Any:
+    """Return what a JSON column holds."""
+    value, end = _decode(text)
+    # What we wrote is read without looking for blanks around it, which takes as long as all else.
+    return value if end == len(text) else json.loads(text)
+
+
 def _converter(annotation: Any, *, native: bool) -> Callable[[Any], Any] | None:
     """Return what turns the stored value into the annotated type, or None when it is that already."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
@@ -189,7 +218,7 @@ def _converter(annotation: Any, *, native: bool) -> Callable[[Any], Any] | None:
         convert: Callable[[Any], Any] = datetime.fromisoformat if origin is datetime else bool
         return None if native else convert
     if origin is tuple:
-        return lambda text: tuple(json.loads(text))
+        return lambda text: tuple(_read_json(text))
     if origin in (dict, list, Mapping, Sequence):
-        return json.loads
+        return _read_json
     return None

@@ -26,16 +26,8 @@ from firstline.sla.schemas import (
 )
 from firstline.sla.service.clocks import Sla, clocks_at, explained_at
 from firstline.sla.service.terms import given_rules
-from firstline.sla.store import (
-    CLOCK,
-    CLOCKS_DUE,
-    CLOCKS_OF,
-    TICKET,
-    TICKETS,
-    TICKETS_BY_NUMBER,
-    StoredClock,
-    Ticket,
-)
+from firstline.sla.store import TICKET, TICKETS, TICKETS_BY_NUMBER, Ticket
+from firstline.sla.store.clocks import CLOCK, CLOCKS_DUE, CLOCKS_OF, StoredClock
 
 router = APIRouter(prefix="/v1/clocks", tags=["time"])
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,7 +16,8 @@ from firstline.sla.history import ClockEvent as HistoryEvent
 from firstline.sla.service import milestones
 from firstline.sla.service.terms import Terms, terms_of
 from firstline.sla.service.waits import LastWaits
-from firstline.sla.store import FACTS, Fact, StoredClock, Ticket
+from firstline.sla.store import FACTS, Fact, Ticket
+from firstline.sla.store.clocks import StoredClock
 from firstline.sla.store.policies import HOLD_NEWEST, NEWEST_VERSION, POLICY
 from firstline.sla.targets import Minutes
 
@@ -37,6 +38,7 @@ class Sla:
         self.cursors = cursors
         self.last_waits = LastWaits(runtime.ports.clock)
         self._terms: dict[str, Terms] = {}
+        self._mixed: dict[tuple[str, str], Terms] = {}
 
     async def newest(self, unit: Unit, *, hold: bool = False) -> str:
         """Return the policy version that was published last; one that is held is that until the commit.
@@ -73,10 +75,13 @@ class Sla:
             NoPolicy: one of them has not been published here.
 
         """
-        targets = await self.terms(unit, ticket.targets)
-        if ticket.hours == ticket.targets:
-            return targets
-        return targets.by_hours_of(await self.terms(unit, ticket.hours))
+        targets, hours = ticket.targets, ticket.hours
+        if hours == targets:
+            return await self.terms(unit, targets)
+        if (targets, hours) not in self._mixed:
+            mixed = (await self.terms(unit, targets)).by_hours_of(await self.terms(unit, hours))
+            self._mixed[targets, hours] = mixed
+        return self._mixed[targets, hours]
 
     async def same_hours(self, unit: Unit, one: str, other: str) -> bool:
         """Say whether two policy versions have the same hours, so that clocks don't differ by them."""
@@ -87,13 +92,13 @@ def history_of(facts: Sequence[Fact]) -> list[HistoryEvent]:
     """Return stored facts as the events that clocks are folded from."""
     return [
         HistoryEvent(
-            type=cast("EventType", fact.type),
-            at=fact.at,
-            cause=cast("Cause | None", fact.cause),
-            targets=cast("Minutes | None", fact.targets),
-            id=fact.id,
-            origin=fact.origin,
-            traits=fact.traits,
+            cast("EventType", fact.type),
+            fact.at,
+            cast("Cause | None", fact.cause),
+            cast("Minutes | None", fact.targets),
+            fact.id,
+            fact.origin,
+            fact.traits,
         )
         for fact in facts
     ]
@@ -119,7 +124,7 @@ def fold_facts(terms: Terms, facts: Sequence[Fact], as_of: datetime) -> tuple[ru
 
 def _seen_from(as_of: datetime, facts: Sequence[Fact]) -> datetime:
     """Return the instant to judge at: what has happened stays known when the machine's clock is set back."""
-    return max([as_of, *(fact.at for fact in facts)])
+    return max([as_of, *[fact.at for fact in facts]])
 
 
 def completed(terms: Terms, facts: Sequence[Fact], clock: StoredClock) -> StoredClock:
@@ -145,7 +150,7 @@ def publish(
     sla: Sla, unit: Unit, ticket: Ticket, terms: Terms, clock: rules.Clock, stored: StoredClock, as_of: datetime
 ) -> StoredClock:
     """Publish what became of a clock since it was stored last; return how to store it."""
-    now = milestones.timed(milestones.after(stored, clock, as_of), terms.staff)
+    now = milestones.after(stored, clock, as_of, terms.staff)
     kind = milestones.became(stored, now)
     if kind is not None:
         due_at = now.due_at or stored.due_at

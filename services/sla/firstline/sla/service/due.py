@@ -8,7 +8,8 @@ from firstline.sla import clock as rules
 from firstline.sla.service import milestones, retiming
 from firstline.sla.service.clocks import Sla, completed
 from firstline.sla.service.retiming import Wanted
-from firstline.sla.store import DUE, FACTS, TICKETS, TICKETS_TO_TIME_NOW, Ticket
+from firstline.sla.store import FACTS, TICKETS, TICKETS_TO_TIME_NOW, Ticket
+from firstline.sla.store.clocks import CHANGE_CLOCK, DUE
 
 
 async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:
@@ -32,7 +33,7 @@ async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:
         whole = completed(terms, facts, clock)
         # The step of time makes "by now" of "before".
         fired.append(milestones.tell(sla.runtime, unit, ticket, whole, terms.staff, before=now + rules.INSTANT))
-    await milestones.save(unit, *fired)
+    await unit.many(CHANGE_CLOCK, [milestones.as_row(clock) for clock in fired])
     return len(fired) + moved
 
 
@@ -47,7 +48,6 @@ async def _retimed(sla: Sla, unit: Unit, tickets: Iterable[Ticket], now: datetim
         return behind, 0
     # Whoever has one of them locked times it just now; waiting here, with its clock in hand, both would wait for ever.
     free = await unit.all(TICKETS_TO_TIME_NOW, ids=sorted(behind))
-    found = await retiming.moved(sla, unit, free, Wanted(newest), now)
-    await retiming.keep(sla, unit, found, Wanted(newest), now)
+    found = await retiming.move(sla, unit, free, Wanted(newest), now)
     # What can't be timed by the newest hours is told by those that it has.
     return behind - {one.ticket.id for one in found if one.problem}, sum(len(one.after) for one in found)

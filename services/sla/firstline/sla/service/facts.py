@@ -11,7 +11,8 @@ from firstline.sla.service.clocks import DUE_CHANNEL, Sla, completed, dropped, f
 from firstline.sla.service.records import keep_ended
 from firstline.sla.service.retiming import up_to_date
 from firstline.sla.service.terms import Terms
-from firstline.sla.store import CLOCKS, FACTS, INSERT_FACT, Fact, StoredClock, Ticket
+from firstline.sla.store import FACTS, INSERT_FACT, Fact, Ticket
+from firstline.sla.store.clocks import CLOCKS, StoredClock
 
 
 def _news(fact: Fact, facts: Sequence[Fact]) -> dict[str, str | None]:

@@ -14,9 +14,10 @@ from firstline.common.events import (
     ClockWarned,
 )
 from firstline.common.runtime import Runtime
-from firstline.common.store.port import Unit
+from firstline.common.store.port import Unit, Value
 from firstline.sla import clock as rules
-from firstline.sla.store import SAVE_CLOCK, StoredClock, Ticket
+from firstline.sla.store import Ticket
+from firstline.sla.store.clocks import SAVE_CLOCK, StoredClock
 
 SLA = Actor(id="sla", role="service")
 
@@ -42,35 +43,44 @@ def next_milestone(clock: StoredClock) -> Milestone | None:
 
 
 def timed(clock: StoredClock, staff: Calendar | None) -> StoredClock:
-    """Return a clock with the instant at which its next milestone is told.
-
-    With a calendar of the staff that is where they work: at its instant, or at the next opening after it.
-    """
+    """Return a clock with the instant at which its next milestone is told."""
     milestone = next_milestone(clock)
-    told_at = None
-    if milestone is not None:
-        told_at = staff.add(milestone.at, 0) if staff else milestone.at
     left = (clock.warnings or [])[clock.told :]
     # What an earlier release knows of warnings: the next one's instant, and whether all of them were told.
     warn_at = datetime.fromisoformat(str(left[0][0])) if left else clock.warn_at
-    return replace(clock, next_at=told_at, warned=not left, warn_at=warn_at)
+    next_at = _told_at(milestone.at, staff) if milestone else None
+    return replace(clock, next_at=next_at, warned=not left, warn_at=warn_at)
 
 
-def after(stored: StoredClock, clock: rules.Clock, as_of: datetime) -> StoredClock:
+def _told_at(at: datetime, staff: Calendar | None) -> datetime:
+    """Return when a milestone is told: at its instant, or with a calendar of the staff when they next work."""
+    return staff.add(at, 0) if staff else at
+
+
+def after(stored: StoredClock, clock: rules.Clock, as_of: datetime, staff: Calendar | None) -> StoredClock:
     """Return how a clock is to be stored, without forgetting what was told of a run that goes on."""
     # The same deadline is the same run; under another one, told is what was told and lies behind.
     same = clock.due_at is not None and clock.due_at == stored.due_at
     behind = sum(warning.at <= as_of for warning in clock.warnings)
-    return replace(
-        stored,
+    told = stored.told if same or clock.due_at is None else min(stored.told, behind)
+    breached = stored.breached and (same or clock.breached)
+    warn_at = clock.warnings[told].at if told < len(clock.warnings) else None
+    next_at = warn_at or clock.due_at
+    # In one step and not through `timed`: a recompute does this for every clock that runs.
+    return StoredClock(
+        id=stored.id,
+        ticket_id=stored.ticket_id,
+        target=stored.target,
         state=clock.state,
         due_at=clock.due_at,
-        warn_at=clock.warn_at,
-        breached=stored.breached and (same or clock.breached),
+        warn_at=warn_at or clock.warn_at,
+        warned=warn_at is None,
+        breached=breached,
+        next_at=None if next_at is None or clock.due_at is None or breached else _told_at(next_at, staff),
         rule=clock.rule,
         target_minutes=clock.target_minutes,
         warnings=_written(clock),
-        told=stored.told if same or clock.due_at is None else min(stored.told, behind),
+        told=told,
     )
 
 
@@ -129,7 +139,12 @@ def say(
 
 async def save(unit: Unit, *clocks: StoredClock) -> None:
     """Store clocks, in one exchange."""
-    await unit.many(SAVE_CLOCK, [{name: getattr(one, name) for name in StoredClock.__slots__} for one in clocks])
+    await unit.many(SAVE_CLOCK, [as_row(clock) for clock in clocks])
+
+
+def as_row(clock: StoredClock) -> dict[str, Value]:
+    """Return a clock as the parameters by which it is stored."""
+    return {name: getattr(clock, name) for name in StoredClock.__slots__}
 
 
 def tell(

@@ -31,7 +31,7 @@ from firstline.sla.store.recomputes import (
 )
 
 RECOMPUTE_CHANNEL = "recompute"
-REQUESTS_A_PORTION = 500
+REQUESTS_A_PORTION = 1000
 COUNTS = ("requests", "clocks", "changed", "later", "earlier", "breached", "relieved", "failed")
 
 
@@ -118,10 +118,9 @@ async def go_on(sla: Sla, unit: Unit, portion: int = REQUESTS_A_PORTION) -> int:
         return 1
     to = Wanted(newest, None if running.scope == "calendar" else running.policy_version)
     # Their rows stay locked until the commit.
-    found = await retiming.moved(sla, unit, await unit.all(TICKETS_TO_TIME, ids=ids), to, now)
+    tickets = await unit.all(TICKETS_TO_TIME, ids=ids)
+    found = await retiming.move(sla, unit, tickets, to, now, dry_run=running.dry_run)
     changes = [change for moved in found for change in _changes(moved, now)]
-    if not running.dry_run:
-        await retiming.keep(sla, unit, found, to, now)
     # What is done is told by events; what is only tried, or can't be done, stands here.
     listed = [change for change in changes if running.dry_run or change.problem is not None]
     await unit.many(ADD_CHANGE, [_row(running, change) for change in listed])

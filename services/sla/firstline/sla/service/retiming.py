@@ -3,11 +3,11 @@
 The histories are folded under the new terms; what is stored, told and due follows in the same transaction.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import TypeVar
 
 from firstline.common.errors import Invalid
 from firstline.common.store.port import Unit
@@ -15,7 +15,13 @@ from firstline.sla import clock as rules
 from firstline.sla.service import milestones
 from firstline.sla.service.clocks import DUE_CHANNEL, Sla, completed, dropped, fold_facts, publish
 from firstline.sla.service.terms import Terms
-from firstline.sla.store import CLOCKS_TO_TIME, FACTS_OF, SET_TERMS, FactOf, StoredClock, Ticket
+from firstline.sla.store import FACTS_OF, SET_TERMS, Fact, FactOf, Ticket
+from firstline.sla.store.clocks import CHANGE_CLOCK, CLOCKS_TO_TIME, StoredClock
+
+Of = TypeVar("Of", StoredClock, FactOf)
+
+BATCH = 50
+"""How many tickets are folded while the database stores those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +54,60 @@ async def up_to_date(sla: Sla, unit: Unit, ticket: Ticket) -> Ticket:
     if await sla.same_hours(unit, ticket.hours, newest):
         return ticket
     now = sla.runtime.ports.clock.now()
-    found = await moved(sla, unit, [ticket], Wanted(newest), now)
-    await keep(sla, unit, found, Wanted(newest), now)
-    return found[0].ticket
+    (found,) = await move(sla, unit, [ticket], Wanted(newest), now)
+    return found.ticket
 
 
-async def moved(sla: Sla, unit: Unit, tickets: Sequence[Ticket], to: Wanted, now: datetime) -> list[Moved]:
-    """Return tickets under the terms that are wanted; nothing is stored.
+async def move(
+    sla: Sla, unit: Unit, tickets: Sequence[Ticket], to: Wanted, now: datetime, *, dry_run: bool = False
+) -> list[Moved]:
+    """Time tickets by the terms that are wanted; unless that is only tried, store it and publish what it makes of them.
 
     Their clocks stay locked until the commit, as the tickets are by whoever calls.
     """
     ids = [ticket.id for ticket in tickets]
-    before: dict[str, list[StoredClock]] = defaultdict(list)
-    for clock in await unit.all(CLOCKS_TO_TIME, ticket_ids=ids):
-        before[clock.ticket_id].append(clock)
-    facts = {
-        ticket_id: list(told)
-        for ticket_id, told in groupby(await unit.all(FACTS_OF, ticket_ids=ids), lambda fact: fact.ticket_id)
-    }
-    return [
-        await _fold(sla, unit, ticket, _under(ticket, to), before[ticket.id], facts.get(ticket.id, []), now)
-        for ticket in tickets
-    ]
+    clocks = _by_ticket(await unit.all(CLOCKS_TO_TIME, ticket_ids=ids))
+    facts = _by_ticket(await unit.all(FACTS_OF, ticket_ids=ids))
+    known = {clock.id for of_one in clocks.values() for clock in of_one}
+    found: list[Moved] = []
+    for few in _batched(tickets):
+        moved = [await _fold(sla, unit, one, to, clocks.get(one.id, []), facts.get(one.id, []), now) for one in few]
+        if not dry_run:
+            changed = list(_published(sla, unit, moved, now))
+            if new := [clock for clock in changed if clock.id not in known]:
+                await milestones.save(unit, *new)
+            # The database stores these while the next are folded.
+            await unit.send(CHANGE_CLOCK, [milestones.as_row(clock) for clock in changed if clock.id in known])
+        found += moved
+    if not dry_run:
+        # With the clocks, or a message in between would be timed by the old terms.
+        done = [one.ticket.id for one in found if one.problem is None]
+        await unit.send(SET_TERMS, [{"calendar_version": to.hours, "targets_version": to.targets, "ids": done}])
+        unit.announce(DUE_CHANNEL)
+    return found
 
 
-def _under(ticket: Ticket, to: Wanted) -> Ticket:
-    """Return a ticket that is timed by the terms that are wanted."""
-    return replace(ticket, calendar_version=to.hours, targets_version=to.targets or ticket.targets_version)
+def _by_ticket(rows: Iterable[Of]) -> dict[str, list[Of]]:
+    """Return rows that come in the order of their tickets by the ticket's ID."""
+    return {ticket_id: list(its) for ticket_id, its in groupby(rows, lambda row: row.ticket_id)}
+
+
+def _batched(tickets: Sequence[Ticket]) -> Iterator[Sequence[Ticket]]:
+    """Yield tickets in small batches."""
+    return (tickets[place : place + BATCH] for place in range(0, len(tickets), BATCH))
 
 
 async def _fold(
-    sla: Sla, unit: Unit, ticket: Ticket, then: Ticket, stored: list[StoredClock], facts: list[FactOf], now: datetime
+    sla: Sla,
+    unit: Unit,
+    ticket: Ticket,
+    to: Wanted,
+    stored: Sequence[StoredClock],
+    facts: Sequence[Fact],
+    now: datetime,
 ) -> Moved:
     """Return one request under the new terms, or why they can't time it."""
+    then = ticket.under(to.hours, to.targets)
     terms, own = await sla.terms_for(unit, then), await sla.terms_for(unit, ticket)
     before = [completed(own, facts, clock) for clock in stored]
     try:
@@ -92,23 +119,17 @@ async def _fold(
     return Moved(then, terms, before, after)
 
 
-def not_yet(ticket: Ticket, clock: rules.Clock, clock_id: str = "") -> StoredClock:
-    """Return a clock as it is before its target is timed."""
-    return StoredClock(clock_id, ticket.id, clock.target)
-
-
-async def keep(sla: Sla, unit: Unit, found: Sequence[Moved], to: Wanted, now: datetime) -> None:
-    """Store tickets under the terms to which they are moved, and publish what becomes of their clocks."""
-    done = [moved for moved in found if moved.problem is None]
-    clocks: list[StoredClock] = []
-    for one in done:
+def _published(sla: Sla, unit: Unit, found: Iterable[Moved], now: datetime) -> Iterator[StoredClock]:
+    """Publish what becomes of the clocks of tickets that were moved; yield those that are to be stored."""
+    for one in found:
         stored = {clock.target: clock for clock in one.before}
         for clock in one.after:
             before = stored.get(clock.target) or not_yet(one.ticket, clock, sla.runtime.ports.ids.new())
             after = publish(sla, unit, one.ticket, one.terms, clock, before, now)
-            clocks += [after] if after != stored.get(clock.target) else []
-    # With the clocks, or a message in between would be timed by the old terms.
-    ids = [one.ticket.id for one in done]
-    await unit.run(SET_TERMS, calendar_version=to.hours, targets_version=to.targets, ids=ids)
-    await milestones.save(unit, *clocks)
-    unit.announce(DUE_CHANNEL)
+            if after != stored.get(clock.target):
+                yield after
+
+
+def not_yet(ticket: Ticket, clock: rules.Clock, clock_id: str = "") -> StoredClock:
+    """Return a clock as it is before its target is timed."""
+    return StoredClock(clock_id, ticket.id, clock.target)
