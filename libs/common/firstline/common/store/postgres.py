@@ -133,7 +133,7 @@ class Statements(PutOff):
         if rows:
             self._under_way = self._ports.spawn(self._execute_many(sql, rows), name="store: sent")
             # So that the rows leave now, and not when this unit waits next.
-            await asyncio.sleep(0)
+            await self._ports.clock.sleep(0)
 
     async def finish(self) -> None:
         """Execute what was put off, once all that was sent is done."""
