@@ -75,7 +75,7 @@ async def test_what_is_sent_is_there_for_the_next_statement(store: Store) -> Non
 
 async def test_rows_that_are_sent_last_are_in_the_commit(store: Store) -> None:
     """The commit waits for what is still under way."""
-    many = [{"name": f"{number:04}", "number": number} for number in range(2000)]
+    many: list[dict[str, Value]] = [{"name": f"{number:04}", "number": number} for number in range(2000)]
     await store.write(lambda unit: unit.send(ADD, many))
     assert len(await names(store)) == len(many)
 

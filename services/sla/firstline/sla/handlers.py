@@ -34,6 +34,7 @@ from firstline.common.events import (
 from firstline.common.inbox import Handler, NotYet
 from firstline.common.permissions import STAFF
 from firstline.common.store.port import Unit
+from firstline.sla.history import Cause, ClockEvent, EventType
 from firstline.sla.service import forecasts, publication, records
 from firstline.sla.service.clocks import NoPolicy, Sla
 from firstline.sla.service.facts import take_fact
@@ -47,7 +48,6 @@ from firstline.sla.store import (
     SAVE_PERSON,
     SET_URGENCY,
     TICKET_TO_TIME,
-    Fact,
     Ticket,
 )
 from firstline.sla.store.records import CALL, FORGET_NAME
@@ -134,11 +134,11 @@ async def submitted(sla: Sla, unit: Unit, event: Envelope) -> None:
     # What passed before the split was timed by the request that it came from.
     at = event.time if data.split_from else data.received_at
     # A robot's mail starts no clock, but the first message of a person will run by these targets.
-    kind = "targets_changed" if data.origin.automatic else "created"
+    kind: EventType = "targets_changed" if data.origin.automatic else "created"
     traits = await _traits(sla, unit, ticket, data)
     calendar = (await sla.terms_for(unit, ticket)).calendar
     await records.taken(unit, calendar, ticket, data, at)
-    await take_fact(sla, unit, ticket, Fact(event.id, kind, at, traits=traits), event.time)
+    await take_fact(sla, unit, ticket, ClockEvent(kind, at, id=event.id, traits=traits), event.time)
 
 
 async def _hours(sla: Sla, unit: Unit) -> str:
@@ -176,7 +176,7 @@ async def replied(sla: Sla, unit: Unit, event: Envelope) -> None:
     is_staff = data.author.side == "staff"
     ticket = await _ticket(unit, event)
     traits = await _traits(sla, unit, ticket, data)
-    fact = Fact(event.id, "staff_reply" if is_staff else "client_message", data.received_at, traits=traits)
+    fact = ClockEvent("staff_reply" if is_staff else "client_message", data.received_at, id=event.id, traits=traits)
     await take_fact(sla, unit, ticket, fact, event.time, data.author.id if is_staff else None)
 
 
@@ -188,7 +188,7 @@ async def triaged(sla: Sla, unit: Unit, event: Envelope) -> None:
     if data.urgency != ticket.urgency:
         await unit.run(SET_URGENCY, id=ticket.id, urgency=data.urgency)
         ticket = replace(ticket, urgency=data.urgency)
-    fact = Fact(event.id, "targets_changed", event.time, traits=await _traits(sla, unit, ticket, data))
+    fact = ClockEvent("targets_changed", event.time, id=event.id, traits=await _traits(sla, unit, ticket, data))
     await take_fact(sla, unit, ticket, fact, event.time)
 
 
@@ -238,7 +238,7 @@ async def duplicate_joined(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Owe the answers that a duplicate was owed, from the receipt of their messages."""
     ticket = await _ticket(unit, event)
     for one in event.payload(TicketDuplicateJoined).owed:
-        fact = Fact(f"{event.id}/{one.ticket_id}", "owed", one.since, origin=one.ticket_id)
+        fact = ClockEvent("owed", one.since, id=f"{event.id}/{one.ticket_id}", origin=one.ticket_id)
         await take_fact(sla, unit, ticket, fact, event.time)
 
 
@@ -246,7 +246,7 @@ async def duplicate_left(sla: Sla, unit: Unit, event: Envelope) -> None:
     """Owe no longer what went back with a duplicate."""
     ticket = await _ticket(unit, event)
     for one in event.payload(TicketDuplicateLeft).owed:
-        fact = Fact(f"{event.id}/{one.ticket_id}", "given_back", event.time, origin=one.ticket_id)
+        fact = ClockEvent("given_back", event.time, id=f"{event.id}/{one.ticket_id}", origin=one.ticket_id)
         await take_fact(sla, unit, ticket, fact, event.time)
 
 
@@ -254,14 +254,14 @@ async def _note(
     sla: Sla,
     unit: Unit,
     event: Envelope,
-    kind: str,
+    kind: EventType,
     at: datetime,
-    cause: str | None = None,
+    cause: Cause | None = None,
     by: str | None = None,
 ) -> None:
     """Take a fact that says nothing of what the ticket is like."""
     ticket = await _ticket(unit, event)
-    await take_fact(sla, unit, ticket, Fact(event.id, kind, at, cause), event.time, by)
+    await take_fact(sla, unit, ticket, ClockEvent(kind, at, cause, id=event.id), event.time, by)
 
 
 def _staff(event: Envelope) -> str | None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
 
 from firstline.common.errors import Unavailable
 from firstline.common.paging import Cursors
@@ -11,15 +10,14 @@ from firstline.common.policy.model import Policy
 from firstline.common.runtime import Runtime
 from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
-from firstline.sla.history import Cause, EventType
-from firstline.sla.history import ClockEvent as HistoryEvent
+from firstline.sla.history import ClockEvent
 from firstline.sla.service import milestones
 from firstline.sla.service.terms import Terms, terms_of
 from firstline.sla.service.waits import LastWaits
-from firstline.sla.store import FACTS, Fact, Ticket
+from firstline.sla.store import Ticket
 from firstline.sla.store.clocks import StoredClock
+from firstline.sla.store.facts import FACTS
 from firstline.sla.store.policies import HOLD_NEWEST, NEWEST_VERSION, POLICY
-from firstline.sla.targets import Minutes
 
 DUE_CHANNEL = "due"
 
@@ -88,22 +86,6 @@ class Sla:
         return one == other or (await self.terms(unit, one)).has_hours_of(await self.terms(unit, other))
 
 
-def history_of(facts: Sequence[Fact]) -> list[HistoryEvent]:
-    """Return stored facts as the events that clocks are folded from."""
-    return [
-        HistoryEvent(
-            cast("EventType", fact.type),
-            fact.at,
-            cast("Cause | None", fact.cause),
-            cast("Minutes | None", fact.targets),
-            fact.id,
-            fact.origin,
-            fact.traits,
-        )
-        for fact in facts
-    ]
-
-
 async def clocks_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) -> tuple[rules.Clock, ...]:
     """Return a ticket's clocks at an instant, folded from its history."""
     terms = await sla.terms_for(unit, ticket)
@@ -114,20 +96,20 @@ async def explained_at(sla: Sla, unit: Unit, ticket: Ticket, as_of: datetime) ->
     """Return the explanation of each of a ticket's clocks at an instant."""
     terms = await sla.terms_for(unit, ticket)
     facts = await unit.all(FACTS, ticket_id=ticket.id)
-    return rules.explain(history_of(facts), terms.rules, terms.calendar, _seen_from(as_of, facts))
+    return rules.explain(facts, terms.rules, terms.calendar, _seen_from(as_of, facts))
 
 
-def fold_facts(terms: Terms, facts: Sequence[Fact], as_of: datetime) -> tuple[rules.Clock, ...]:
+def fold_facts(terms: Terms, facts: Sequence[ClockEvent], as_of: datetime) -> tuple[rules.Clock, ...]:
     """Return the clocks of a ticket at an instant, told from its facts."""
-    return rules.fold(history_of(facts), terms.rules, terms.calendar, _seen_from(as_of, facts))
+    return rules.fold(facts, terms.rules, terms.calendar, _seen_from(as_of, facts))
 
 
-def _seen_from(as_of: datetime, facts: Sequence[Fact]) -> datetime:
+def _seen_from(as_of: datetime, facts: Sequence[ClockEvent]) -> datetime:
     """Return the instant to judge at: what has happened stays known when the machine's clock is set back."""
     return max([as_of, *[fact.at for fact in facts]])
 
 
-def completed(terms: Terms, facts: Sequence[Fact], clock: StoredClock) -> StoredClock:
+def completed(terms: Terms, facts: Sequence[ClockEvent], clock: StoredClock) -> StoredClock:
     """Return a stored clock as this release keeps it."""
     if clock.warnings is not None:
         return clock

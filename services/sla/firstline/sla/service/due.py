@@ -8,8 +8,9 @@ from firstline.sla import clock as rules
 from firstline.sla.service import milestones, retiming
 from firstline.sla.service.clocks import Sla, completed
 from firstline.sla.service.retiming import Wanted
-from firstline.sla.store import FACTS, TICKETS, TICKETS_TO_TIME_NOW, Ticket
+from firstline.sla.store import TICKETS, TICKETS_TO_TIME_NOW, Ticket
 from firstline.sla.store.clocks import CHANGE_CLOCK, DUE
+from firstline.sla.store.facts import FACTS
 
 
 async def fire_due(sla: Sla, unit: Unit, now: datetime, limit: int) -> int:

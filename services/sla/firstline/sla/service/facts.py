@@ -6,16 +6,18 @@ from datetime import datetime
 
 from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
+from firstline.sla.history import ClockEvent
 from firstline.sla.service import milestones
-from firstline.sla.service.clocks import DUE_CHANNEL, Sla, completed, dropped, fold_facts, history_of, publish
+from firstline.sla.service.clocks import DUE_CHANNEL, Sla, completed, dropped, fold_facts, publish
 from firstline.sla.service.records import keep_ended
 from firstline.sla.service.retiming import up_to_date
 from firstline.sla.service.terms import Terms
-from firstline.sla.store import FACTS, INSERT_FACT, Fact, Ticket
+from firstline.sla.store import Ticket
 from firstline.sla.store.clocks import CLOCKS, StoredClock
+from firstline.sla.store.facts import FACTS, INSERT_FACT
 
 
-def _news(fact: Fact, facts: Sequence[Fact]) -> dict[str, str | None]:
+def _news(fact: ClockEvent, facts: Sequence[ClockEvent]) -> dict[str, str | None]:
     """Return what a fact says of what the ticket is like that the facts before it don't."""
     known: dict[str, str | None] = {}
     for earlier in sorted(facts, key=lambda earlier: earlier.at):
@@ -24,7 +26,7 @@ def _news(fact: Fact, facts: Sequence[Fact]) -> dict[str, str | None]:
     return {name: value for name, value in told.items() if name not in known or known[name] != value}
 
 
-def _in_turn(fact: Fact, facts: Sequence[Fact]) -> Fact:
+def _in_turn(fact: ClockEvent, facts: Sequence[ClockEvent]) -> ClockEvent:
     """Return a fact at the instant from which it counts: never before what the desk did earlier.
 
     A message let in after an answer is not answered by it, whenever it was received, and a machine's clock that is
@@ -36,7 +38,9 @@ def _in_turn(fact: Fact, facts: Sequence[Fact]) -> Fact:
     return replace(fact, at=max([fact.at, *earlier]))
 
 
-async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datetime, by: str | None = None) -> None:
+async def take_fact(
+    sla: Sla, unit: Unit, ticket: Ticket, fact: ClockEvent, now: datetime, by: str | None = None
+) -> None:
     """Add a fact to a ticket's history and publish how its clocks stand after it; `by` is who did it for the desk.
 
     A judgement that says nothing new is none. Milestones that fell due before the fact are published first, so that an
@@ -55,9 +59,9 @@ async def take_fact(sla: Sla, unit: Unit, ticket: Ticket, fact: Fact, now: datet
         target: milestones.tell(sla.runtime, unit, ticket, completed(terms, facts, clock), terms.staff, fact.at)
         for target, clock in stored.items()
     }
-    await unit.run(INSERT_FACT, ticket_id=ticket.id, **{name: getattr(fact, name) for name in Fact.__slots__})
+    await unit.run(INSERT_FACT, ticket_id=ticket.id, **{name: getattr(fact, name) for name in ClockEvent.__slots__})
     known = [*facts, fact]
-    await keep_ended(unit, ticket, history_of(known), terms.rules, terms.calendar, by)
+    await keep_ended(unit, ticket, known, terms.rules, terms.calendar, by)
     clocks = fold_facts(terms, known, now)
     gone = dropped(fold_facts(terms, facts, fact.at), clocks) if facts and fact.traits else []
     after = told | {

@@ -19,19 +19,11 @@ from firstline.common.events import (
 )
 from firstline.common.pull import PAGE_LIMIT, ReadLog
 from firstline.common.store.port import Store, Unit
+from firstline.sla.history import ClockEvent
 from firstline.sla.service.forecasts import waits
 from firstline.sla.service.traits import told_by, with_edition
-from firstline.sla.store import (
-    APPLIED,
-    DROP_REFILL,
-    FILL_TRAITS,
-    INSERT_FACT,
-    MOVE_REFILL,
-    PARTICIPANTS,
-    SAVE_LICENCE,
-    Fact,
-    Refill,
-)
+from firstline.sla.store import APPLIED, DROP_REFILL, MOVE_REFILL, PARTICIPANTS, SAVE_LICENCE, Refill
+from firstline.sla.store.facts import FILL_TRAITS, INSERT_FACT
 
 STREAMS = ("ticket/", "entry/", "licence/")
 
@@ -84,5 +76,5 @@ async def _fill_traits(unit: Unit, ticket_id: str, event: Envelope, data: Ticket
     traits = await with_edition(unit, told_by(data), needed=False)
     await unit.run(FILL_TRAITS, ticket_id=ticket_id, id=event.id, traits=traits)
     if isinstance(data, TicketTriaged):
-        fact = Fact(event.id, "targets_changed", event.time, traits=traits)
-        await unit.run(INSERT_FACT, ticket_id=ticket_id, **{name: getattr(fact, name) for name in Fact.__slots__})
+        fact = ClockEvent("targets_changed", event.time, id=event.id, traits=traits)
+        await unit.run(INSERT_FACT, ticket_id=ticket_id, **{name: getattr(fact, name) for name in ClockEvent.__slots__})

@@ -12,11 +12,13 @@ from typing import TypeVar
 from firstline.common.errors import Invalid
 from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
+from firstline.sla.history import ClockEvent
 from firstline.sla.service import milestones
 from firstline.sla.service.clocks import DUE_CHANNEL, Sla, completed, dropped, fold_facts, publish
 from firstline.sla.service.terms import Terms
-from firstline.sla.store import FACTS_OF, SET_TERMS, Fact, FactOf, Ticket
+from firstline.sla.store import SET_TERMS, Ticket
 from firstline.sla.store.clocks import CHANGE_CLOCK, CLOCKS_TO_TIME, StoredClock
+from firstline.sla.store.facts import FACTS_OF, FactOf
 
 Of = TypeVar("Of", StoredClock, FactOf)
 
@@ -103,7 +105,7 @@ async def _fold(
     ticket: Ticket,
     to: Wanted,
     stored: Sequence[StoredClock],
-    facts: Sequence[Fact],
+    facts: Sequence[ClockEvent],
     now: datetime,
 ) -> Moved:
     """Return one request under the new terms, or why they can't time it."""

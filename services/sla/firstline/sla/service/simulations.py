@@ -15,6 +15,7 @@ from firstline.sla.recount import GROUPS, CameWith, Tally, Trial, lateness
 from firstline.sla.reports import RESPONSES, By
 from firstline.sla.service.clocks import NoPolicy, Sla
 from firstline.sla.service.terms import terms_of
+from firstline.sla.store.facts import FACTS_OF, FactOf
 from firstline.sla.store.policies import NEWEST_VERSION, POLICY
 from firstline.sla.store.simulations import (
     ADD,
@@ -22,7 +23,6 @@ from firstline.sla.store.simulations import (
     CAME,
     CANCEL,
     COUNT_ENDED,
-    FACTS_OF,
     FORGET,
     NEXT,
     PROGRESS,
@@ -30,7 +30,6 @@ from firstline.sla.store.simulations import (
     UNFINISHED,
     Answer,
     Came,
-    FactOf,
     Simulation,
 )
 

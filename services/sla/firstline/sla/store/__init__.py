@@ -1,4 +1,4 @@
-"""The sla service's tables and every query: facts of each ticket's history, its clocks, the due table, policies."""
+"""The sla service's tables, and its queries of tickets, licences, the queue and people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +8,19 @@ from sqlmodel import Field
 
 from firstline.common.participants import participants_in
 from firstline.common.store.port import Sql
-from firstline.common.store.tables import JsonText, Serial, UtcTime
+from firstline.common.store.tables import Serial, UtcTime
 from firstline.sla.forecast import Waited
-from firstline.sla.store import clocks, policies, recomputes, records, simulations  # their tables are made with these
+from firstline.sla.store import (  # their tables are made with these
+    clocks,
+    facts,
+    policies,
+    recomputes,
+    records,
+    simulations,
+)
 from firstline.sla.store.metadata import METADATA, SlaTable
 
-__all__ = ["METADATA", "clocks", "policies", "recomputes", "records", "simulations"]
+__all__ = ["METADATA", "clocks", "facts", "policies", "recomputes", "records", "simulations"]
 
 
 class TicketTable(SlaTable, table=True):
@@ -27,22 +34,6 @@ class TicketTable(SlaTable, table=True):
     urgency: str = Field(sa_type=sa.Text)
     calendar_version: str | None = Field(sa_type=sa.Text)
     targets_version: str | None = Field(sa_type=sa.Text)
-
-
-class FactTable(SlaTable, table=True):
-    """An event of a ticket's history that clocks care about, by the ID of the event that told it (and its origin)."""
-
-    __tablename__ = "fact"
-    __table_args__ = (sa.UniqueConstraint("ticket_id", "id"),)
-    seq: int | None = Field(primary_key=True, sa_type=Serial)
-    ticket_id: str = Field(sa_type=sa.Text)
-    id: str = Field(sa_type=sa.Text)
-    type: str = Field(sa_type=sa.Text)
-    at: datetime = Field(sa_type=UtcTime)
-    cause: str | None = Field(sa_type=sa.Text)
-    targets: str | None = Field(sa_type=JsonText)
-    origin: str | None = Field(sa_type=sa.Text)
-    traits: str | None = Field(sa_type=JsonText)
 
 
 class LicenceTable(SlaTable, table=True):
@@ -149,30 +140,6 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """An event of a ticket's history.
-
-    `traits` is what it says of what the ticket is like; `targets` are those that an earlier release chose by that.
-    `origin` names the duplicate whose unanswered message it is about.
-    """
-
-    id: str
-    type: str
-    at: datetime
-    cause: str | None = None
-    targets: dict[str, float] | None = None
-    origin: str | None = None
-    traits: dict[str, str | None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FactOf(Fact):
-    """A fact, and whose it is."""
-
-    ticket_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Waiting:
     """An entry of the queue: its key, and what was foretold when it came in."""
 
@@ -223,25 +190,6 @@ SET_TERMS: Sql[None] = Sql(
 )
 TICKETS_AFTER = Sql(f"{_TICKET} WHERE id > :after ORDER BY id LIMIT :limit", Ticket)
 TICKETS_BY_NUMBER = Sql(f"{_TICKET} WHERE number = ANY(:numbers)", Ticket)
-INSERT_FACT: Sql[None] = Sql(
-    "INSERT INTO fact (ticket_id, id, type, at, cause, targets, origin, traits)"
-    " VALUES (:ticket_id, :id, :type, :at, :cause, :targets, :origin, :traits)"
-    " ON CONFLICT DO NOTHING",
-    type(None),
-)
-FACTS = Sql(
-    "SELECT id, type, at, cause, targets, origin, traits FROM fact WHERE ticket_id = :ticket_id ORDER BY seq", Fact
-)
-FACTS_OF = Sql(
-    "SELECT id, type, at, cause, targets, origin, traits, ticket_id FROM fact WHERE ticket_id = ANY(:ticket_ids)"
-    " ORDER BY ticket_id, seq",
-    FactOf,
-)
-# Of a fact that an earlier release kept: what the event says of the ticket, in place of the targets chosen by it.
-FILL_TRAITS: Sql[None] = Sql(
-    "UPDATE fact SET traits = :traits, targets = NULL WHERE ticket_id = :ticket_id AND id = :id AND traits IS NULL",
-    type(None),
-)
 EDITION = Sql("SELECT edition FROM licence WHERE id = :id", str)
 HAS_LICENCE = Sql("SELECT id FROM licence WHERE id = :id", str)
 SAVE_LICENCE: Sql[None] = Sql(

@@ -9,7 +9,6 @@ from sqlmodel import Field
 
 from firstline.common.store.port import Sql
 from firstline.common.store.tables import JsonText, UtcTime
-from firstline.sla.history import ClockEvent
 from firstline.sla.store.metadata import SlaTable
 
 
@@ -94,13 +93,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class FactOf(ClockEvent):
-    """A fact as the event that clocks are folded from, with the ticket that it belongs to."""
-
-    ticket_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Came:
     """What the first urgency of a ticket depended on; `covered` None: an earlier release took it."""
 
@@ -112,7 +104,6 @@ class Came:
 
 
 _ALL = ", ".join(Simulation.__slots__)
-_OF = "type, at, cause, targets, id, origin, traits, ticket_id"
 _ANSWER = ", ".join(f"run.{name}" for name in Answer.__slots__ if name != "policy_version")
 ADD: Sql[None] = Sql(
     f"INSERT INTO simulation ({_ALL}) VALUES ({', '.join(f':{name}' for name in Simulation.__slots__)})",  # noqa: S608
@@ -139,10 +130,6 @@ CANCEL: Sql[None] = Sql(
 )
 FORGET: Sql[None] = Sql("DELETE FROM simulation WHERE made_at < :before AND finished_at IS NOT NULL", type(None))
 COUNT_ENDED = Sql("SELECT COUNT(*) FROM run WHERE ended_at >= :start AND ended_at < :until", int)
-FACTS_OF = Sql(
-    f"SELECT {_OF} FROM fact WHERE ticket_id = ANY(:ticket_ids) ORDER BY ticket_id, seq",  # noqa: S608
-    FactOf,
-)
 # Without the span's start, from which SQLite would read again for each portion: `after` begins there.
 ANSWERS_IN = Sql(
     f"SELECT {_ANSWER.replace('run.hours_version', 'ticket.policy_version, run.hours_version')}"  # noqa: S608

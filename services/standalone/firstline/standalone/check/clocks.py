@@ -9,8 +9,9 @@ from firstline.common.policy.model import Policy
 from firstline.intake.store.directory import POLICIES
 from firstline.sla.service.clocks import fold_facts
 from firstline.sla.service.terms import Terms, terms_of
-from firstline.sla.store import FACTS, TICKETS_AFTER, Ticket
+from firstline.sla.store import TICKETS_AFTER, Ticket
 from firstline.sla.store.clocks import CLOCKS_OF, StoredClock
+from firstline.sla.store.facts import FACTS
 from firstline.sla.store.policies import NEWEST_VERSION, POLICY
 from firstline.sla.store.recomputes import FOLLOWING
 from firstline.standalone.check.books import Books, Finding
