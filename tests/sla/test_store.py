@@ -14,11 +14,11 @@ from firstline.common.store.migrate import configuration
 from firstline.common.store.port import Sql
 from firstline.common.store.sqlite import sqlite_text
 from firstline.sla import store
-from firstline.sla.store import policies, recomputes, records, simulations
+from firstline.sla.store import clocks, facts, policies, recomputes, records, simulations
 
 STATEMENTS = {
-    name: value
-    for part in (store, policies, records, recomputes, simulations)
+    f"{part.__name__.rpartition('.')[2]}.{name}": value
+    for part in (store, clocks, facts, policies, records, recomputes, simulations)
     for name, value in vars(part).items()
     if isinstance(value, Sql)
 } | {f"PARTICIPANTS.{name}": getattr(store.PARTICIPANTS, name) for name in store.PARTICIPANTS.__slots__}
@@ -57,7 +57,9 @@ def test_every_statement_prepares(database: sqlite3.Connection, name: str) -> No
         assert len(columns) == (len(dataclasses.fields(sql.into)) if dataclasses.is_dataclass(sql.into) else 1)
 
 
-SORTED = ("CLOCKS_OF", "CLOCKS_TO_TIME", "FACTS", "FACTS_OF", "LATELY", "SCORE")
+SORTED = (
+    "clocks.CLOCKS_OF", "clocks.CLOCKS_TO_TIME", "facts.FACTS", "facts.FACTS_OF", "store.LATELY", "store.SCORE",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name, sql in STATEMENTS.items() if not sql.text.startswith("INSERT")])
@@ -85,14 +87,18 @@ def test_every_statement_walks_an_index(database: sqlite3.Connection, name: str)
 
 @pytest.mark.parametrize(
     ("name", "index"),
-    [("DUE", "ix_clock_next_at"), ("NEXT_DUE", "ix_clock_next_at"), ("CLOCKS_DUE", "ix_clock_due_at")],
+    [
+        ("clocks.DUE", "ix_clock_next_at"),
+        ("clocks.NEXT_DUE", "ix_clock_next_at"),
+        ("clocks.CLOCKS_DUE", "ix_clock_due_at"),
+    ],
 )
 def test_what_is_due_is_found_along_its_own_index(database: sqlite3.Connection, name: str, index: str) -> None:
     """Timed work costs what is due, not what is stored."""
     assert [step for step in _plan(database, STATEMENTS[name]) if index not in step] == []
 
 
-@pytest.mark.parametrize("name", ["TAKEN_IN", "ENDED_IN", "ANSWERS_IN"])
+@pytest.mark.parametrize("name", ["records.TAKEN_IN", "records.ENDED_IN", "simulations.ANSWERS_IN"])
 def test_a_portion_is_read_from_where_the_one_before_ended(database: sqlite3.Connection, name: str) -> None:
     """Portions of a long span cost the same from first to last: none reads what was read already."""
     (step,) = [step for step in _plan(database, STATEMENTS[name]) if "_at" in step]
