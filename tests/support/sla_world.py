@@ -29,7 +29,7 @@ from firstline.sla.app import create_app
 MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)
 VERSION = "test-1"
 CLIENT = {"address": "clara@shop.example", "name": "Clara", "language": "en"}
-LOG = Sql(f"SELECT {COLUMNS} FROM log_event ORDER BY seq", LogRow)
+EVENTS_OF = Sql(f"SELECT {COLUMNS} FROM log_event WHERE subject = :subject ORDER BY seq", LogRow)
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ticket.submitted": {
         "subject": "The shop is slow",
@@ -169,11 +169,10 @@ class World:
 
     async def events(self, ticket: Ticket) -> list[tuple[str, dict[str, Any]]]:
         """Return the clock events of a ticket in their order, without the prefix that all have."""
-        rows = await self.runtime.store.read(lambda unit: unit.all(LOG))
+        rows = await self.runtime.store.read(lambda unit: unit.all(EVENTS_OF, subject=ticket.id))
         return [
             (row.type.removeprefix("clock."), CATALOGUE[row.type].model_validate_json(row.data or "").model_dump())
             for row in rows
-            if row.subject == ticket.id
         ]
 
     async def move(self, to: datetime) -> None:
