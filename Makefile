@@ -39,7 +39,8 @@ ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
 	@# Those that start and kill real processes have the machine to themselves.
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not process"
+	@# Neighbours stay together, since what a folder's or a module's tests share is made in each worker that gets some.
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not process"
 	@$(BIN)/python -m pytest -m process
 endif
 

@@ -4,7 +4,7 @@ The walks use the public API and mail only, and their own people.
 """
 
 import os
-from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,37 @@ RUNNING = "FIRSTLINE_TEST_DESK_URL"
 DESKS = ("running",) if os.environ.get(RUNNING) else MODES
 
 
+_ending = ExitStack()
+_open: dict[str, AnyDesk] = {}
+"""The desk that is walked through now, by its mode, and what ends it."""
+
+
 @pytest.fixture(scope="session", params=DESKS)
-def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyDesk]:
+def mode(request: pytest.FixtureRequest) -> str:
+    """Return what kind of desk is walked through; all walks through one kind come together."""
+    return str(request.param)
+
+
+@pytest.fixture
+def desk(mode: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AnyDesk:
     """Give a desk: of one process on SQLite, of six on PostgreSQL and RabbitMQ, or the one that is named."""
-    if request.param == "running":
-        yield _running_desk()
-        return
-    with desk_in(request.param, request, tmp_path_factory.mktemp("desk")) as running:
-        yield running
+    if mode not in _open:
+        _end()
+        folder = tmp_path_factory.mktemp("desk")
+        started = nullcontext(_running_desk()) if mode == "running" else desk_in(mode, request, folder)
+        _open[mode] = _ending.enter_context(started)
+    return _open[mode]
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the desk with the last walk, since its processes cost time also when nobody asks them for anything."""
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        _end()
+
+
+def _end() -> None:
+    _open.clear()
+    _ending.close()
 
 
 def _running_desk() -> AnyDesk:

@@ -9,14 +9,22 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from weakref import WeakKeyDictionary
 
 import httpx
 from aio_pika.exceptions import AMQPException
 from door import open_door
 from firstline.common.amqp_topology import all_queues
+from firstline.common.ports import SystemRandom
+from firstline.common.settings import Settings
+from firstline.standalone.keys import desk_keys, make_vault_key
 from firstline.standalone.role import ROLES
+from firstline.standalone.wiring import SERVICES
 from live_desk import COMMAND, AnyDesk, eventually
 from servers import PostgresServer, RabbitServer, free_port
+
+_migrated: WeakKeyDictionary[PostgresServer, str] = WeakKeyDictionary()
+"""By server, what the names of migrated databases begin with: to copy them takes a tenth of making them."""
 
 START_SECONDS = 180
 STOP_SECONDS = 30
@@ -131,17 +139,13 @@ def split_desk(
     name = f"desk_{token_hex(4)}"
     with ExitStack() as stack:
         desk = SplitDesk(data, smtp_port=free_port())
-        for role in ROLES:
-            if role != "web":
-                desk.databases[role] = postgres.create(f"{name}_{role}")
-                stack.callback(postgres.drop, f"{name}_{role}")
+        desk.databases = stack.enter_context(_databases(postgres, name))
         desk.broker = stack.enter_context(_room(rabbit))
         desk.environment = {
             **_settings(data, desk, postgres.url(f"{name}_{{service}}"), desk.broker.url),
             **environment,
         }
-        run_command("keys", environment=desk.environment)
-        run_command("migrate", environment=desk.environment)
+        _prepare(desk, postgres, name)
         _make_replicas(desk, replicas)
         desk.url = stack.enter_context(
             open_door({role: [r.url for r in group] for role, group in desk.replicas.items()})
@@ -154,6 +158,36 @@ def split_desk(
         # Ready services work without the broker; what is published before all are connected comes by the pull, late.
         eventually(lambda: all(replica.on_the_bus() for replica in desk.all()), START_SECONDS)
         yield desk
+
+
+@contextmanager
+def _databases(postgres: PostgresServer, name: str) -> Iterator[dict[str, str]]:
+    """Give each service a database: an empty one, or a copy of one that an earlier desk has migrated."""
+    copied = _migrated.get(postgres)
+    with ExitStack() as stack:
+        made = {}
+        for role in SERVICES:
+            made[role] = postgres.create(f"{name}_{role}", f"{copied}_{role}" if copied else "template0")
+            stack.callback(postgres.drop, f"{name}_{role}")
+        yield made
+
+
+def _prepare(desk: SplitDesk, postgres: PostgresServer, name: str) -> None:
+    """Make keys and schemas by the product's commands; of the first desk's databases copies are kept for the next.
+
+    A server that isn't ours gets no such copies.
+    """
+    if postgres in _migrated:
+        settings = Settings(data=desk.data)
+        desk_keys(settings.keys_folder, SystemRandom())
+        make_vault_key(settings, SystemRandom())
+        return
+    run_command("keys", environment=desk.environment)
+    run_command("migrate", environment=desk.environment)
+    if not postgres.external:
+        for role in SERVICES:
+            postgres.create(f"migrated_{name}_{role}", f"{name}_{role}")
+        _migrated[postgres] = f"migrated_{name}"
 
 
 def _settings(data: Path, desk: SplitDesk, database: str, broker: str) -> dict[str, str]:
