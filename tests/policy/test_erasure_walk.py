@@ -89,7 +89,7 @@ def _events(admin: httpx.Client, kind: str, ticket_id: str) -> list[dict[str, An
 
 
 def dumps(desk: AnyDesk, postgres: PostgresServer | None) -> Iterator[tuple[str, bytes]]:
-    """Yield what each PostgreSQL database and each file of the desk holds, bytes of columns included."""
+    """Yield what each PostgreSQL database and each file of the desk holds, logs and bytes of columns included."""
     databases = desk.databases if isinstance(desk, SplitDesk) else {}
     for role, url in databases.items():
         assert postgres is not None
@@ -101,7 +101,7 @@ def dumps(desk: AnyDesk, postgres: PostgresServer | None) -> Iterator[tuple[str,
         for found in HEX.findall(dump):
             yield f"bytes in {role}", bytes.fromhex(found[: len(found) // 2 * 2].decode())
     for path in sorted(desk.data.rglob("*")):
-        if path.is_file() and path.suffix != ".log":
+        if path.is_file():
             yield str(path.relative_to(desk.data)), path.read_bytes()
 
 
