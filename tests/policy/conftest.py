@@ -17,24 +17,24 @@ DESKS = ("running",) if os.environ.get(RUNNING) else MODES
 
 _ending = ExitStack()
 _open: dict[str, AnyDesk] = {}
-"""The desk that is walked through now, by its mode, and what ends it."""
+"""The desk that is walked through now, by its kind, and what ends it."""
 
 
 @pytest.fixture(scope="session", params=DESKS)
-def mode(request: pytest.FixtureRequest) -> str:
+def desk_kind(request: pytest.FixtureRequest) -> str:
     """Return what kind of desk is walked through; all walks through one kind come together."""
     return str(request.param)
 
 
 @pytest.fixture
-def desk(mode: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AnyDesk:
+def desk(desk_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AnyDesk:
     """Give a desk: of one process on SQLite, of six on PostgreSQL and RabbitMQ, or the one that is named."""
-    if mode not in _open:
+    if desk_kind not in _open:
         _end()
         folder = tmp_path_factory.mktemp("desk")
-        started = nullcontext(_running_desk()) if mode == "running" else desk_in(mode, request, folder)
-        _open[mode] = _ending.enter_context(started)
-    return _open[mode]
+        started = nullcontext(_running_desk()) if desk_kind == "running" else desk_in(desk_kind, request, folder)
+        _open[desk_kind] = _ending.enter_context(started)
+    return _open[desk_kind]
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -15,6 +15,7 @@ MODES = ("one process", "six processes")
 @contextmanager
 def desk_in(mode: str, request: pytest.FixtureRequest, data: Path, **environment: str) -> Iterator[AnyDesk]:
     """Run a desk of one process on SQLite, or of six on PostgreSQL and RabbitMQ."""
+    assert mode in MODES
     if mode == "one process":
         with live_desk(data, **environment) as running:
             yield running
