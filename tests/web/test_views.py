@@ -55,8 +55,19 @@ def test_an_expected_answer_is_an_estimate(now: datetime) -> None:
     assert "09:30" in said
     assert "15:00" in said
     assert said.endswith("an estimate, not a promise.")
-    silent = [(None, waits), (told, taken), (told, None), ({**told, "state": "unsure"}, waits)]
+    silent = [(None, waits), (told, taken), (told, None), ({**told, "state": "not_owed"}, waits)]
     assert [expectation(forecast, place, now) for forecast, place in silent] == [""] * len(silent)
+
+
+def test_with_too_few_answers_the_hours_are_told_and_no_figure(now: datetime) -> None:
+    """The client reads that nobody can tell, when support works next, and that it is no promise (2.3)."""
+    waits = Place(2, at_least=False, claimed=False)
+    told = {"state": "unsure", "p50_at": None, "as_of": "2026-11-23T16:30:00Z", "earliest_at": "2026-11-24T06:00:00Z"}
+    said = expectation(told, waits, now)
+    assert said.startswith("Too few such requests were answered lately to tell when. Support works next from ")
+    assert "06:00 UTC; that is no promise" in said
+    assert "Support works now; that is no promise" in expectation({**told, "as_of": told["earliest_at"]}, waits, now)
+    assert not expectation(told, Place(2, at_least=False, claimed=True), now)
 
 
 def test_an_answer_is_told_apart_from_work(staged: Callable[..., Stage]) -> None:
