@@ -92,11 +92,10 @@ def test_open_requests_follow_a_changed_policy_when_asked(desk: AnyDesk) -> None
             return supervisor.post("/v1/clocks/recomputes", json=body).status_code == 202
 
     assert eventually(known, 90)  # the news travels by the bus, or by the pull half a minute later
-    command = ("policy", "recompute", "--url", desk.url, "--version", version)
-    environment = {"FIRSTLINE_DATA": str(desk.data), **desk.environment}
-    tried = run_command(*command, "--dry-run", environment=environment)
+    command = ("policy", "recompute", "--url", desk.url, "--data", str(desk.data), "--version", version)
+    tried = run_command(*command, "--dry-run", environment=desk.environment)
     assert "would be timed by the hours and targets of" in tried
     assert before["number"] in tried
     assert clocks(desk, ticket_id)["first_response"]["due_at"] == before["due_at"]
-    assert "are timed by the hours and targets of" in run_command(*command, environment=environment)
+    assert "are timed by the hours and targets of" in run_command(*command, environment=desk.environment)
     assert clocks(desk, ticket_id)["first_response"]["due_at"] > before["due_at"]

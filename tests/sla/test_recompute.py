@@ -174,7 +174,8 @@ async def test_who_may_and_what_is_refused(newer: World) -> None:
     done = await ask(newer)
     ended = await newer.post(f"{PATH}/{done['id']}/cancel", {}, who="supervisor")
     assert (ended.status_code, ended.json()["detail"]) == (409, "This recompute is done. Ask for another one.")
-    assert (await newer.get(f"{PATH}/none", who="supervisor")).status_code == 404
+    for path in ("none", "none/changes"):
+        assert (await newer.get(f"{PATH}/{path}", who="supervisor")).status_code == 404
     assert (await newer.post(f"{PATH}/none/cancel", {}, who="supervisor")).status_code == 404
     assert len((await newer.get(PATH, who="supervisor")).json()["items"]) == 3
 

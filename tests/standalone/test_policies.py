@@ -138,3 +138,11 @@ def test_diff_says_what_changes(tmp_path: Path) -> None:
     assert "Served out of turn: 2 in a row, not any number." in said
     other.write_text(f"# A remark.\n{DEFAULT.read_text('utf-8')}", "utf-8")
     assert "Nothing changes" in run("diff", DEFAULT, other)[1]
+
+
+def test_a_recompute_finds_the_desk_by_its_folder(tmp_path: Path) -> None:
+    """The keys are read in the folder that is named, as `simulate` reads them; one that holds none is told."""
+    (tmp_path / "data").write_text("a file and no folder")
+    done = CliRunner().invoke(app, ["policy", "recompute", "--dry-run", "--data", str(tmp_path / "data")])
+    assert (done.exit_code, "keys can't be read" in done.stderr) == (1, True)
+    assert str(tmp_path / "data") in done.stderr

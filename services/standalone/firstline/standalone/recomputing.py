@@ -1,6 +1,7 @@
 """`firstline policy recompute`: the open requests of a desk at work are timed by another policy version's targets."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import httpx
@@ -26,12 +27,13 @@ def recompute(
     scope: Annotated[str, typer.Option(help="all, targets, or calendar: the newest hours, once more.")] = "all",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     url: Annotated[str | None, typer.Option(help="Address of the desk; its public address, or this machine.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the desk; FIRSTLINE_DATA, or data.")] = None,
 ) -> None:
     """Time the open requests of a desk at work by the targets of another policy version than the one they came under.
 
     The hours of the newest version count for all of them by themselves.
     """
-    settings = settings_of()
+    settings = settings_of(data=data)
     desk = address_of(settings, url)
     try:
         headers = {"Authorization": f"Bearer {bearer(settings, 'policy-recompute')}"}

@@ -8,14 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from firstline.common.answers import Made, answer_once, retry_of
 from firstline.common.application import json_answer, permit
-from firstline.common.errors import NotFound
 from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.sla.api.context import SlaHere
 from firstline.sla.schemas import Body
 from firstline.sla.service import recompute
-from firstline.sla.store.recomputes import CHANGES, LATEST, RECOMPUTE, Recompute
+from firstline.sla.store.recomputes import CHANGES, LATEST, Change, Recompute
 
 router = APIRouter(prefix="/v1/clocks/recomputes", tags=["time"])
 
@@ -118,10 +117,7 @@ async def list_recomputes(sla: SlaHere, _access: Recomputing) -> RecomputesOut:
 @router.get("/{recompute_id}")
 async def read_recompute(recompute_id: RecomputeId, sla: SlaHere, _access: Recomputing) -> RecomputeOut:
     """Read how far a recompute has come and what it changed."""
-    found = await sla.runtime.store.read(lambda unit: unit.one(RECOMPUTE, id=recompute_id))
-    if found is None:
-        raise NotFound("There is no recompute with this ID. List them first.")
-    return _out(found)
+    return _out(await sla.runtime.store.read(lambda unit: recompute.find(unit, recompute_id)))
 
 
 @router.get("/{recompute_id}/changes")
@@ -139,9 +135,12 @@ async def list_changes(
     name = f"recompute {recompute_id}"
     place = sla.cursors.read(name, cursor)
     ticket_id, target = (str(place[0]), str(place[1])) if place else ("", "")
-    found = await sla.runtime.store.read(
-        lambda unit: unit.all(CHANGES, id=recompute_id, ticket_id=ticket_id, target=target, limit=limit + 1)
-    )
+
+    async def work(unit: Unit) -> list[Change]:
+        await recompute.find(unit, recompute_id)
+        return await unit.all(CHANGES, id=recompute_id, ticket_id=ticket_id, target=target, limit=limit + 1)
+
+    found = await sla.runtime.store.read(work)
     last = found[limit - 1] if len(found) > limit else None
     more = sla.cursors.write(name, [last.ticket_id, last.target]) if last else None
     return Page[ChangeOut](items=[ChangeOut.model_validate(change) for change in found[:limit]], next=more)

@@ -22,6 +22,7 @@ from firstline.sla.store.recomputes import (
     ADD_CHANGE,
     ALIVE,
     PUBLICATION,
+    RECOMPUTE,
     RECOMPUTE_TO_CHANGE,
     RUNNING,
     SAVE,
@@ -82,6 +83,16 @@ async def _begun(sla: Sla, unit: Unit, version: str, scope: Scope, by: str, *, d
     return begun
 
 
+async def find(unit: Unit, recompute_id: str) -> Recompute:
+    """Return a recompute.
+
+    Raises:
+        NotFound: there is none with this ID.
+
+    """
+    return _there(await unit.one(RECOMPUTE, id=recompute_id))
+
+
 async def cancel(sla: Sla, unit: Unit, recompute_id: str) -> Recompute:
     """Stop a recompute; what it has done stays.
 
@@ -92,14 +103,19 @@ async def cancel(sla: Sla, unit: Unit, recompute_id: str) -> Recompute:
 
     """
     # Waits for the portion that is under way, which holds the row.
-    found = await unit.one(RECOMPUTE_TO_CHANGE, id=recompute_id)
-    if found is None:
-        raise NotFound("There is no recompute with this ID. List them first.")
+    found = _there(await unit.one(RECOMPUTE_TO_CHANGE, id=recompute_id))
     if found.state != "running":
         raise AlreadyEnded(f"This recompute is {found.state}. Ask for another one.")
     if found.asked_by == PUBLICATION:
         raise HoursCount("Publish the former policy again to go back to its hours.")
     return await _save(unit, replace(found, state="cancelled", ended_at=sla.runtime.ports.clock.now()))
+
+
+def _there(found: Recompute | None) -> Recompute:
+    """Return a recompute that was looked for, or raise NotFound."""
+    if found is None:
+        raise NotFound("There is no recompute with this ID. List them first.")
+    return found
 
 
 async def go_on(sla: Sla, unit: Unit, portion: int = REQUESTS_A_PORTION) -> int:
