@@ -219,6 +219,12 @@ IN_THE_RULES: dict[str, tuple[str, str, str, str]] = {
         "/0/minutes/first_response",
         "greater",
     ),
+    "centuries": (
+        "minutes: {first_response: 60}",
+        "minutes: {first_response: 6000000000}",
+        "/0/minutes/first_response",
+        "less than or equal to 1000000",
+    ),
 }
 IN_THE_WARNINGS = {
     "both ways": ("{share: 0.5}", "{share: 0.5, minutes: 5}", "/targets/warn_before/0", "one of them"),
@@ -230,6 +236,12 @@ IN_THE_WARNINGS = {
         "tell_in_hours: false",
         "/targets/staff_calendar",
         "tell_in_hours: true",
+    ),
+    "hours that end": (
+        "hours: {mon: [['08:00', '17:00']]}",
+        "hours: {}, overrides: {'2026-12-01': [['08:00', '12:00']]}",
+        "/targets/staff_calendar/hours",
+        "give weekly hours",
     ),
     "impossible hours": ("'17:00'", "'25:00'", "/targets/staff_calendar/hours/mon/0/1", "correct the calendar"),
 }

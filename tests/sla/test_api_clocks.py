@@ -1,5 +1,6 @@
 """Clocks over HTTP: lists by request and by deadline, explanations, and clocks of any history."""
 
+import asyncio
 from datetime import timedelta
 from random import Random
 from time import process_time
@@ -13,6 +14,7 @@ FIRST, NEXT = "first_response", "next_response"
 WEEK = {"tz": "UTC", "hours": {day: [["06:00", "16:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}}
 FRIDAY = "2026-11-20T15:30:00Z"
 BOTH = {FIRST: 600, NEXT: 180}
+CROWDED = [[f"{hour:02}:00", f"{hour:02}:30"] for hour in range(24)]
 OUTSIDE = "minutes outside working hours"
 OWED, WHOSE = "the first answer is owed within", "(urgency high, edition Enterprise or Team)"
 RULE: dict[str, Any] = {"code": "recovery", "when": {"urgency": ["high"]}, "minutes": {FIRST: 60}}
@@ -56,6 +58,7 @@ async def test_clocks_of_a_request_say_how_they_stand_now(world: World) -> None:
         "warnings": [{"at": "2026-11-23T13:30:00Z", "counted_minutes": 450}],
         "rule": "normal",
         "policy_version": "test-1",
+        "targets_version": "test-1",
         "hours_version": "test-1",
         "as_of": "2026-11-23T14:00:00Z",
     }
@@ -201,6 +204,7 @@ async def test_computing_answers_clocks_and_where_their_time_comes_from(world: W
             "target_minutes": minutes,
             "rule": None,
             "policy_version": None,
+            "targets_version": None,
             "hours_version": None,
             "words": [
                 f"From 2026-11-20 15:30 UTC: the {which} answer is owed within {minutes} business minutes.",
@@ -366,3 +370,25 @@ async def test_strangers_compute_nothing(world: World) -> None:
     body = {"targets": {}, "events": [], "as_of": FRIDAY}
     found = {who: (await world.post("/v1/clocks/compute", body, who)).status_code for who in ("client", "agent", None)}
     assert found == {"client": 200, "agent": 200, None: 401}
+
+
+async def test_a_history_of_centuries_is_refused(world: World) -> None:
+    """Each year of it would have to be worked out; fifty years are longer than any request lives."""
+    told = {"type": "created", "at": "1976-01-02T09:00:00Z"}
+    given = {"calendar": WEEK, "targets": BOTH, "events": [told]}
+    answer = await world.post("/v1/clocks/compute", {**given, "as_of": "2027-01-02T09:00:00Z"})
+    assert (answer.status_code, [fault["pointer"] for fault in answer.json()["errors"]]) == (422, ["/as_of"])
+    assert (await world.post("/v1/clocks/compute", {**given, "as_of": "2025-01-02T09:00:00Z"})).status_code == 200
+
+
+async def test_who_counts_centuries_holds_nobody_up(world: World) -> None:
+    """What takes long on a crowded calendar is worked out beside the event loop, in which others are served."""
+    crowded = {"tz": "America/New_York", "hours": dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat"), CROWDED)}
+    span = {"start": "1800-01-02T00:00:00Z", "end": "2099-01-02T00:00:00Z", "calendar": crowded}
+    counting = asyncio.create_task(world.post("/v1/calendar/between", span))
+    served = 0
+    while not counting.done():
+        await world.post("/v1/calendar/open", {"calendar": WEEK, "at": FRIDAY})
+        served += 1
+    assert (await counting).status_code == 200
+    assert served > 1

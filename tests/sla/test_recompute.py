@@ -68,6 +68,22 @@ async def test_a_dry_run_says_what_would_change_and_changes_nothing(newer: World
     assert (await newer.events(ticket), await due(newer, ticket)) == (told, before)
 
 
+async def test_clocks_say_whose_targets_they_have(newer: World) -> None:
+    """A clock and its explanation name the version that gives the target, beside the one it was taken under."""
+    ticket = await newer.submit()
+    await ask(newer, scope="targets")
+    (clock,) = (await newer.clocks(ticket)).values()
+    explained = (await newer.get(f"/v1/clocks/{clock['id']}/explanation")).json()
+    for told in (clock, explained):
+        assert (told["policy_version"], told["targets_version"], told["hours_version"]) == (
+            "test-1",
+            "test-2",
+            "test-2",
+        )
+        assert told["target_minutes"] == 180
+    assert explained["words"][0] == "Under policy test-1, by the targets of test-2, by the hours of test-2."
+
+
 @pytest.mark.parametrize("scope", ["targets", "all"])
 async def test_it_applies_what_is_asked_for(newer: World, scope: str) -> None:
     """The targets are the newer policy's then; new deadlines are told, and later events follow them."""
@@ -127,7 +143,7 @@ async def test_a_request_that_the_new_terms_cannot_time_stays_as_it_is(world: Wo
     """It is counted and named with the reason, and the others are done."""
     ticket, other = await world.submit(), await world.submit(urgency="high")
     seldom = {"tz": "UTC", "hours": {"mon": [["06:00", "06:01"]]}}
-    minutes = {"normal": {"first_response": 4_000_000}, "high": {"first_response": 1}}
+    minutes = {"normal": {"first_response": 1_000_000}, "high": {"first_response": 1}}
     await world.deliver(world.policy("test-2", calendar=seldom, minutes=minutes))
     await world.runtime.settle()
     before = await due(world, ticket)

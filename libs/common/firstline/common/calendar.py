@@ -54,7 +54,7 @@ class Openness:
 
 
 class Calendar:
-    """Working hours that can be calculated with; years are worked out when first needed and a bounded number kept."""
+    """Working hours that can be calculated with, in threads too; years are worked out when needed, and some kept."""
 
     __slots__ = ("_last_special", "_special", "_years", "hours")
 
@@ -218,8 +218,9 @@ class Calendar:
         """Return a year from the few that are kept, working it out when it is not among them."""
         year = self._years.get(key)
         if year is None:
+            # All at once: threads share a calendar, and looking for the oldest would be a step that another can cross.
             if len(self._years) >= _KEPT_YEARS:
-                del self._years[next(iter(self._years))]
+                self._years.clear()
             year = self._years[key] = work_out(self.hours, number)
         return year
 

@@ -1,9 +1,9 @@
 """Request and response bodies of sla's API."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from firstline.common.calendar import FIRST_YEAR, LAST_YEAR, Openness, Period
 from firstline.common.policy.targets import TargetRule, WarnBefore
@@ -11,10 +11,11 @@ from firstline.sla.clock import Clock, Explanation
 from firstline.sla.history import ClockEvent as HistoryEvent
 from firstline.sla.service.forecasts import Expected
 from firstline.sla.store import Score
-from firstline.sla.words import in_words
+from firstline.sla.words import TimedBy, in_words
 
 CalendarData = dict[str, Any]
 EVENTS_LIMIT = 10_000
+YEARS_LIMIT = 50
 TARGET_CHANGES_LIMIT = 20
 """Each change judges all that went before it anew, so many of them would take minutes."""
 
@@ -168,6 +169,15 @@ class ComputeIn(CalendarBody):
     )
     warn_before: list[WarnBefore] = Field([], max_length=RULES_LIMIT, examples=[[{"share": 0.25}, {"minutes": 30}]])
 
+    @field_validator("as_of")
+    @classmethod
+    def _few_years(cls, as_of: datetime, info: ValidationInfo) -> datetime:
+        """Refuse a history that is longer than any request's: each of its years has to be worked out."""
+        first = min((event.at for event in info.data.get("events", ())), default=as_of)
+        if as_of - first > timedelta(days=366 * YEARS_LIMIT):
+            raise ValueError(f"At most {YEARS_LIMIT} years after the first event.")
+        return as_of
+
     @field_validator("events")
     @classmethod
     def _few_changes(cls, events: list[EventIn]) -> list[EventIn]:
@@ -205,6 +215,7 @@ class TicketClockOut(ClockOut):
     number: str
     warn_at: datetime | None
     policy_version: str
+    targets_version: str = Field(description="The one whose targets it has: another one after a recompute.")
     hours_version: str = Field(description="The policy version whose hours count: the newest for what runs.")
     as_of: datetime
 
@@ -229,7 +240,8 @@ class ExplanationOut(BaseModel):
     intervals: list[IntervalOut]
     target_minutes: float
     rule: str | None
-    policy_version: str | None
+    policy_version: str | None = Field(description="The policy version under which the request was taken.")
+    targets_version: str | None = Field(description="The one whose targets it has: another one after a recompute.")
     hours_version: str | None = Field(description="The policy version by whose hours it was counted.")
     words: list[str]
 
@@ -340,8 +352,8 @@ def clock_out(clock: Clock) -> ClockOut:
     )
 
 
-def explanation_out(explanation: Explanation, version: str | None = None, hours: str | None = None) -> ExplanationOut:
-    """Return an explanation's document; of a request's clock with the versions of the policy and of its hours."""
+def explanation_out(explanation: Explanation, by: TimedBy | None = None) -> ExplanationOut:
+    """Return an explanation's document; of a request's clock with the versions of the policy that it is timed by."""
     return ExplanationOut(
         target=explanation.target,
         intervals=[
@@ -359,9 +371,10 @@ def explanation_out(explanation: Explanation, version: str | None = None, hours:
         ],
         target_minutes=explanation.target_minutes,
         rule=explanation.rule,
-        policy_version=version,
-        hours_version=hours,
-        words=in_words(explanation, version, hours),
+        policy_version=by.policy if by else None,
+        targets_version=by.targets if by else None,
+        hours_version=by.hours if by else None,
+        words=in_words(explanation, by),
     )
 
 

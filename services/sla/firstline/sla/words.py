@@ -1,6 +1,7 @@
 """A clock's explanation in words: by which rule its target was given, and what was counted when (clauses 2.1, 2.3)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from firstline.sla.clock import Explanation, Interval
@@ -20,14 +21,28 @@ _WAITED = {
 _ASKED = {"organization_id": "organization"}
 
 
-def in_words(explanation: Explanation, version: str | None = None, hours: str | None = None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class TimedBy:
+    """The policy versions that a request's clock is timed by: taken under one, by the targets and hours of these."""
+
+    policy: str
+    targets: str
+    hours: str
+
+
+def in_words(explanation: Explanation, by: TimedBy | None = None) -> list[str]:
     """Return a sentence for each change of the target and each stretch of the run, and one for the sum.
 
-    Before them one that names the policy version that the request is under, and the one by whose hours it is counted.
+    Before them, of a request's clock, one that names the policy versions that it is timed by.
     """
-    counted_by = f", by the hours of {hours}" if hours != version else ""
-    sentences = [f"Under policy {version}{counted_by}."] if version else []
-    return [*sentences, *_run(explanation)]
+    return [*([_versions(by)] if by else []), *_run(explanation)]
+
+
+def _versions(by: TimedBy) -> str:
+    """Name the version that a request was taken under, and those of its targets and hours where they are others."""
+    targets = f", by the targets of {by.targets}" if by.targets != by.policy else ""
+    hours = f", by the hours of {by.hours}" if by.hours != by.policy else ""
+    return f"Under policy {by.policy}{targets}{hours}."
 
 
 def _run(explanation: Explanation) -> Iterator[str]:

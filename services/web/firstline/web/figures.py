@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from firstline.common.policy.targets import MOST_MINUTES
+
 CLOSED: Final = "closed"
 
 MINUTES_AN_HOUR: Final = 60
-MOST_MINUTES: Final = 1_000_000
-"""More than four years of business time without a break; a longer one is a slip."""
-
 _LENGTH = re.compile(
     r"(?:(\d{1,6}(?:[.,]\d{1,2})?) ?h(?:ours?)?)?[ ,]*(?:(\d{1,7}) ?m(?:in(?:utes?)?)?)?", re.IGNORECASE
 )

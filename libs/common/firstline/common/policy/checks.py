@@ -37,10 +37,14 @@ def _calendars(policy: Policy) -> Iterator[Finding]:
 def _calendar(pointer: str, data: object) -> Iterator[Finding]:
     """Find mistakes of the calendar, by its own reader."""
     try:
-        parse_calendar(data)
+        hours = parse_calendar(data).hours
     except Invalid as error:
         for fault in error.faults:
             yield Finding(f"{pointer}{fault.pointer}", fault.detail, "correct the calendar")
+        return
+    if not any((hours.changed_to or (hours.week,))[-1]):
+        problem = "no weekly hours are left in the end, and what comes in after the last listed day can't be timed"
+        yield Finding(f"{pointer}/hours", problem, "give weekly hours, here or last in `hours_from`")
 
 
 def _codes(policy: Policy) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """By when answers are owed: minutes by urgency, rules for whom others hold, warnings and their telling (clause 2.3)."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -25,12 +25,18 @@ def fits(lists: Mapping[K, Collection[str]], traits: Traits) -> bool:
     return True
 
 
+MOST_MINUTES: Final = 1_000_000
+"""The longest target: some years of business time."""
+
+Minutes = Annotated[int, Field(gt=0, le=MOST_MINUTES)] | None
+
+
 class TargetMinutes(Part):
     """Business minutes until the first and the next answer, and until the resolution where that is timed at all."""
 
-    first_response: PositiveInt | None = None
-    next_response: PositiveInt | None = None
-    resolution: PositiveInt | None = None
+    first_response: Minutes = None
+    next_response: Minutes = None
+    resolution: Minutes = None
 
 
 class TargetConditions(Part):

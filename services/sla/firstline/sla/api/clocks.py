@@ -8,12 +8,13 @@ from pydantic import AwareDatetime
 
 from firstline.common.addresses import read_number
 from firstline.common.application import permit
+from firstline.common.calendar import Calendar
 from firstline.common.errors import Fault, Invalid, NotFound
 from firstline.common.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
 from firstline.common.permissions import Access
 from firstline.common.store.port import Unit
 from firstline.sla import clock as rules
-from firstline.sla.api.context import SlaHere, calendar_of
+from firstline.sla.api.context import SlaHere, calculated
 from firstline.sla.schemas import (
     ComputeIn,
     ComputeOut,
@@ -28,6 +29,7 @@ from firstline.sla.service.clocks import Sla, clocks_at, explained_at
 from firstline.sla.service.terms import given_rules
 from firstline.sla.store import TICKET, TICKETS, TICKETS_BY_NUMBER, Ticket
 from firstline.sla.store.clocks import CLOCK, CLOCKS_DUE, CLOCKS_OF, StoredClock
+from firstline.sla.words import TimedBy
 
 router = APIRouter(prefix="/v1/clocks", tags=["time"])
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,6 +110,7 @@ def _ticket_clock(ticket: Ticket, stored: StoredClock, clock: rules.Clock, now: 
         number=ticket.number,
         warn_at=clock.warn_at,
         policy_version=ticket.policy_version,
+        targets_version=ticket.targets,
         hours_version=ticket.hours,
         as_of=now,
     )
@@ -125,7 +128,8 @@ async def explain_clock(
         if clock is not None and ticket is not None:
             for explanation in await explained_at(sla, unit, ticket, sla.runtime.ports.clock.now()):
                 if explanation.target == clock.target:
-                    return explanation_out(explanation, ticket.policy_version, ticket.hours)
+                    by = TimedBy(ticket.policy_version, ticket.targets, ticket.hours)
+                    return explanation_out(explanation, by)
         raise NotFound("There is no clock with this ID. List the clocks of the request first.")
 
     return await sla.runtime.store.read(work)
@@ -134,10 +138,13 @@ async def explain_clock(
 @router.post("/compute", dependencies=[Depends(permit("clocks.compute"))])
 async def compute_clocks(body: ComputeIn, sla: SlaHere) -> ComputeOut:
     """Fold a history into clocks at an instant, by rules of targets if wanted; nothing is stored."""
-    calendar = await calendar_of(sla, body.calendar)
     history = [history_event(event) for event in body.events]
     rules_given = given_rules(body.rules, body.warn_before, targets_of(body.targets))
-    return ComputeOut(
-        clocks=[clock_out(clock) for clock in rules.fold(history, rules_given, calendar, body.as_of)],
-        explanation=[explanation_out(e) for e in rules.explain(history, rules_given, calendar, body.as_of)],
-    )
+
+    def work(calendar: Calendar) -> ComputeOut:
+        return ComputeOut(
+            clocks=[clock_out(clock) for clock in rules.fold(history, rules_given, calendar, body.as_of)],
+            explanation=[explanation_out(e) for e in rules.explain(history, rules_given, calendar, body.as_of)],
+        )
+
+    return await calculated(sla, body.calendar, work)

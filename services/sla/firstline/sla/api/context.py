@@ -1,12 +1,15 @@
 """What the routes have in common: the service's instance, and the calendar of a request."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
 from firstline.common.calendar import Calendar, parse_calendar
 from firstline.common.errors import Fault, Invalid
 from firstline.sla.service.clocks import Sla
+
+T = TypeVar("T")
 
 
 async def sla_of(request: Request) -> Sla:
@@ -18,16 +21,23 @@ async def sla_of(request: Request) -> Sla:
 SlaHere = Annotated[Sla, Depends(sla_of)]
 
 
-async def calendar_of(sla: Sla, given: dict[str, Any] | None) -> Calendar:
-    """Return the calendar that was given, else that of the newest policy.
+async def calculated(sla: Sla, given: dict[str, Any] | None, work: Callable[[Calendar], T]) -> T:
+    """Return what comes out of calculating on the calendar that was given, or on that of the newest policy.
+
+    In a thread, and two at a time: centuries of crowded days take seconds to work out, and nobody else shall wait.
 
     Raises:
         Invalid: the one given has mistakes; their pointers lead into `/calendar`.
         NoPolicy: none was given and no policy has arrived.
 
     """
-    if given is None:
-        return (await sla.runtime.store.read(sla.terms)).calendar
+    known = None if given is not None else (await sla.runtime.store.read(sla.terms)).calendar
+    async with sla.calculating:
+        return await sla.runtime.ports.offload(lambda: work(known or _parsed(given)))
+
+
+def _parsed(given: object) -> Calendar:
+    """Return the calendar that was sent along; raise Invalid with pointers into the body."""
     try:
         return parse_calendar(given)
     except Invalid as error:

@@ -1,5 +1,6 @@
 """The clocks of a ticket: the terms by which they are timed, what its facts make of them, telling what changed."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,8 @@ from firstline.sla.store.facts import FACTS
 from firstline.sla.store.policies import HOLD_NEWEST, NEWEST_VERSION, POLICY
 
 DUE_CHANNEL = "due"
+CALCULATIONS = 2
+"""How many calculations on calendars run at once, whoever asks for them."""
 
 
 class NoPolicy(Unavailable):
@@ -35,6 +38,7 @@ class Sla:
         self.runtime = runtime
         self.cursors = cursors
         self.last_waits = LastWaits(runtime.ports.clock)
+        self.calculating = asyncio.Semaphore(CALCULATIONS)
         self._terms: dict[str, Terms] = {}
         self._mixed: dict[tuple[str, str], Terms] = {}
 
