@@ -38,10 +38,11 @@ test: dev-tools ## Run every test (ARGS="tests/queue -x" for some)
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@# Those that start and kill real processes have the machine to themselves.
 	@# Neighbours stay together, since what a folder's or a module's tests share is made in each worker that gets some.
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not process"
-	@$(BIN)/python -m pytest -m process
+	@# Then those that start and kill real processes; the heavy ones take turns (tests/conftest.py). Where a broker is
+	@# named, all share it, and so they go one by one.
+	@$(BIN)/python -m pytest $(if $(FIRSTLINE_TEST_AMQP),,-n 2 --dist loadfile --no-loadscope-reorder) -m process
 endif
 
 .PHONY: check
