@@ -96,6 +96,7 @@ def test_open_requests_follow_a_changed_policy_when_asked(desk: AnyDesk) -> None
     tried = run_command(*command, "--dry-run", environment=desk.environment)
     assert "would be timed by the hours and targets of" in tried
     assert before["number"] in tried
+    assert "-> 60000 min by normal)" in tried
     assert clocks(desk, ticket_id)["first_response"]["due_at"] == before["due_at"]
     assert "are timed by the hours and targets of" in run_command(*command, environment=desk.environment)
     assert clocks(desk, ticket_id)["first_response"]["due_at"] > before["due_at"]

@@ -84,6 +84,36 @@ async def test_clocks_say_whose_targets_they_have(newer: World) -> None:
     assert explained["words"][0] == "Under policy test-1, by the targets of test-2, by the hours of test-2."
 
 
+async def test_a_dry_run_lists_what_changes_of_a_waiting_request(newer: World) -> None:
+    """A clock that is paused has no deadline, but its target and who gives it change, as the run then shows."""
+    ticket = await newer.submit()
+    await newer.tell(ticket, "ticket.waiting", MONDAY, cause="client")
+    tried = await ask(newer, dry_run=True)
+    assert (tried["changed"], tried["later"], tried["earlier"]) == (2, 0, 0)
+    first, following = await changes(newer, tried)
+    assert (first["due_before"], first["due_after"], first["rule_after"]) == (None, None, "normal")
+    assert (first["minutes_before"], first["minutes_after"]) == (600, 180)
+    # Of what is not timed any more there is no target.
+    assert (following["minutes_before"], following["minutes_after"], following["rule_after"]) == (600, None, None)
+    await ask(newer)
+    assert (await newer.clocks(ticket))["first_response"]["target_minutes"] == 180
+    back = await ask(newer, policy_version="test-1", scope="targets", dry_run=True)
+    minutes = [(one["minutes_before"], one["minutes_after"]) for one in await changes(newer, back)]
+    assert minutes == [(180, 600), (None, 600)]
+
+
+async def test_another_rule_with_the_same_minutes_is_neither_later_nor_earlier(world: World) -> None:
+    """The clock is listed, for its rule is another one; its deadline stays where it is."""
+    await world.submit()
+    rule = {"code": "own", "when": {"urgency": ["normal"]}, "minutes": {"first_response": 600, "next_response": 600}}
+    await world.deliver(world.policy("test-2", targets={"rules": [rule]}))
+    tried = await ask(world, dry_run=True)
+    assert (tried["changed"], tried["later"], tried["earlier"]) == (2, 0, 0)
+    first, _ = await changes(world, tried)
+    assert (first["rule_before"], first["rule_after"]) == ("normal", "own")
+    assert (first["due_before"], first["minutes_before"]) == (first["due_after"], first["minutes_after"])
+
+
 @pytest.mark.parametrize("scope", ["targets", "all"])
 async def test_it_applies_what_is_asked_for(newer: World, scope: str) -> None:
     """The targets are the newer policy's then; new deadlines are told, and later events follow them."""

@@ -195,7 +195,8 @@ EXEMPT_COLUMNS = {
     "sla": """
         recompute.after recompute.asked_by recompute.id recompute.policy_version recompute.scope recompute.state
         recompute_change.number recompute_change.problem recompute_change.recompute_id recompute_change.target
-        recompute_change.ticket_id ticket.calendar_version ticket.targets_version in_force.version
+        recompute_change.ticket_id recompute_change.rule_before recompute_change.rule_after
+        ticket.calendar_version ticket.targets_version in_force.version
         clock.id clock.ticket_id clock.target clock.state fact.ticket_id fact.id fact.type fact.cause
         fact.targets fact.origin fact.traits clock.rule clock.warnings licence.id licence.edition run.agent
         run.ended_by run.month run.organization_id run.outcome run.target run.ticket_id run.tier run.topic

@@ -14,7 +14,7 @@ PATH = "/v1/clocks/recomputes"
 SECONDS, LOOK_SECONDS, SHOWN = 30.0, 0.5, 20
 COUNTS = (
     ("clocks", "clocks of them"),
-    ("changed", "with another deadline or lateness"),
+    ("changed", "with another deadline, target, rule or lateness"),
     ("later", "due later"),
     ("earlier", "due earlier"),
     ("breached", "late by the new terms only"),
@@ -74,7 +74,14 @@ def _told(done: dict[str, Any]) -> str:
 def _line(change: dict[str, Any]) -> str:
     """Return a clock that would change, or why its request can't be done."""
     due = f"{change['due_before'] or 'not due'} -> {change['due_after'] or 'not due'}"
-    return f"  {change['number']}  {change['target']:<15}  {change['problem'] or due}"
+    minutes = " -> ".join(_minutes(change[f"minutes_{when}"], change[f"rule_{when}"]) for when in ("before", "after"))
+    return f"  {change['number']}  {change['target']:<15}  {change['problem'] or f'{due}  ({minutes})'}"
+
+
+def _minutes(target: float | None, rule: str | None) -> str:
+    """Return a target's minutes with the rule that gives them."""
+    named = f" by {rule}" if rule else ""
+    return "not timed" if target is None else f"{target:.10g} min{named}"
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

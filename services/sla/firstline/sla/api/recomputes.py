@@ -58,7 +58,7 @@ class RecomputeOut(BaseModel):
     ended_at: datetime | None
     requests: int = Field(description="Requests done so far, of those with a clock that runs or is paused.")
     clocks: int = Field(description="Clocks of these requests.")
-    changed: int = Field(description="Clocks with another deadline or lateness.")
+    changed: int = Field(description="Clocks with another deadline, target, rule or lateness.")
     later: int = Field(description="Clocks that are due later.")
     earlier: int = Field(description="Clocks that are due earlier.")
     breached: int = Field(description="Clocks that are late by the new terms only.")
@@ -78,6 +78,10 @@ class ChangeOut(BaseModel):
     due_after: datetime | None
     breached_before: bool
     breached_after: bool
+    minutes_before: float | None = Field(description="Business minutes that the target gives; null while not timed.")
+    minutes_after: float | None = Field(description="The same by the new terms; null where it isn't timed any more.")
+    rule_before: str | None = Field(description="The rule that gives the target.")
+    rule_after: str | None = Field(description="The rule that gives it by the new terms.")
     problem: str | None = Field(description="Why the request stays as it was; null when it doesn't.")
 
 

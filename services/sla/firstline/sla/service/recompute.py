@@ -35,6 +35,9 @@ RECOMPUTE_CHANNEL = "recompute"
 REQUESTS_A_PORTION = 1000
 COUNTS = ("requests", "clocks", "changed", "later", "earlier", "breached", "relieved", "failed")
 
+_Stands = tuple[datetime | None, bool, float | None, str | None]
+"""How a clock stands: deadline, whether it is late, and the minutes and rule of its target."""
+
 
 class AlreadyEnded(Conflict):
     """The recompute has come to its end, so it can't be stopped."""
@@ -148,22 +151,28 @@ def _changes(moved: Moved, now: datetime) -> Iterator[Change]:
     """Yield the clocks that stand otherwise under the new terms, and all of a request that they can't time."""
     stored = {clock.target: clock for clock in moved.before}
     for clock in moved.after:
-        before = stored.get(clock.target) or retiming.not_yet(moved.ticket, clock)
+        before = stored.get(clock.target)
+        # One that an earlier recompute stopped for good, and that is timed again, stands there idle.
+        if before is None or before.state == "idle" != clock.state:
+            before = retiming.not_yet(moved.ticket, clock)
         # A breach may be held until staff are back: what counts is the deadline, not what was told of it.
         was_late = before.breached or (before.due_at is not None and before.due_at <= now)
-        if (before.due_at, was_late) != (clock.due_at, clock.breached):
-            yield Change(
-                moved.ticket.id,
-                clock.target,
-                moved.ticket.number,
-                before.due_at,
-                clock.due_at,
-                was_late,
-                clock.breached,
-            )
+        target = (None, None) if clock.target in moved.gone else (clock.target_minutes, clock.rule)
+        # A clock that is paused has no deadline: of that one only the target tells what changes.
+        stands = (before.due_at, was_late, before.target_minutes, before.rule)
+        then = (clock.due_at, clock.breached, *target)
+        if stands != then:
+            yield _change(moved, clock.target, stands, then)
     for kept in moved.before if moved.problem else []:
-        stands = (kept.due_at, kept.due_at, kept.breached, kept.breached)
-        yield Change(moved.ticket.id, kept.target, moved.ticket.number, *stands, moved.problem)
+        stays = (kept.due_at, kept.breached, kept.target_minutes, kept.rule)
+        yield _change(moved, kept.target, stays, stays)
+
+
+def _change(moved: Moved, target: str, now: _Stands, then: _Stands) -> Change:
+    """Return a clock's change from how it stands to how it stands then."""
+    (due, late, minutes, rule), (due_then, late_then, minutes_then, rule_then) = now, then
+    both = (due, due_then, late, late_then, minutes, minutes_then, rule, rule_then)
+    return Change(moved.ticket.id, target, moved.ticket.number, *both, moved.problem)
 
 
 def _counted(running: Recompute, found: list[Moved], changes: list[Change]) -> Recompute:

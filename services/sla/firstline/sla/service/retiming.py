@@ -28,12 +28,23 @@ BATCH = 50
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A request under its new terms: how its clocks stood and how they stand then, or why it can't be timed by them."""
+    """A request under its new terms: how its clocks stood and how they stand then, or why it can't be timed by them.
+
+    Attributes:
+        ticket: the request.
+        terms: by which it is timed then.
+        before: its clocks as they are stored.
+        after: its clocks under the new terms.
+        gone: targets that are not timed any more; their clocks stand in `after`, stopped.
+        problem: why it stays as it was.
+
+    """
 
     ticket: Ticket
     terms: Terms
     before: list[StoredClock]
     after: tuple[rules.Clock, ...] = ()
+    gone: frozenset[str] = frozenset()
     problem: str | None = None
 
 
@@ -116,9 +127,10 @@ async def _fold(
         after = fold_facts(terms, facts, now)
     except Invalid as error:  # a target that is longer than the new calendar lasts
         return Moved(ticket, own, before, problem=error.faults[0].detail if error.faults else error.detail)
-    if {clock.target for clock in before} - {clock.target for clock in after}:
+    gone = frozenset[str](clock.target for clock in before) - {clock.target for clock in after}
+    if gone:
         after = (*dropped(fold_facts(own, facts, now), after), *after)
-    return Moved(then, terms, before, after)
+    return Moved(then, terms, before, after, gone)
 
 
 def _published(sla: Sla, unit: Unit, found: Iterable[Moved], now: datetime) -> Iterator[StoredClock]:

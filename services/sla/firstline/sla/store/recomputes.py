@@ -61,6 +61,10 @@ class RecomputeChangeTable(SlaTable, table=True):
     due_after: datetime | None = Field(sa_type=UtcTime)
     breached_before: bool
     breached_after: bool
+    minutes_before: float | None
+    minutes_after: float | None
+    rule_before: str | None = Field(sa_type=sa.Text)
+    rule_after: str | None = Field(sa_type=sa.Text)
     problem: str | None = Field(sa_type=sa.Text)
 
 
@@ -80,7 +84,7 @@ class Recompute:
         after: the request that was done last.
         requests: how many have been done.
         clocks: how many clocks these have.
-        changed: of these, the clocks with another deadline, state or lateness.
+        changed: of these, the clocks with another deadline, target, rule or lateness.
         later: the clocks whose deadline moves back.
         earlier: the clocks whose deadline comes nearer.
         breached: the clocks that are late only now.
@@ -110,7 +114,14 @@ class Recompute:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A clock that is changed; `problem` says why a request stays as it was."""
+    """A clock that is changed: its deadline, its target's minutes and rule, whether it is late.
+
+    Attributes:
+        minutes_before: the target that it has; None while it isn't timed.
+        minutes_after: the target that it gets; None where it isn't timed any more.
+        problem: why a request stays as it was.
+
+    """
 
     ticket_id: str
     target: str
@@ -119,6 +130,10 @@ class Change:
     due_after: datetime | None
     breached_before: bool
     breached_after: bool
+    minutes_before: float | None
+    minutes_after: float | None
+    rule_before: str | None
+    rule_after: str | None
     problem: str | None = None
 
 
