@@ -6,7 +6,7 @@ import pytest
 from firstline.common.policy.model import Policy
 from firstline.common.policy.pasted import PastedSecrets
 from firstline.intake.detector import Detector, detector_of, find, is_key_file, masked
-from firstline.intake.secret_cues import MOST_CUES, look
+from firstline.intake.pasted.cues import MOST_CUES, look
 from secret_corpus import (
     Positive,
     held_out_negatives,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstline.common.policy.pasted import LAST_FOUR, PastedSecrets, SecretKind
-from firstline.intake.cue_words import CueRules, cue_rules
-from firstline.intake.secret_cues import by_labels, look
-from firstline.intake.secret_pairs import by_neighbours
-from firstline.intake.secret_sentences import by_sentences
-from firstline.intake.secret_shapes import by_shape
-from firstline.intake.secret_values import Span
+from firstline.intake.pasted.cue_words import CueRules, cue_rules
+from firstline.intake.pasted.cues import by_labels, look
+from firstline.intake.pasted.pairs import by_neighbours
+from firstline.intake.pasted.sentences import by_sentences
+from firstline.intake.pasted.shapes import by_shape
+from firstline.intake.pasted.values import Span
 
 KEY_FILES: Final = (".pem", ".ppk", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ovpn")
 _KEY_NAMES: Final = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519)(?:_\w{1,20})?", re.IGNORECASE)

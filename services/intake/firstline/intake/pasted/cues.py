@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Final, Literal
 
 from firstline.common.policy.pasted import SecretKind
-from firstline.intake.cue_words import SHORT, CueRules, Places, masks_in, words_of
-from firstline.intake.secret_shapes import licence_keys
-from firstline.intake.secret_values import (
+from firstline.intake.pasted.cue_words import SHORT, CueRules, Places, masks_in, words_of
+from firstline.intake.pasted.shapes import licence_keys
+from firstline.intake.pasted.values import (
     MAX_VALUE,
     Span,
     Strength,

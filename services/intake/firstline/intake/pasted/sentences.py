@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from firstline.intake.cue_words import Places
-from firstline.intake.secret_cues import Looked
-from firstline.intake.secret_values import (
+from firstline.intake.pasted.cue_words import Places
+from firstline.intake.pasted.cues import Looked
+from firstline.intake.pasted.values import (
     Span,
     Strength,
     Value,

@@ -5,8 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-from firstline.intake.secret_cues import Looked, behind, next_line
-from firstline.intake.secret_values import (
+from firstline.intake.pasted.cues import Looked, behind, next_line
+from firstline.intake.pasted.values import (
     Span,
     Strength,
     entropy,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from firstline.common.policy.pasted import SecretKind
-from firstline.intake.secret_values import Span, Strength, has_random_part, is_numbered, is_random, strength
+from firstline.intake.pasted.values import Span, Strength, has_random_part, is_numbered, is_random, strength
 
 KEY_CHARS: Final = 20_000
 LONG_GROUP: Final = 10

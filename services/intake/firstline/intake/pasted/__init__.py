@@ -1,0 +1,1 @@
+"""How pasted secrets show in a text (clause 4.3): their cues, shapes, neighbours and sentences."""
