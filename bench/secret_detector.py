@@ -26,6 +26,8 @@ LOG = "2026-11-12 03:14:07 sshd[2231]: Failed password for invalid user test fro
 HOSTILE = (
     *("pass ", "pass: ", "login/password ", "password |", "://a:b", "A1-", "ssh a@b ", 'password "', "is password "),
     *("admin/", "a@b.cd and ", "cookie: a=b;", "auth_key ", "--pass "),
+    *("code 1234 door ", "wifi key a1 ", "changed to A1-b ", "> password?\na1b2\n", "ab.cd\nxy\nzz\n", "as a_b / "),
+    *("tried a1b2c3 and ", "as before: A-b, ", "words apple ", "login "),
 )
 
 

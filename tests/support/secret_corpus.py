@@ -6,6 +6,12 @@ later round was run unseen once: of the second the detector found 84.6 % and hel
 fourth (`unseen_*`) was written without a look at the detector or its words, and the detector must not be mended by it.
 So was the fifth: 74.6 % were found, and 1.0 % held for nothing. The detector was mended in general ways, and run over a
 sixth: 89.1 % and 7.0 %. It was mended by that one, too.
+
+Two sets that strangers wrote showed how little that says: of their secrets 58 % and 47 % were found, of a third
+stranger's 43.6 %, and 1.8 % of its other texts were held for nothing. The detector was mended by the third, and then by
+sets of our own, each run unseen once: of the seventh 78.0 % were found (27 % before the mending) and 1.6 % held, of the
+eighth, which was made harder, 55.8 % (29 %) and 1.8 %, of the ninth, made of usual texts, 85.7 % (35 %). It was mended
+in general ways by all of them, so that they say nothing of unseen texts now.
 """
 
 from dataclasses import dataclass
@@ -105,6 +111,17 @@ def unseen_positives() -> list[Positive]:
 def later_positives() -> list[Positive]:
     """Return the positives of the fifth and the sixth round, by which the detector was mended."""
     return [*_marked("fifth_positives.txt"), *_marked("sixth_positives.txt")]
+
+
+def last_positives() -> list[Positive]:
+    """Return the positives of the seventh to ninth round, by which the detector was mended in general ways."""
+    names = ("seventh_positives.txt", "eighth_positives.txt", "ninth_positives.txt")
+    return [one for name in names for one in _marked(name)]
+
+
+def last_negatives() -> list[str]:
+    """Return the negatives of the seventh and the eighth round."""
+    return [*_lines("seventh_negatives.txt"), *_lines("eighth_negatives.txt")]
 
 
 def _marked(name: str) -> list[Positive]:

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from firstline.common.policy.pasted import LAST_FOUR, PastedSecrets, SecretKind
+from firstline.intake.pasted.codes import by_codes
 from firstline.intake.pasted.cue_words import CueRules, cue_rules
-from firstline.intake.pasted.cues import by_labels, look
+from firstline.intake.pasted.cues import by_labels
+from firstline.intake.pasted.hints import by_hints
+from firstline.intake.pasted.looked import look
 from firstline.intake.pasted.pairs import by_neighbours
 from firstline.intake.pasted.sentences import by_sentences
 from firstline.intake.pasted.shapes import by_shape
+from firstline.intake.pasted.told import by_tellings
 from firstline.intake.pasted.values import Span
+from firstline.intake.pasted.ways import by_ways
+from firstline.intake.pasted.weak import by_weak_words
 
 KEY_FILES: Final = (".pem", ".ppk", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ovpn")
 _KEY_NAMES: Final = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519)(?:_\w{1,20})?", re.IGNORECASE)
@@ -61,7 +67,12 @@ def find(detector: Detector, text: str) -> tuple[Span, ...]:
     """Return where secrets seem to stand, in their order and apart from one another; time grows with the length."""
     here = look(detector.cues, text)
     # The longest first of those that begin at one place, so that no half of a secret stays beside its mask.
-    spans = [*by_shape(text), *by_labels(here), *by_neighbours(here), *by_sentences(here)]
+    spans = list(by_shape(text))
+    if here.holds_any:
+        for way in (by_labels, by_neighbours, by_sentences, by_weak_words, by_hints, by_codes, by_ways, by_tellings):
+            spans += way(here)
+    if here.masks:
+        spans = [span for span in spans if not here.touches_mask(span.start, span.end)]
     found = sorted(spans, key=lambda span: (span.start, -span.end))
     apart: list[Span] = []
     for span in found:

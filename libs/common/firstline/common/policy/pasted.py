@@ -27,6 +27,19 @@ class Cues(Part):
         joins: words between a cue and its value, such as `is`.
         about: words that begin a remark between a cue and its colon, such as `for`.
         never: what stands behind a cue and is no secret, such as `forgotten`.
+        keys: words that mean a password only in their place, such as `word` and `key`.
+        opens: what such a key opens: networks, archives, safes.
+        codes: what a code is announced by.
+        coded: what makes a code a secret, such as `sms` and `door`.
+        changes: words behind which a new password stands, such as `changed it to`.
+        enters: words behind which something stands that is typed in, such as `opens with`.
+        tries: words of somebody who tells what was typed.
+        thus: words that lead to a name for what was said before, such as `i.e.`.
+        same: words that say that a password stays what it was.
+        old: words for the password that another has replaced.
+        ways: words of getting in, and of accounts and places to get into.
+        mine: words that say whose a password is.
+        ends: words that begin the next thing said, so that a value ends before them.
 
     """
 
@@ -53,6 +66,22 @@ class Cues(Part):
         "invalid",
         "forgotten",
     )
+    keys: Phrases = ("word", "secret word", "key", "pre-shared key", "shared key", "psk", "wifi key")
+    opens: Phrases = ("wifi", "wi-fi", "wlan", "ssid", "network", "router", "vpn", "zip", "archive", "vault", "safe")
+    codes: Phrases = ("code", "codes", "pin", "otp", "cvv", "cvc")
+    coded: Phrases = (
+        *("sms", "verification", "confirmation", "one-time", "two-step", "backup codes", "recovery", "emergency"),
+        *("door", "alarm", "gate", "safe", "card", "cvv"),
+    )
+    changes: Phrases = ("changed to", "changed it to", "reset to", "set to", "replaced by", "it is now")
+    enters: Phrases = ("type", "opens with", "enter with", "sign in with", "log in with", "to enter", "to get in")
+    tries: Phrases = ("tried", "typed", "wrote", "entered", "rejected", "screenshot")
+    thus: Phrases = ("i.e.", "that is", "namely", "so")
+    same: Phrases = ("as before", "the same", "same as", "as usual", "unchanged")
+    old: Phrases = ("the old one", "old one", "the previous one")
+    ways: Phrases = ("sign in", "log in", "login", "enter", "get in", "access", "account", "root", "admin", "hosting")
+    mine: Phrases = ("my", "our", "his", "her", "their")
+    ends: Phrases = ("and", "but", "or", "so", "because", "thanks", "please")
 
 
 class Masks(Part):

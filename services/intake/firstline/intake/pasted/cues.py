@@ -4,14 +4,12 @@ The cue words are the policy's. Around each a bounded stretch is looked at, so t
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from typing import Final, Literal
 
 from firstline.common.policy.pasted import SecretKind
-from firstline.intake.pasted.cue_words import SHORT, CueRules, Places, masks_in, words_of
+from firstline.intake.pasted.cue_words import SHORT
+from firstline.intake.pasted.looked import BEFORE, GAP, Looked
 from firstline.intake.pasted.shapes import licence_keys
 from firstline.intake.pasted.values import (
     MAX_VALUE,
@@ -30,25 +28,15 @@ from firstline.intake.pasted.values import (
     value_at,
 )
 
-NEAR: Final = 300
-"""Characters before a password within which a login shows that access is being given."""
-BEFORE: Final = 120
 LEAST_BEFORE: Final = 2
-PAIRED: Final = 8
-MOST_LOGIN: Final = 30
-"""Characters between a login and its password, and of the longest cue of a login."""
 FURTHER: Final = 60
 MOST_WORDS: Final = 8
 LABEL_CHARS: Final = 40
 LABEL_WORDS: Final = 2
 TOKEN: Final = 10
-CLEAR_TOKEN: Final = 16
+CLEAR_TOKEN: Final = 12
 LONG_TOKEN: Final = 32
 """Characters of a token behind its label, without one, and of one that may as well be a digest."""
-GAP: Final = 50
-"""Characters between a cue and the word that joins its value."""
-MOST_CUES: Final = 1_500
-"""Cues of a kind around which a text is looked at: more than a log of 100,000 characters has."""
 
 _CLOSERS: Final = re.compile(
     r"[\"'`\]*_)]{0,3}[ \t\u00a0]*(?:\([^)\n]{1,40}\))?[ \t\u00a0]*(?:[#№]?\d{1,2}(?=\s*[:=]))?[ \t\u00a0]*"
@@ -63,9 +51,7 @@ _GAP: Final = re.compile(
     r"([^\W\d_]{1,15})[ \t\u00a0]+(?:[^:=\n.?!;]|\.(?=\w)){1,60}?"
     r"[ \t\u00a0]*([:=]|[-\u2013\u2014](?=[ \t]))[ \t\u00a0]*"
 )
-_TELLS: Final = re.compile(r"[^\w\s.,;()]|[\d_\n]|(?<=[a-z])[A-Z]")
-"""Without one of these around it, a cue announces nothing: a sentence of plain words."""
-_WORD: Final = re.compile(r"[^\W\d_]{1,15}")
+_WORD: Final = re.compile(r"[^\W\d_]{1,15}(?:['\u2019][^\W\d_]{1,8})?(?!\w)")
 _SET_TO: Final = frozenset({"to", "auf", "на"})
 """Words behind which a new password stands; behind others a name with its number is that of a program."""
 _IN_REMARK: Final = re.compile(r"(\S{6,80})[ \t]\((?:[^\W\d_]{1,15}[ \t]+){0,4}$")
@@ -84,55 +70,6 @@ _LEAST: Final[dict[Mode, Strength]] = {
 """How strong a value has to be by how it is joined to its cue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A text being looked at, with its words in lower case and the places of its cues."""
-
-    rules: CueRules
-    text: str
-    words: frozenset[str]
-    passwords: Places
-    logins: Places
-    access: Places
-    tokens: Places
-    licences: Places
-
-    def has_login(self, place: int) -> bool:
-        """Say whether a login stands close before a place, or in the lines right after it."""
-        at = bisect_left(self.logins, (place - NEAR, 0))
-        return at < len(self.logins) and self.logins[at][0] < place + NEAR // 3
-
-    def paired(self, place: int) -> bool:
-        """Say whether a login stands right before a place, as in `login / password`."""
-        at = bisect_left(self.logins, (place - PAIRED - MOST_LOGIN, 0))
-        return any(place - PAIRED <= end <= place for _, end in self.logins[at : at + 4])
-
-    def masked(self, place: int) -> bool:
-        """Say whether a mask stands there already."""
-        return self.text.startswith(self.rules.masks, place)
-
-
-def look(rules: CueRules, text: str) -> Looked:
-    """Return a text with the places of the cues in it."""
-    low = _lower(text)
-    words, long = words_of(low)
-    given = text, low, words, long, masks_in(text, rules.masks)
-    kinds = (rules.password, rules.access, rules.token, rules.licence_key, rules.login)
-    *found, logins = [phrases.places(*given) for phrases in kinds]
-    tells = [match.start() for match in _TELLS.finditer(text)] if logins or any(found) else []
-    # The first cues that may announce something; the rest of a text that has more is let be.
-    passwords, access, tokens, licences = (
-        list(islice((place for place in places if _tells_near(tells, *place)), MOST_CUES)) for places in found
-    )
-    return Looked(rules, text, words, passwords, logins[: 4 * MOST_CUES] if tells else [], access, tokens, licences)
-
-
-def _tells_near(tells: list[int], start: int, end: int) -> bool:
-    """Say whether anything but plain words stands around a cue, as far as a value of it may stand."""
-    at = bisect_left(tells, start - BEFORE)
-    return at < len(tells) and tells[at] < end + GAP + MAX_VALUE
-
-
 def by_labels(here: Looked) -> Iterator[Span]:
     """Yield what a cue announces right behind it, below or before it."""
     for start, end in here.passwords:
@@ -141,12 +78,6 @@ def by_labels(here: Looked) -> Iterator[Span]:
         yield from _label(here, start, end, "token")
     for start, end in here.licences:
         yield from _label(here, start, end, "licence_key")
-
-
-def _lower(text: str) -> str:
-    """Return the text in lower case with every character in its place."""
-    low = text.lower()
-    return low if len(low) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
 
 
 def _label(here: Looked, start: int, end: int, kind: SecretKind) -> Iterator[Span]:
@@ -320,7 +251,7 @@ def _is_token(here: Looked, value: Value, mode: Mode) -> bool:
     ):
         return False
     if is_uuid(bare) or is_hash(bare):
-        return mode in {"marked", "joined", "titled"} and len(bare) >= LONG_TOKEN
+        return mode in {"marked", "joined", "titled", "bare", "remark"} and len(bare) >= LONG_TOKEN
     return is_random(bare, TOKEN)
 
 

@@ -5,7 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-from firstline.intake.pasted.cues import Looked, behind, next_line
+from firstline.intake.pasted.cues import behind, next_line
+from firstline.intake.pasted.looked import Looked
 from firstline.intake.pasted.values import (
     Span,
     Strength,

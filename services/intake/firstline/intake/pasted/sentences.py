@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from firstline.intake.pasted.cue_words import Places
-from firstline.intake.pasted.cues import Looked
+from firstline.intake.pasted.looked import ACCOUNTS, Looked
 from firstline.intake.pasted.values import (
     Span,
     Strength,
@@ -28,7 +28,6 @@ LINES_BELOW: Final = 4
 MOST_LINES: Final = 300
 """Lines of a text in which names with a password are looked for."""
 EVERYDAY: Final = frozenset({"pass", "pas", "pin"})
-ACCOUNTS: Final = "admin|administrator|root|test|tester|demo|user|editor|manager|guest|support|webmaster|info|sa|deploy"
 _ACCOUNTS: Final = frozenset(ACCOUNTS.split("|"))
 
 _TOKEN: Final = re.compile(r"\S{6,120}")

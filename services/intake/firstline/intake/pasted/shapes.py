@@ -63,7 +63,7 @@ _TOKENS: Final[dict[str, re.Pattern[str]]] = {
         "AGE-SECRET-KEY-1": r"([0-9A-Z]{40,70})",
         "flk_": rf"([\w-]{{16,100}}){_END}",
         "eyJ": r"([\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{10,700})",
-        "hooks.slack.com/services/": r"(T\w{6,14}/B\w{6,14}/\w{16,40})",
+        "services/T": r"(\w{6,14}/B\w{6,14}/\w{16,40})",
         "discord.com/api/webhooks/": r"(\d{10,22}/[\w-]{30,90})",
         "Bearer ": r"([\w.~+/-]{20,4000}={0,2})",
         "bearer ": r"([\w.~+/-]{20,4000}={0,2})",

@@ -33,24 +33,28 @@ _TOKEN: Final = re.compile(r"\S{1,200}")
 
 _PLACEHOLDER: Final = re.compile(
     r"[*•·.x_?#…-]+|\$\{.*|\{\{.*|\{[\w. -]*\}?|<[^>]*>?|%\(?\w*\)?[sd]?%?|\$\(.*|\$[A-Za-z_]+(?:\W.*)?"
-    r"|@[A-Za-z_]+|:[a-z_]+|#\{.*|!(?:vault|secret|include|env)|[\w-]+=[\w-]+",
+    r"|@[A-Za-z_]+|:[a-z_]+|#\{.*|!(?:vault|secret|include|env)|[\w-]+=[\w-]+|\w+=[<{$].*|=\w+(?:[:.]\w+)*|\w+>.*|#(?:[0-9a-f]{3}){1,2}"
+    r"|(?:.*[_-])?(?:pass(?:word|wort|wd)?|pwd|contraseña|contrasena|senha|has[łl]o|parola|[şs]ifre|пароль|secret|key|token)[_-]"
+    r"(?:here|goes[_-]here|hier|ici|qui|aqu[ií]|aqui|tutaj|buraya|здесь|тут)|(?:your|my|new|deine?|ihr|mein|votre|mon|tu|su|sua|seu|tuo|twoje|ваш|мой|свой)"
+    r"[_-](?:\w+[_-])?(?:pass(?:word|wort|wd)?|pwd|contraseña|contrasena|senha|has[łl]o|parola|[şs]ifre(?:niz)?|пароль|secret|key|token)(?:[_-]\w+)?",
     re.IGNORECASE | re.DOTALL,
 )
-_CODE: Final = re.compile(r"[A-Za-z_]{3,}[\w.]*(?:(?:->|::|\.)[A-Za-z_]\w*)*[(\[].*", re.DOTALL)
+_CODE: Final = re.compile(r"(?:[A-Za-z_]{3,}[\w.]*|(?:md|sha|crc|b)\d+)(?:(?:->|::|\.)[A-Za-z_]\w*)*[(\[].*", re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r"(?:self|this|user|request|req|config|settings|os|process|data|form|args|params)[.\[-]")
 _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _WEB: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.)", re.IGNORECASE)
 _ENDINGS: Final = (
     "php|js|ts|css|txt|html?|xml|json|ya?ml|ini|conf|cfg|env|log|md|pdf|docx?|xlsx?|csv|png|jpe?g|gif|zip|gz|tar|py|sh|sql"
+    "|ovpn|ppk|p12|pfx|crt|cer|bak|tpl|tmp|msg|eml|ics|mp4|avi|exe|msi|dmg|apk|doc|xls|ppt|rtf|svg|bmp|rar|tgz|local|lan|ua|tr|br|pt|example"
     "|pem|key|com|net|org|ru|de|io|eu|fr|pl|es|it|uk"
 )
 _PATH: Final = re.compile(r"(?:~|\.{1,2})?/[\w./-]+|[A-Za-z]:\\.*|[\w/.-]{1,60}\.(?:" + _ENDINGS + r")")
 _NUMBER: Final = re.compile(
-    r"v?\d+(?:[.:/-]\d+)+[a-z]?\d*|0x[0-9a-f]+|\d+(?:px|ms|s|mb|kb|gb|%|h|min|x)", re.IGNORECASE
+    r"v?\d+(?:[.:/-]\d+)+[a-z]?\d*|0x[0-9a-f]+|\d{4}-\d\d-\d\d[T ]\S*|\d+(?:px|ms|s|mb|kb|gb|%|h|min|x)", re.IGNORECASE
 )
 _HASH: Final = re.compile(r"\$(?:2[aby]?|1|5|6|y|argon2\w*|P|H)\$.*|\{\w+\}.*|pbkdf2_\w+\$.*|sha\d+[:$].*")
 _NEXT_MEMBER: Final = re.compile(r"[&;][\w.-]{1,60}=")
-_MEMBER: Final = re.compile(r"[\w-]+=[\"'].*", re.DOTALL)
+_MEMBER: Final = re.compile(r"[\w-]+=[\"'].*|[A-Z][A-Z_]{2,40}=.*", re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX: Final = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 _WITHIN: Final = re.compile(
@@ -126,6 +130,11 @@ _KNOWN: Final = frozenset(
         "required",
         "optional",
     }
+)
+_PRODUCT: Final = re.compile(
+    r"(?:windows|office|server|exchange|iphone|ipad|android|firefox|chrome|edge|safari|opera|ubuntu|debian|centos|php|mysql|html|utf|bitrix|outlook"
+    r"|galaxy|xiaomi|macos|ios|apache|nginx|python|java|node|angular|vue|uf_|ssh-|mod_|error)[\w.-]{0,3}\d{1,4}",
+    re.IGNORECASE,
 )
 _SYMBOLS: Final = frozenset("@#$%^&*+=~|\\<>{}[]()!?")
 
@@ -227,7 +236,7 @@ def strength(value: str, never: Collection[str]) -> Strength:
         or (bare != value and _no_secret(bare))
     ):
         return Strength.NONE
-    return _by_classes(bare, low, never)
+    return Strength.WORD if is_product(bare) else _by_classes(bare, low, never)
 
 
 def _by_classes(bare: str, low: str, never: Collection[str]) -> Strength:
@@ -238,7 +247,8 @@ def _by_classes(bare: str, low: str, never: Collection[str]) -> Strength:
     if digits == len(bare):
         return Strength.PLAIN if LEAST_DIGITS <= digits <= MOST_DIGITS else Strength.NONE
     if not digits and not symbols:
-        if any(part in never for part in re.split(r"[-_/]", low)):
+        parts = re.split(r"[-_/]", low)
+        if parts[0] in never or parts[-1] in never:
             return Strength.NONE
         return Strength.WORD if letters >= LEAST_LETTERS else Strength.NONE
     if _CODED.fullmatch(bare) or len(bare) < STRONG_CHARS:
@@ -266,6 +276,11 @@ def is_made_up(value: str, never: Collection[str]) -> bool:
     if is_hash(value) or is_uuid(value) or strength(value, never) < Strength.VERY:
         return False
     return _WITHIN.search(value[:-1]) is not None
+
+
+def is_product(value: str) -> bool:
+    """Say whether a value is a known product with its version, such as Firefox120."""
+    return _PRODUCT.fullmatch(value) is not None
 
 
 def is_numbered(value: str) -> bool:
