@@ -1,12 +1,16 @@
-"""A newer version and a request's first clock at once, on PostgreSQL, where transactions go on side by side (P22)."""
+"""On PostgreSQL transactions go on side by side: a newer version beside a request's first clock, calls beside calls."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pytest
 from firstline.common.store.migrate import migrate_postgres
 from firstline.common.store.port import Unit
 from firstline.common.store.postgres import PostgresStore
 from firstline.sla.handlers import submitted
+from firstline.sla.service import recompute, simulations
 from sla_world import World, open_world
 
 WEEK = {day: [["06:00", "16:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -42,3 +46,22 @@ async def test_a_clock_that_is_made_meanwhile_is_not_passed_over(database: str, 
         await asyncio.gather(taking, publishing)
         due = {clock["due_at"] for clock in (await world.clocks(ticket)).values()}
         assert due == {"2026-11-24T16:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "worker", "most"),
+    [
+        ("/v1/clocks/recomputes", {"dry_run": True}, "sla: recompute", recompute.MOST_WAITING),
+        ("/v1/simulations", {"set": {}}, "sla: simulations", simulations.MOST_WAITING),
+    ],
+)
+async def test_parallel_callers_do_not_pass_a_limit(
+    path: str, body: dict[str, Any], worker: str, most: int, database: str, tmp_path: Path
+) -> None:
+    """Of twice as many calls as may wait, at once, exactly so many are taken; the others are told to cancel one."""
+    await asyncio.to_thread(migrate_postgres, "sla", database)
+    async with open_world(tmp_path, open_store=lambda _path, ports: PostgresStore(database, ports)) as world:
+        await world.deliver(world.policy())
+        await next(one for one in world.runtime.workers if one.name == worker).stop()
+        answers = await asyncio.gather(*(world.post(path, body, "supervisor") for _ in range(2 * most)))
+        assert Counter(answer.status_code for answer in answers) == {202: most, 409: most}

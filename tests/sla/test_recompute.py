@@ -6,12 +6,15 @@ from random import Random
 from typing import Any
 
 import pytest
-from firstline.sla.service.recompute import go_on
+from firstline.common.store.port import Unit
+from firstline.sla.service.recompute import MOST_WAITING, forget, go_on
+from firstline.sla.store.recomputes import CHANGES
 from sla_world import MONDAY, Ticket, World, open_world
 
 HOUR = timedelta(hours=1)
 SHORTER = {"normal": {"first_response": 180}}
 PATH = "/v1/clocks/recomputes"
+FIRST = {"ticket_id": "", "target": ""}
 
 
 @pytest.fixture
@@ -224,6 +227,42 @@ async def test_who_may_and_what_is_refused(newer: World) -> None:
         assert (await newer.get(f"{PATH}/{path}", who="supervisor")).status_code == 404
     assert (await newer.post(f"{PATH}/none/cancel", {}, who="supervisor")).status_code == 404
     assert len((await newer.get(PATH, who="supervisor")).json()["items"]) == 3
+
+
+async def test_only_so_many_wait(newer: World) -> None:
+    """Whoever asks for more than may wait is told to cancel one; a publication's own is never refused."""
+    await newer.recomputing.stop()
+    begun = [await newer.post(PATH, {"dry_run": True}, who="supervisor") for _ in range(MOST_WAITING)]
+    assert {one.status_code for one in begun} == {202}
+    refused = await newer.post(PATH, {"dry_run": True}, who="supervisor")
+    assert (refused.status_code, "Cancel one" in refused.json()["detail"]) == (409, True)
+    week = {"tz": "UTC", "hours": {"mon": [["06:00", "16:00"]]}}
+    await newer.deliver(newer.policy("test-3", calendar=week))
+    assert (await newer.get(PATH, who="supervisor")).json()["items"][0]["asked_by"] == "policy.published"
+    await newer.post(f"{PATH}/{begun[0].json()['id']}/cancel", {}, who="supervisor")
+    # What publications began counts for nobody.
+    assert (await newer.post(PATH, {"dry_run": True}, who="supervisor")).status_code == 202
+
+
+async def test_ended_ones_are_forgotten_after_thirty_days(newer: World) -> None:
+    """Portion by portion, with what they would have changed; a younger one stays."""
+    await newer.submit()
+    await newer.submit()
+    old = await ask(newer, dry_run=True)
+    newer.clock.move(MONDAY + timedelta(days=29))
+    young = await ask(newer, dry_run=True)
+    assert len(await changes(newer, old)) == 4
+    newer.clock.move(MONDAY + timedelta(days=31))
+
+    async def step(unit: Unit) -> int:
+        return await forget(newer.app.state.sla, unit, portion=3)
+
+    assert await newer.runtime.store.write(step) == 3
+    assert len(await changes(newer, old)) == 1
+    await newer.recomputing.drain()
+    left = (await newer.get(PATH, who="supervisor")).json()["items"]
+    assert [one["id"] for one in left] == [young["id"]]
+    assert await newer.runtime.store.read(lambda unit: unit.all(CHANGES, **FIRST, id=old["id"], limit=9)) == []
 
 
 async def test_one_that_is_stopped_does_no_more(newer: World) -> None:

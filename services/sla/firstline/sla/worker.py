@@ -5,10 +5,11 @@ from datetime import datetime
 import httpx
 
 from firstline.common.errors import Unavailable
+from firstline.common.store.port import Unit
 from firstline.common.worker import Worker
 from firstline.sla.service.clocks import DUE_CHANNEL, Sla
 from firstline.sla.service.due import fire_due
-from firstline.sla.service.recompute import RECOMPUTE_CHANNEL, go_on
+from firstline.sla.service.recompute import RECOMPUTE_CHANNEL, forget, go_on
 from firstline.sla.service.refill import refill
 from firstline.sla.service.simulations import CHANNEL, Recounting
 from firstline.sla.store import REFILLS
@@ -45,11 +46,18 @@ def milestones(sla: Sla) -> Worker:
 
 
 def recomputing(sla: Sla) -> Worker:
-    """Return the worker that times open requests by other terms; replicas take turns by the row's lock."""
+    """Return the worker that times open requests by other terms, and forgets what is old while nothing is to be timed.
+
+    Replicas take turns by the row's lock.
+    """
     store = sla.runtime.store
+
+    async def step(unit: Unit) -> int:
+        return await go_on(sla, unit) or await forget(sla, unit)
+
     return Worker(
         "sla: recompute",
-        lambda: store.write(lambda unit: go_on(sla, unit)),
+        lambda: store.write(step),
         sla.runtime.ports,
         wake=store.listen(RECOMPUTE_CHANNEL),
         poll_seconds=RECOMPUTE_POLL_SECONDS,

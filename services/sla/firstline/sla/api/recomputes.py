@@ -99,7 +99,7 @@ async def begin_recompute(
 
     Hours need no asking: those of the newest version count for every open request, and its publication begins a
     recompute by itself. A version with other hours is refused, but for its `targets`. It is done in portions, one
-    recompute after another. With `dry_run` nothing changes, and the changes are listed.
+    recompute after another, and ten at most may wait. With `dry_run` nothing changes, and the changes are listed.
     """
 
     async def work(unit: Unit) -> Made:
@@ -113,7 +113,7 @@ async def begin_recompute(
 
 @router.get("")
 async def list_recomputes(sla: SlaHere, _access: Recomputing) -> RecomputesOut:
-    """List the last 50 recomputes, the newest first."""
+    """List the last 50 recomputes, the newest first; they are kept for 30 days."""
     found = await sla.runtime.store.read(lambda unit: unit.all(LATEST, limit=SHOWN))
     return RecomputesOut(items=[_out(one) for one in found])
 

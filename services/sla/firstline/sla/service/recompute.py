@@ -7,7 +7,7 @@ on where it was broken off.
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from firstline.common.errors import Conflict, Fault, Invalid, NotFound
 from firstline.common.permissions import Access
@@ -16,11 +16,15 @@ from firstline.sla.service import retiming
 from firstline.sla.service.clocks import Sla
 from firstline.sla.service.retiming import Moved, Wanted
 from firstline.sla.store import TICKETS_TO_TIME
-from firstline.sla.store.policies import KNOWN_VERSION
+from firstline.sla.store.policies import IN_FORCE_TO_CHANGE, KNOWN_VERSION
 from firstline.sla.store.recomputes import (
     ADD,
     ADD_CHANGE,
     ALIVE,
+    ASKED_FOR,
+    FORGET,
+    FORGET_CHANGES,
+    OLDEST,
     PUBLICATION,
     RECOMPUTE,
     RECOMPUTE_TO_CHANGE,
@@ -33,10 +37,19 @@ from firstline.sla.store.recomputes import (
 
 RECOMPUTE_CHANNEL = "recompute"
 REQUESTS_A_PORTION = 1000
+CHANGES_A_PORTION = 1000
+MOST_WAITING = 10
+KEPT = timedelta(days=30)
 COUNTS = ("requests", "clocks", "changed", "later", "earlier", "breached", "relieved", "failed")
 
 _Stands = tuple[datetime | None, bool, float | None, str | None]
 """How a clock stands: deadline, whether it is late, and the minutes and rule of its target."""
+
+
+class TooManyRecomputes(Conflict):
+    """So many recomputes wait already that another would only wait behind them."""
+
+    title = "Too many recomputes wait"
 
 
 class AlreadyEnded(Conflict):
@@ -57,8 +70,14 @@ async def begin(sla: Sla, unit: Unit, access: Access, version: str | None, scope
     Raises:
         Invalid: that version isn't known here, or it has other hours than the newest, which count for all.
         NoPolicy: none is.
+        TooManyRecomputes: others have to be finished first.
 
     """
+    # Until the commit: parallel callers take turns, or each would count without the others'.
+    await unit.one(IN_FORCE_TO_CHANGE)
+    if (await unit.one(ASKED_FOR) or 0) >= MOST_WAITING:
+        advice = "Cancel one of them, or try again when they are done."
+        raise TooManyRecomputes(f"{MOST_WAITING} recomputes wait or run already. {advice}")
     newest = await sla.newest(unit)
     wanted = version or newest
     if await unit.one(KNOWN_VERSION, version=wanted) is None:
@@ -145,6 +164,17 @@ async def go_on(sla: Sla, unit: Unit, portion: int = REQUESTS_A_PORTION) -> int:
     await unit.many(ADD_CHANGE, [_row(running, change) for change in listed])
     await _save(unit, _counted(running, found, changes))
     return len(ids)
+
+
+async def forget(sla: Sla, unit: Unit, portion: int = CHANGES_A_PORTION) -> int:
+    """Forget a portion of the oldest recompute, and it after its last one; return 0 where it isn't old enough."""
+    oldest, before = await unit.one(OLDEST), sla.runtime.ports.clock.now() - KEPT
+    if oldest is None or oldest.ended_at is None or oldest.ended_at >= before:
+        return 0
+    gone = await unit.run(FORGET_CHANGES, id=oldest.id, limit=portion)
+    if gone < portion:
+        await unit.run(FORGET, id=oldest.id)
+    return max(1, gone)
 
 
 def _changes(moved: Moved, now: datetime) -> Iterator[Change]:

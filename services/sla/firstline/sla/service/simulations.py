@@ -16,7 +16,7 @@ from firstline.sla.reports import RESPONSES, By
 from firstline.sla.service.clocks import NoPolicy, Sla
 from firstline.sla.service.terms import terms_of
 from firstline.sla.store.facts import FACTS_OF, FactOf
-from firstline.sla.store.policies import NEWEST_VERSION, POLICY
+from firstline.sla.store.policies import IN_FORCE_TO_CHANGE, NEWEST_VERSION, POLICY
 from firstline.sla.store.simulations import (
     ADD,
     ANSWERS_IN,
@@ -67,12 +67,14 @@ async def ask(sla: Sla, unit: Unit, by: str, settings: Settings, start: datetime
 
     """
     changed(await _document(unit, await unit.one(NEWEST_VERSION)), settings)
-    if (await unit.one(UNFINISHED) or 0) >= MOST_WAITING:
-        raise TooMany(f"{MOST_WAITING} simulations wait already. Cancel one of them, or try again when they are done.")
     now = sla.runtime.ports.clock.now()
     until = min(until, now + INSTANT)  # what comes later would be there for some portions and not for others
     await unit.run(FORGET, before=now - KEPT)
     total = await unit.one(COUNT_ENDED, start=start, until=until) or 0
+    # Until the commit: parallel callers take turns, or each would count without the others'.
+    await unit.one(IN_FORCE_TO_CHANGE)
+    if (await unit.one(UNFINISHED) or 0) >= MOST_WAITING:
+        raise TooMany(f"{MOST_WAITING} simulations wait already. Cancel one of them, or try again when they are done.")
     made = Simulation(
         id=sla.runtime.ports.ids.new(),
         made_at=now,

@@ -48,6 +48,7 @@ NEWEST_VERSION = Sql("SELECT version FROM in_force WHERE id = 1", str)
 # By whoever lets a clock run, until the commit: a newer version waits for it, so that the recompute which that begins
 # finds the clock; and who comes behind the newer version sees it here.
 HOLD_NEWEST = Sql("SELECT version FROM in_force WHERE id = 1 FOR SHARE", str)
+# Also by whoever asks for what only so many may wait of: the next one counts when this one's is there.
 IN_FORCE_TO_CHANGE = Sql("SELECT version, position FROM in_force WHERE id = 1 FOR UPDATE", Newest)
 FIRST_IN_FORCE: Sql[None] = Sql(
     "INSERT INTO in_force (id, version, position) VALUES (1, :version, :position)", type(None)

@@ -153,6 +153,12 @@ FOLLOWING = Sql(
     f"SELECT id FROM recompute WHERE state = 'running' AND asked_by = '{PUBLICATION}' LIMIT 1",  # noqa: S608
     str,
 )
+ASKED_FOR = Sql(
+    f"SELECT COUNT(*) FROM recompute WHERE state = 'running' AND asked_by <> '{PUBLICATION}'",  # noqa: S608
+    int,
+)
+# Locked, or another replica that finds nothing more of its changes would forget it before they are gone.
+OLDEST = Sql(f"SELECT {_COLUMNS} FROM recompute ORDER BY seq LIMIT 1 FOR UPDATE", Recompute)  # noqa: S608
 LATEST = Sql(f"SELECT {_COLUMNS} FROM recompute ORDER BY seq DESC LIMIT :limit", Recompute)  # noqa: S608
 SAVE: Sql[None] = Sql(
     "UPDATE recompute SET state = :state, ended_at = :ended_at, after = :after, requests = :requests, clocks = :clocks,"
@@ -170,6 +176,12 @@ CHANGES = Sql(
     " ORDER BY ticket_id, target LIMIT :limit",
     Change,
 )
+FORGET_CHANGES: Sql[None] = Sql(
+    "DELETE FROM recompute_change WHERE recompute_id = :id AND (ticket_id, target) IN (SELECT ticket_id, target"
+    " FROM recompute_change WHERE recompute_id = :id ORDER BY ticket_id, target LIMIT :limit)",
+    type(None),
+)
+FORGET: Sql[None] = Sql("DELETE FROM recompute WHERE id = :id", type(None))
 ALIVE = Sql(
     "SELECT DISTINCT ticket_id FROM clock WHERE state IN ('running', 'paused') AND ticket_id > :after"
     " ORDER BY ticket_id LIMIT :limit",
