@@ -71,6 +71,43 @@ def test_yearly_days_are_written_out(tmp_path: Path) -> None:
     assert dates(said) == whole
 
 
+def test_rules_that_move_the_day_are_worked_out(tmp_path: Path) -> None:
+    """The fourth Thursday of November, every second Monday and the last day of a month are what calendars show."""
+    code, said, _ = run(
+        tmp_path,
+        event("DTSTART;VALUE=DATE:20251127", "RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH"),
+        event("DTSTART;VALUE=DATE:20261207", "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20261231T120000Z"),
+        event("DTSTART;VALUE=DATE:20260131", "RRULE:FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=2"),
+        more=("--from", "2026", "--until", "2027"),
+    )
+    assert code == 0
+    assert dates(said) == ["2026-01-31", "2026-02-28", "2026-11-26", "2026-12-07", "2026-12-21", "2027-11-25"]
+
+
+def test_what_was_cancelled_is_no_holiday(tmp_path: Path) -> None:
+    """An event that calendars show struck through is left out and named."""
+    off = event("DTSTART;VALUE=DATE:20261228", "STATUS:CANCELLED", "SUMMARY:Bridge day")
+    code, said, beside = run(tmp_path, event("DTSTART;VALUE=DATE:20261224", "STATUS:CONFIRMED"), off)
+    assert (code, dates(said)) == (0, ["2026-12-24"])
+    assert "because it was cancelled: event 2 (Bridge day)" in beside
+
+
+@pytest.mark.parametrize(
+    ("years", "code", "said"),
+    [
+        (("--from", "99999"), 2, "equal to 9998"),
+        (("--until", "0"), 2, "equal to 2"),
+        (("--from", "2030"), 1, "No event falls into the years 2030 to 2039"),
+        (("--from", "2027", "--until", "2026"), 1, "Name others with --from and --until"),
+    ],
+)
+def test_years_without_a_holiday_are_told(years: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    """An empty list would open the desk on every holiday; it is not printed as if it were the file's."""
+    ended, printed, beside = run(tmp_path, event("DTSTART;VALUE=DATE:20261224"), more=years)
+    assert (ended, printed) == (code, "")
+    assert said in beside
+
+
 def test_what_lasts_no_whole_day_is_left_out_and_named(tmp_path: Path) -> None:
     """A meeting in the file is no holiday, and nobody has to wonder where it went."""
     meeting = event("DTSTART:20261223T100000Z", "SUMMARY:Party")
@@ -82,8 +119,12 @@ def test_what_lasts_no_whole_day_is_left_out_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=MONTHLY"), "is not repeated once a year"),
-        (("DTSTART;VALUE=DATE:20261126", "RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH"), "moves from year to year"),
+        (("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=HOURLY"), "by a rule that makes no days"),
+        (("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=YEARLY;INTERVAL=0"), "by a rule that makes no days"),
+        (("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH"), "its own rule leaves out"),
+        (("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=YEARLY;RSCALE=CHINESE"), "a rule that can't be read"),
+        (("DTSTART;VALUE=DATE:20261225", "STATUS:CANCELLED"), "no all-day event in this file that takes place"),
+        (("DTSTART;VALUE=DATE:20261225", "STATUS:CANCELLED", "RECURRENCE-ID;VALUE=DATE:20261225"), "single dates"),
         (("DTSTART;VALUE=DATE:2026",), "is damaged"),
         (("DTSTART;VALUE=DATE:20260101", "DTEND;VALUE=DATE:20251231"), "lasts -1 days"),
         (("SUMMARY:Never",), "has no start"),

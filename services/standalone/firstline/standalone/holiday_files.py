@@ -1,11 +1,12 @@
-"""Reads holidays out of iCalendar files: the dates of all-day events, those repeated each year too (clause 2.1)."""
+"""Reads holidays out of iCalendar files: the dates of all-day events with their repetitions (clause 2.1)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, NoReturn
 
 import icalendar
+from dateutil.rrule import rrule, rrulestr
 
 from firstline.common.calendar_data import MAX_DATES
 
@@ -13,6 +14,8 @@ DAY: Final = timedelta(days=1)
 YEARS: Final = 10
 LONGEST: Final = 366
 """Days that one event may last."""
+OFTEN: Final = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+ADVICE: Final = "Write its dates as events of their own."
 
 
 class HolidaysNotReadable(Exception):
@@ -21,22 +24,20 @@ class HolidaysNotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Holidays:
-    """What a file holds: sorted dates with the names of their events, and the events left out as not all-day."""
+    """What a file holds: sorted dates with the names of their events, and the events left out, each with why."""
 
     dates: tuple[tuple[date, str], ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An all-day event: its days, where it is repeated yearly, and the first days that are excepted.
+    """An all-day event: its days, how it is repeated, and the first days that are excepted.
 
     Attributes:
         length: how many days it lasts.
-        yearly: whether it comes each year.
-        step: every so many years.
+        rule: its first days; None where it isn't repeated.
         until: the last day on which it may begin.
-        count: how often it comes in all; None: without such an end.
         without: first days on which it doesn't come.
 
     """
@@ -44,10 +45,8 @@ class _Event:
     name: str
     first: date
     length: timedelta
-    yearly: bool
-    step: int
+    rule: rrule | None
     until: date
-    count: int | None
     without: frozenset[date]
 
 
@@ -55,7 +54,8 @@ def read_holidays(content: bytes, first: int | None = None, last: int | None = N
     """Return the holidays of a file from one year to another; by default ten years from its first event.
 
     Raises:
-        HolidaysNotReadable: the file is no calendar, has no all-day event, or one that this can't work out.
+        HolidaysNotReadable: the file is no calendar, has no all-day event in these years, or one that this can't work
+            out.
 
     """
     try:
@@ -68,12 +68,14 @@ def read_holidays(content: bytes, first: int | None = None, last: int | None = N
     for number, component in enumerate(components, 1):
         name = f"event {number} ({' '.join(str(component.get('summary', 'without a name')).split())})"
         event = _event(component, name)
-        if event is None:
-            left_out.append(name)
+        if isinstance(event, str):
+            left_out.append((name, event))
         else:
             events.append(event)
     if not events:
-        raise HolidaysNotReadable("There is no all-day event in this file, so no holiday either. Is it the right one?")
+        raise HolidaysNotReadable(
+            "There is no all-day event in this file that takes place, so no holiday either. Is it the right one?"
+        )
     start = min(event.first.year for event in events) if first is None else first
     end = start + YEARS - 1 if last is None else last
     dates: dict[date, str] = {}
@@ -84,11 +86,14 @@ def read_holidays(content: bytes, first: int | None = None, last: int | None = N
     if len(dates) > MAX_DATES:
         text = f"That is {len(dates):,} dates; a policy takes {MAX_DATES:,}. Name fewer years with --from and --until."
         raise HolidaysNotReadable(text)
+    if not dates:
+        text = f"No event falls into the years {start} to {end}. Name others with --from and --until."
+        raise HolidaysNotReadable(text)
     return Holidays(tuple(sorted(dates.items())), tuple(left_out))
 
 
-def _event(component: Any, name: str) -> _Event | None:
-    """Return an all-day event; None for one that begins at a time of day."""
+def _event(component: Any, name: str) -> _Event | str:
+    """Return an all-day event, or why it is left out: it begins at a time of day, or was cancelled."""
     if component.errors:
         _refuse(name, f"is damaged ({component.errors[0][0]}: {component.errors[0][1]})", "Correct or remove it.")
     if component.get("dtstart") is None:
@@ -96,33 +101,40 @@ def _event(component: Any, name: str) -> _Event | None:
     first = component.get("dtstart").dt
     # A datetime is a date to Python, so it is asked for first.
     if isinstance(first, datetime) or not isinstance(first, date):
-        return None
+        return "doesn't last whole days"
     if component.get("recurrence-id") or component.get("rdate"):
         _refuse(name, "moves single dates of a series", "Write those dates as events of their own.")
+    if str(component.get("status", "")).upper() == "CANCELLED":
+        return "was cancelled"
     end = component.get("dtend")
     length = end.dt - first if end else component.get("duration").dt if component.get("duration") else DAY
     if not DAY <= length <= LONGEST * DAY:
         _refuse(name, f"lasts {length.days} days", f"A holiday lasts 1 to {LONGEST} days.")
-    yearly, step, until, count = _repeated(component.get("rrule"), first, name)
+    rule, until = _repeated(component.get("rrule"), first, name)
     shown = " ".join(str(component.get("summary", "")).split())
-    return _Event(shown, first, length, yearly, step, until, count, _excepted(component.get("exdate")))
+    return _Event(shown, first, length, rule, until, _excepted(component.get("exdate")))
 
 
-def _repeated(rule: Any, first: date, name: str) -> tuple[bool, int, date, int | None]:
-    """Return whether and how an event is repeated each year, up to which date and how often."""
+def _repeated(rule: Any, first: date, name: str) -> tuple[rrule | None, date]:
+    """Return how an event is repeated (RRULE, RFC 5545), None for one that isn't, and the last day for it to begin.
+
+    A 29 February is repeated in leap years only, and a repetition that doesn't exist uses nothing of COUNT.
+    """
     if rule is None:
-        return False, 1, date.max, None
-    if isinstance(rule, list) or rule.get("FREQ") != ["YEARLY"]:
-        _refuse(name, "is not repeated once a year", "Write its dates as events of their own.")
-    same_day = {"BYMONTH": [first.month], "BYMONTHDAY": [first.day]}
-    for part, value in rule.items():
-        # Rules such as "the third Monday" are refused rather than
-        # worked out nearly right: a wrong holiday moves deadlines.
-        if part not in {"FREQ", "INTERVAL", "UNTIL", "COUNT", "WKST"} and value != same_day.get(part):
-            _refuse(name, f"moves from year to year ({part})", "Write its dates as events of their own.")
+        return None, date.max
+    if isinstance(rule, list) or rule.get("FREQ", [""])[0] not in OFTEN or min(rule.get("INTERVAL", [1])) < 1:
+        _refuse(name, "is repeated by a rule that makes no days", ADVICE)
+    # The end is looked at here: it may be a day, or an instant in a time zone.
+    endless: Any = icalendar.vRecur({part: value for part, value in rule.items() if part != "UNTIL"})
+    try:
+        starts = rrulestr(endless.to_ical().decode(), dtstart=datetime.combine(first, time.min))
+    except ValueError as error:
+        _refuse(name, f"is repeated by a rule that can't be read ({error})", ADVICE)
+    # Programs differ in whether such a first day counts, and a wrong holiday moves deadlines.
+    if next(iter(starts), None) != datetime.combine(first, time.min):
+        _refuse(name, "begins on a day that its own rule leaves out", ADVICE)
     until = rule.get("UNTIL", [date.max])[0]
-    until = until.date() if isinstance(until, datetime) else until
-    return True, max(rule.get("INTERVAL", [1])[0], 1), until, rule.get("COUNT", [None])[0]
+    return starts, until.date() if isinstance(until, datetime) else until
 
 
 def _excepted(found: Any) -> frozenset[date]:
@@ -141,23 +153,13 @@ def _days(event: _Event, last: int) -> Iterator[date]:
 
 
 def _starts(event: _Event, last: int) -> Iterator[date]:
-    """Yield the first day of an event and of its repetitions, up to a year.
-
-    A 29 February is repeated in leap years only, and a repetition that doesn't exist uses nothing of COUNT (RFC 5545,
-    3.3.10).
-    """
-    left = event.count
-    for year in range(event.first.year, last + 1 if event.yearly else event.first.year + 1, event.step):
-        try:
-            start = event.first.replace(year=year)
-        except ValueError:  # 29 February
-            continue
-        if start > event.until or left == 0:
+    """Yield the first day of an event and of its repetitions, up to a year."""
+    for start in map(datetime.date, event.rule or [datetime.combine(event.first, time.min)]):
+        if start.year > last or start > event.until:
             return
-        left = left - 1 if left is not None else None
         yield start
 
 
-def _refuse(name: str, problem: str, remedy: str) -> None:
+def _refuse(name: str, problem: str, remedy: str) -> NoReturn:
     """Raise the error that names an event, what is wrong with it and what to do."""
     raise HolidaysNotReadable(f"The {name} {problem}. {remedy}")

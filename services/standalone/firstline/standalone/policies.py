@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from firstline.common.calendar import FIRST_YEAR, LAST_YEAR
 from firstline.common.policy.difference import policy_difference
 from firstline.common.policy.loader import Comparable, PolicyNotValid, load_policy, load_to_compare
 from firstline.common.policy.model import Policy
@@ -72,8 +73,14 @@ def diff_files(old: PolicyFile, new: PolicyFile) -> None:
 @app.command("import-holidays")
 def import_holidays(
     file: Annotated[Path, typer.Argument(help="An iCalendar file, such as holidays.ics.")],
-    first: Annotated[int | None, typer.Option("--from", help="The first year; default: that of the file.")] = None,
-    last: Annotated[int | None, typer.Option("--until", help="The last year; default: ten years in all.")] = None,
+    first: Annotated[
+        int | None,
+        typer.Option("--from", min=FIRST_YEAR, max=LAST_YEAR, help="The first year; default: that of the file."),
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option("--until", min=FIRST_YEAR, max=LAST_YEAR, help="The last year; default: ten years in all."),
+    ] = None,
 ) -> None:
     """Print the all-day events of an iCalendar file as holidays, to be pasted into a policy's calendar."""
     try:
@@ -82,9 +89,9 @@ def import_holidays(
         _end(f"{file} can't be read: {error.strerror}.", 2)
     except HolidaysNotReadable as error:
         _end(f"{file}: {error}", 1)
-    for name in found.left_out:
-        typer.echo(f"Left out, because it doesn't last whole days: {name}", err=True)
-    typer.echo("  holidays:" if found.dates else "  holidays: []")
+    for name, why in found.left_out:
+        typer.echo(f"Left out, because it {why}: {name}", err=True)
+    typer.echo("  holidays:")
     for day, name in found.dates:
         typer.echo(f"    - {day}{f' # {name}' if name else ''}")
 
