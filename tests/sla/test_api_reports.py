@@ -135,6 +135,8 @@ async def test_groups_are_called_by_their_names(world: World) -> None:
         ("attainment", {"by": "mood"}, "#query/by", "target"),
         ("attainment", {"from": "2026-11-24T00:00:00Z", "until": "2026-11-23T00:00:00Z"}, "#query/from", "before"),
         ("attainment", {"from": "2020-01-01T00:00:00Z"}, "#query/from", "ask for several reports"),
+        ("attainment", {"until": "0001-01-01T00:00:00Z"}, "#query/until", "from the year 2"),
+        ("requests", {"from": "9999-12-31T23:59:59-12:00"}, "#query/from", "from the year 2"),
         ("moods", {}, "", "attainment"),
     ],
 )

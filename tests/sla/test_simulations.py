@@ -127,6 +127,9 @@ async def test_other_urgencies_change_what_was_never_judged(world: World) -> Non
     assert (await settled(world, (await ask(world, plain_answer))["id"]))["total"]["late_then"] == 0
 
 
+_FAR_RULE = {"code": "far", "when": {"urgency": ["high"]}, "minutes": {"resolution": 10**10}}
+
+
 @pytest.mark.parametrize(
     ("changes", "place", "advice"),
     [
@@ -143,6 +146,14 @@ async def test_other_urgencies_change_what_was_never_judged(world: World) -> Non
         ({"urgency.recovery.full": "huge"}, "urgency.recovery.full", "huge"),
         ({"scope.topics.update.urgency": "high"}, "scope.topics.update.urgency", "Did you mean scope.topics.updates?"),
         ({"out_of_turn.max_in_a_row": 3}, "out_of_turn.max_in_a_row", "nothing to try"),
+        ({"calendar.tz.x": 1}, "calendar.tz.x", "Give all of it as calendar.tz."),
+        ({"calendar.hours": 5, "calendar.hours.mon": "08:00-12:00"}, "calendar.hours", "or give calendar.hours.mon"),
+        ({"targets.rules": 5, "targets.first_response": 240}, "targets.rules", "a list of objects with code, when"),
+        ({"targets.rules": [1], "targets.first_response": 240}, "targets.rules", "a list of objects with code, when"),
+        ({"targets.rules": [{}], "targets.first_response": 240}, "targets.rules", "a list of objects with code, when"),
+        ({"targets.rules": [{"minutes": 5}], "targets.first_response": 240}, "targets.rules", "a list of objects"),
+        ({"targets.first_response": 10**12}, "targets.first_response", "less than or equal to 1000000"),
+        ({"targets.rules": [_FAR_RULE]}, "targets.rules", "less than or equal to 1000000"),
     ],
 )
 async def test_a_bad_change_is_named_with_its_remedy(
@@ -152,6 +163,14 @@ async def test_a_bad_change_is_named_with_its_remedy(
     faults = (await ask(world, changes, 422))["errors"]
     assert {fault["pointer"] for fault in faults} == {f"/set/{place}"}, faults
     assert advice in faults[0]["detail"]
+
+
+@pytest.mark.parametrize("name", ["from", "until"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_a_span_keeps_to_the_years_that_are_counted(world: World, name: str, at: str) -> None:
+    """An end of the span for which no business time is counted is refused with its place and the years that are."""
+    (fault,) = (await ask(world, {}, 422, **{name: at}))["errors"]
+    assert (fault["pointer"], "from the year 2 to the year 9998" in fault["detail"]) == (f"/{name}", True)
 
 
 async def test_a_change_may_be_of_any_hours_target_or_urgency(world: World) -> None:

@@ -21,6 +21,7 @@ Settings = Mapping[str, Any]
 
 OPEN_TO_CHANGE = ("calendar", "targets", "urgency", "scope")
 EXAMPLES = "targets.first_response=240, calendar.hours.sat=08:00-12:00, urgency.recovery.partial=normal"
+EXAMPLE_RULES = '[{"code": "urgent", "when": {"urgency": ["high"]}, "minutes": {"first_response": 60}}]'
 _SPANS = re.compile(r"\d{1,2}:\d\d-\d{1,2}:\d\d(,\d{1,2}:\d\d-\d{1,2}:\d\d)*")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -98,7 +99,7 @@ def _targets(content: Json, parts: list[str], value: object) -> None:
     if parts[1:2] == ["minutes"]:
         parts = [parts[0], *parts[2:]]
     if parts[1:] == ["rules"]:
-        targets["rules"] = value
+        targets["rules"] = _rules(value)
         return
     levels = targets["minutes"]
     name = parts[-1]
@@ -110,6 +111,14 @@ def _targets(content: Json, parts: list[str], value: object) -> None:
     # For everybody: rules that time this target, too.
     for minutes in [*levels.values(), *(r["minutes"] for r in targets.get("rules", ()) if r["minutes"].get(name))]:
         minutes[name] = value
+
+
+def _rules(value: object) -> object:
+    """Return rules that further changes can be put into; LookupError says how to write them."""
+    # The model looks at them when all changes are made; until then another change may go into their minutes.
+    if isinstance(value, list) and all(isinstance(one, dict) and isinstance(one.get("minutes"), dict) for one in value):
+        return value
+    raise LookupError(f"Write the rules as a list of objects with code, when and minutes, such as {EXAMPLE_RULES}.")
 
 
 def _calendar(content: Json, parts: list[str], value: object) -> None:
@@ -126,10 +135,16 @@ def _calendar(content: Json, parts: list[str], value: object) -> None:
                 raise LookupError(_unknown(day, _DAYS, "calendar.hours."))
             calendar["hours"] = {**calendar["hours"], day: given}
         return
+    if parts[1:] == ["hours"] and not isinstance(given, dict):
+        raise LookupError('Write the hours of all days as "08:00-12:00" or "closed", or give calendar.hours.mon.')
     if len(parts) == 2:  # noqa: PLR2004
         calendar[parts[1]] = given
-    else:
-        calendar[parts[1]] = {**(calendar.get(parts[1]) or {}), ".".join(parts[2:]): given}
+        return
+    whole = calendar.get(parts[1]) or {}
+    if isinstance(whole, dict):
+        calendar[parts[1]] = {**whole, ".".join(parts[2:]): given}
+        return
+    raise LookupError(f"calendar.{parts[1]} has no parts by name. Give all of it as calendar.{parts[1]}.")
 
 
 def _hours(value: object) -> object:
@@ -163,7 +178,7 @@ def _scope(content: Json, parts: list[str], value: object) -> None:
     topics = {topic["code"]: topic for topic in content["scope"]["topics"]}
     found = _known(parts[2], topics, "scope.topics.")
     if len(parts) == 5:  # noqa: PLR2004  an item of the topic
-        found = _known(parts[3], {item["code"]: item for item in found["items"]}, f"scope.topics.{parts[2]}.")
+        found = _known(parts[3], {item["code"]: item for item in found.get("items", ())}, f"scope.topics.{parts[2]}.")
     found["urgency"] = value
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from firstline.sla.recount import Tally
 from firstline.sla.reports import By
+from firstline.sla.schemas import Instant
 from firstline.sla.store.simulations import Asked, Simulation
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
@@ -25,8 +26,8 @@ class SimulationIn(BaseModel):
         " `scope.topics.updates.urgency`. None: a recount under the policy as it is.",
         examples=[{"targets.first_response": 240}],
     )
-    start: AwareDatetime | None = Field(None, validation_alias="from", description="Default: 30 days before `until`.")
-    until: AwareDatetime | None = Field(None, description="Not included. Default: now.")
+    start: Instant | None = Field(None, validation_alias="from", description="Default: 30 days before `until`.")
+    until: Instant | None = Field(None, description="Not included. Default: now.")
 
 
 class CountsOut(BaseModel):

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from firstline.common.application import permit
 from firstline.common.errors import Fault, Invalid
@@ -15,6 +14,7 @@ from firstline.sla.clock import INSTANT
 from firstline.sla.pictures import chart_of, key_of
 from firstline.sla.report_schemas import ReportOut, report_out
 from firstline.sla.reports import GROUPS, By, Report, ReportName, names_of
+from firstline.sla.schemas import Instant
 from firstline.sla.service.labels import labels_of
 from firstline.sla.service.reports import late_now, make_report
 from firstline.sla.spreadsheets import csv_text
@@ -41,8 +41,8 @@ async def read_report(
     sla: SlaHere,
     _access: Annotated[Access, Depends(permit("reports.read"))],
     by: Annotated[By | None, Query(description="What to group by. Default: the report's first.")] = None,
-    start: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 30 days before `until`.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Not included. Default: now, included.")] = None,
+    start: Annotated[Instant | None, Query(alias="from", description="Default: 30 days before `until`.")] = None,
+    until: Annotated[Instant | None, Query(description="Not included. Default: now, included.")] = None,
     form: Annotated[Literal["json", "csv", "svg"], Query(alias="format")] = "json",
 ) -> Response | ReportOut:
     """Read how many answers came in time, how long they took, whose time it was, or how many requests came in.
