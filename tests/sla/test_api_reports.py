@@ -68,6 +68,19 @@ async def test_what_is_late_now_is_counted_beside(world: World) -> None:
     assert document["late_now"] == {"first_response": 1, "next_response": 1}
 
 
+async def test_minutes_are_told_to_a_hundredth(world: World) -> None:
+    """Business minutes in JSON and CSV have two decimals at most, and whole ones none."""
+    await answered(world, 20 / 3)
+    world.clock.move(MONDAY + timedelta(hours=1))
+    first = await report(world, "response-times", by="agent", format="csv")
+    assert first.text.splitlines()[1] == "anna,anna,2" + 8 * ",6.67"
+    await answered(world, 30, "ben")
+    world.clock.move(MONDAY + timedelta(hours=3))
+    second = await report(world, "response-times", by="agent")
+    assert '"net_p50":30,"' in second.text
+    assert '"net_p50":6.67,"' in second.text
+
+
 async def test_a_table_holds_no_formula(world: World) -> None:
     """Text that a spreadsheet would evaluate is text in the CSV, and every line has all columns."""
     data = {"id": "org-1", "name": '=HYPERLINK("http://evil.example","x")', "kind": "customer"}
@@ -137,6 +150,7 @@ async def test_groups_are_called_by_their_names(world: World) -> None:
         ("attainment", {"from": "2020-01-01T00:00:00Z"}, "#query/from", "ask for several reports"),
         ("attainment", {"until": "0001-01-01T00:00:00Z"}, "#query/until", "from the year 2"),
         ("requests", {"from": "9999-12-31T23:59:59-12:00"}, "#query/from", "from the year 2"),
+        ("attainment", {"from": "2030-01-01T00:00:00Z", "until": "2031-01-01T00:00:00Z"}, "#query/from", "has passed"),
         ("moods", {}, "", "attainment"),
     ],
 )

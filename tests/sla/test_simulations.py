@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
+from firstline.common.store.port import Sql
 from firstline.sla.service import simulations
 from minute_calendar import MinuteCalendar
 from sla_stories import DAYS, HOURS, MINUTE, PLANS, UNTIL, Rows, lived, story
@@ -171,6 +172,52 @@ async def test_a_span_keeps_to_the_years_that_are_counted(world: World, name: st
     """An end of the span for which no business time is counted is refused with its place and the years that are."""
     (fault,) = (await ask(world, {}, 422, **{name: at}))["errors"]
     assert (fault["pointer"], "from the year 2 to the year 9998" in fault["detail"]) == (f"/{name}", True)
+
+
+@pytest.mark.parametrize(
+    ("span", "detail", "advice"),
+    [
+        ({"from": "2030-01-01T00:00:00Z", "until": "2031-01-01T00:00:00Z"}, "not begun", "that has passed"),
+        ({"from": "2026-11-20T00:00:00Z", "until": "2026-11-19T00:00:00Z"}, "no length", "before `until`"),
+        ({"from": "2020-01-01T00:00:00Z"}, "too long", "ask for several simulations"),
+    ],
+)
+async def test_a_bad_span_is_told_where_it_stands(
+    world: World, span: Mapping[str, str], detail: str, advice: str
+) -> None:
+    """A span in the future, backwards or too long is refused at its member of the body, as that of a simulation."""
+    document = await ask(world, {}, 422, **span)
+    assert f"The span of the simulation {'has' if detail != 'too long' else 'is'} {detail}." == document["detail"]
+    (fault,) = document["errors"]
+    assert (fault["pointer"], advice in fault["detail"]) == ("/from", True)
+
+
+_OTHER_DOCUMENT: Sql[None] = Sql("UPDATE policy SET document = :document", type(None))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (
+            {"minutes": {"normal": {"first_response": 10**12}}},
+            "A policy version by which answers were counted can't be read by this release: /targets/minutes/normal/",
+        ),
+        ({"calendar": {"tz": "UTC", "hours": {}}}, "The calendar has mistakes; each is named below. /hours: "),
+    ],
+)
+async def test_what_could_not_be_finished_says_why(world: World, wrong: Mapping[str, Any], reason: str) -> None:
+    """A simulation that breaks off over a version of the policy that no clock can be counted by keeps the reason."""
+    await world.answer(await world.submit(), MONDAY + 30 * MINUTE)
+    world.clock.move(MONDAY + timedelta(days=1))
+    worker = next(one for one in world.runtime.workers if one.name == "sla: simulations")
+    await worker.stop()
+    simulation = await ask(world, {})
+    document = world.policy("earlier", **wrong).data["document"]
+    await world.runtime.store.write(lambda unit: unit.run(_OTHER_DOCUMENT, document=document))
+    await simulations.Recounting(world.app.state.sla, world.runtime.lease("simulations")).step()
+    told = (await read(world, simulation["id"])).json()
+    assert (told["state"], told["done"]) == ("failed", 0)
+    assert told["problem"].startswith(reason)
 
 
 async def test_a_change_may_be_of_any_hours_target_or_urgency(world: World) -> None:

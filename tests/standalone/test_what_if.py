@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from firstline.standalone.whatif import NotTried, changes_of, span_of
+from firstline.standalone.whatif import NotTried, changes_of, not_done, span_of
 from live_desk import COMMAND, LiveDesk, eventually, live_desk
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -34,6 +34,14 @@ def test_spans_are_days_weeks_months_and_years() -> None:
     for wrong in ("soon", "0d", "30", "-3d"):
         with pytest.raises(NotTried, match="such as 30d"):
             span_of(wrong, NOW)
+
+
+def test_what_was_not_done_says_why() -> None:
+    """A simulation that failed is told with its reason, one that was cancelled with how far it came."""
+    job = {"state": "failed", "done": 0, "runs": 1120, "problem": "A target is out of range."}
+    assert not_done(job) == "The simulation failed after 0 of 1,120: A target is out of range."
+    assert not_done({**job, "problem": None}) == "The simulation failed after 0 of 1,120: the desk does not say why."
+    assert not_done({**job, "state": "cancelled"}) == "The simulation was cancelled after 0 of 1,120."
 
 
 def simulate(desk: LiveDesk, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -302,6 +302,7 @@ BARE: list[Json] = [
     {"earlier": [], "topics_open": False, "tried": [], "again": False},
     {"job": whatif.Outcome("running", "x", "x", 50, 0, "x", "x", ())},
     {"job": whatif.Outcome("cancelled", "x", "x", 50, 0, "x", "x", ())},
+    {"job": whatif.Outcome("failed", "x", "x", 50, 0, "x", "x", (), "x")},
     {"held": 0, "about": "", "mails": []},
     {"work": None, "queue": board.Queue("0", "", (), more=False)},
     {"queue": board.Queue("1", "", (board.QueueRow("FL-1", "x", "since", "", None, current=False),), more=False)},

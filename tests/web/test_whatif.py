@@ -235,3 +235,5 @@ def test_an_outcome_without_answers_says_so() -> None:
     job = {"state": "done", "done": 0, "runs": 0, "total": total, "lines": [], **span}
     shown = whatif.outcome(job, datetime(2026, 11, 24, 12, tzinfo=UTC))
     assert (shown.sentence, shown.percent, shown.over) == ("No answer was given in this time.", 0, True)
+    failed = {**job, "state": "failed", "problem": "A target is out of range."}
+    assert whatif.outcome(failed, datetime(2026, 11, 24, 12, tzinfo=UTC)).problem == "A target is out of range."

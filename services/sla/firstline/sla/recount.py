@@ -82,10 +82,11 @@ Counts = list[int]
 
 @dataclass(slots=True)
 class Tally:
-    """Answers counted, all together and by each group."""
+    """Answers counted, all together and by each group; `problem`: what kept the rest from being counted."""
 
     total: Counts = field(default_factory=lambda: [0, 0, 0, 0])
     groups: dict[By, dict[str | None, Counts]] = field(default_factory=lambda: {by: {} for by in GROUPS})
+    problem: str | None = None
 
     def add(self, keys: Mapping[By, str | None], *, was_late: bool, would_be: bool) -> None:
         """Count an answer."""
@@ -104,7 +105,7 @@ class Tally:
     def document(self) -> dict[str, Any]:
         """Return the tally as JSON values; groups as pairs, since a key may be None."""
         groups = {by: [[key, counts] for key, counts in found.items()] for by, found in self.groups.items()}
-        return {"total": self.total, "groups": groups}
+        return {"total": self.total, "groups": groups, "problem": self.problem}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Tally":
@@ -112,4 +113,4 @@ class Tally:
         groups: dict[By, dict[str | None, Counts]] = {
             by: {key: list(counts) for key, counts in document["groups"].get(by, ())} for by in GROUPS
         }
-        return cls(list(document["total"]), groups)
+        return cls(list(document["total"]), groups, document.get("problem"))

@@ -110,7 +110,7 @@ class ResponseTimes:
         found: Line = {"answers": len(self.net)}
         # Sorted once, at the end: to keep them in order would cost more with each answer.
         for name, figures in (("net", sorted(self.net)), ("gross", sorted(self.gross))):
-            found |= {f"{name}_p{part}": percentile(figures, part) for part in SHARES}
+            found |= {f"{name}_p{part}": in_minutes(percentile(figures, part)) for part in SHARES}
         return found
 
 
@@ -143,12 +143,12 @@ class WhoseTime:
         waited = self.client + self.third_party + self.release
         return {
             "requests": self.requests,
-            "own": self.own,
-            "owed": self.owed,
-            "client": self.client,
-            "third_party": self.third_party,
-            "release": self.release,
-            "gross": self.gross,
+            "own": in_minutes(self.own),
+            "owed": in_minutes(self.owed),
+            "client": in_minutes(self.client),
+            "third_party": in_minutes(self.third_party),
+            "release": in_minutes(self.release),
+            "gross": in_minutes(self.gross),
             "own_share": share(self.own, self.own + waited),
         }
 
@@ -255,6 +255,14 @@ _COUNTED = ("answers", "requests", "unanswered")
 def share(part: float, whole: float) -> float | None:
     """Return a part of a whole, rounded to four digits; None of nothing."""
     return round(part / whole, 4) if whole else None
+
+
+def in_minutes(figure: float | None) -> float | int | None:
+    """Return minutes as they are told: to a hundredth, whole ones as whole numbers."""
+    if figure is None:
+        return None
+    told = round(figure, 2)
+    return int(told) if told.is_integer() else told
 
 
 def percentile(ordered: Sequence[float], part: int) -> float | None:

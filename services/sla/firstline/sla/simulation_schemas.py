@@ -59,6 +59,7 @@ class SimulationOut(BaseModel):
     until: datetime
     done: int = Field(description="How many of the recorded `runs` have been recounted.")
     runs: int
+    problem: str | None = Field(description="Why it `failed`.")
     by: By
     total: CountsOut
     lines: list[CountsLineOut]
@@ -111,6 +112,7 @@ def simulation_out(
     job: Simulation, by: By, found: Sequence[tuple[str | None, Sequence[int]]], labels: Mapping[str | None, str]
 ) -> SimulationOut:
     """Return a simulation's document."""
+    tally = Tally.read(job.tally)
     return SimulationOut(
         id=job.id,
         state=job.state,
@@ -121,8 +123,9 @@ def simulation_out(
         until=job.until,
         done=job.done,
         runs=max(job.total, job.done),
+        problem=tally.problem,
         by=by,
-        total=CountsOut(**counts(Tally.read(job.tally).total)),
+        total=CountsOut(**counts(tally.total)),
         lines=[CountsLineOut(key=key, label=labels[key], **counts(given)) for key, given in found],
     )
 

@@ -120,9 +120,7 @@ class Simulating:
             await self._clock.sleep(PAUSE)
             document = await self.read(document["id"])
         if document["state"] != "done":
-            raise NotTried(
-                f"The simulation was {document['state']} after {document['done']:,} of {document['runs']:,}."
-            )
+            raise NotTried(not_done(document))
         return str(document["id"])
 
     async def read(self, simulation_id: str, by: str = "agent") -> Json:
@@ -146,6 +144,15 @@ class Simulating:
         if answer.is_error:
             raise NotTried(reason_of(answer))
         return answer
+
+
+def not_done(document: Json) -> str:
+    """Say how far a simulation came that was not done, and why it went no further."""
+    far = f"after {document['done']:,} of {document['runs']:,}"
+    if document["state"] != "failed":
+        return f"The simulation was {document['state']} {far}."
+    # A desk of an earlier release names no problem.
+    return f"The simulation failed {far}: {document.get('problem') or 'the desk does not say why.'}"
 
 
 def table(document: Json) -> str:

@@ -54,6 +54,7 @@ class Outcome:
         sentence: the result in one sentence.
         detail: which way how many went.
         rows: group, answers, late, late then, newly late, no longer late; the last is the sum.
+        problem: why it could not be finished, empty for nothing.
 
     """
 
@@ -65,6 +66,7 @@ class Outcome:
     sentence: str
     detail: str
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+    problem: str = ""
 
     @property
     def over(self) -> bool:
@@ -91,6 +93,7 @@ def outcome(job: Json, now: datetime) -> Outcome:
         sentence=_sentence(total),
         detail=f"{newly} that came in time would have been late; {better} that were late would have come in time.",
         rows=tuple((label, tuple(f"{figures[name]:,}" for name in _FIGURES)) for label, figures in lines),
+        problem=one_line(job.get("problem") or ""),
     )
 
 

@@ -66,17 +66,27 @@ async def read_report(
     return report_out(report, labels, first, last, {found.target: found.clocks for found in late})
 
 
-def span_of(now: datetime, start: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
-    """Return the span asked for, from its start until before its end; raise Invalid if it is empty or too long."""
+def span_of(
+    now: datetime, start: datetime | None, until: datetime | None, of: str = "report", place: str = "#query/from"
+) -> tuple[datetime, datetime]:
+    """Return the span asked for, from its start until before its end; `of` and `place` say what and where in errors.
+
+    Raises:
+        Invalid: it is empty, too long, or has not begun.
+
+    """
     # The end isn't included, so the step behind now is what takes in that which happened at this very instant.
     last = until or now + INSTANT
     first = start or last - DEFAULT_SPAN
     if not first < last:
-        fault = Fault("#query/from", "Give a `from` that lies before `until`.")
-        raise Invalid("The span of the report has no length.", faults=(fault,))
+        fault = Fault(place, "Give a `from` that lies before `until`.")
+        raise Invalid(f"The span of the {of} has no length.", faults=(fault,))
+    if first > now:
+        fault = Fault(place, "Give a `from` that has passed: nothing was answered after now.")
+        raise Invalid(f"The span of the {of} has not begun.", faults=(fault,))
     if last - first > LONGEST_SPAN:
-        fault = Fault("#query/from", f"At most {LONGEST_SPAN.days:,} days before `until`; ask for several reports.")
-        raise Invalid("The span of the report is too long.", faults=(fault,))
+        fault = Fault(place, f"At most {LONGEST_SPAN.days:,} days before `until`; ask for several {of}s.")
+        raise Invalid(f"The span of the {of} is too long.", faults=(fault,))
     return first, last
 
 

@@ -45,7 +45,7 @@ async def simulate(body: SimulationIn, request: Request, sla: SlaHere, access: L
 
     Recorded answers are recounted: who answered and when stays as it was. Read the simulation until it is `done`.
     """
-    start, until = span_of(sla.runtime.ports.clock.now(), body.start, body.until)
+    start, until = span_of(sla.runtime.ports.clock.now(), body.start, body.until, "simulation", "/from")
     retry = retry_of(access.principal.id, "simulate", key, await request.body())
 
     async def work(unit: Unit) -> Made:

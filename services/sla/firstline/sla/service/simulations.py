@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from firstline.common.errors import Conflict, Invalid, NotFound
 from firstline.common.lease import Lease
 from firstline.common.policy.model import Policy
@@ -183,7 +185,8 @@ class Recounting:
         clock = self._sla.runtime.ports.clock
         try:
             portion, would_be = await self._sla.runtime.store.read(lambda unit: self._portion(unit, work))
-        except Invalid:
+        except (Invalid, ValidationError) as error:
+            work.tally.problem = _reason(error)
             await self._save(work, "failed")
             return 1
         self._count(work, portion, would_be)
@@ -280,6 +283,14 @@ class Recounting:
         if await self._sla.runtime.store.write(store) and state == "running":
             self._work = work
         work.saved_at = self._sla.runtime.ports.clock.monotonic()
+
+
+def _reason(error: Invalid | ValidationError) -> str:
+    """Say why no more can be recounted: a policy version can't be read, or no clock can be folded by it."""
+    if isinstance(error, ValidationError):
+        places = sorted({"/" + "/".join(map(str, at["loc"])) for at in error.errors()})
+        return f"A policy version by which answers were counted can't be read by this release: {', '.join(places)}."
+    return " ".join([error.detail, *(f"{fault.pointer}: {fault.detail}" for fault in error.faults)])
 
 
 def _counts(row: Answer) -> bool:

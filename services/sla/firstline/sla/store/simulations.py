@@ -41,7 +41,7 @@ class SimulationTable(SlaTable, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """A simulation as stored; `state` is waiting, running, done or cancelled."""
+    """A simulation as stored; `state` is waiting, running, done, cancelled or failed."""
 
     id: str
     made_at: datetime
