@@ -80,20 +80,23 @@ def fill(path: Path) -> None:
     with sqlite3.connect(path) as store:
         document = json.dumps(DOCUMENT)
         store.execute("INSERT INTO policy (seq, version, document) VALUES (1, 'year', ?)", (document,))
+        store.execute("INSERT INTO in_force (id, version, position) VALUES (1, 'year', 1)")
         for statement, row in rows(parse_calendar(DOCUMENT["calendar"])):
             store.execute(statement, row)
     store.close()
 
 
 def yardstick(path: Path) -> int:
-    """Read every run and its request's facts, and look whether the time between exceeds a number; count the late."""
-    calendar, late = parse_calendar(DOCUMENT["calendar"]), 0
+    """Read every run and its request's facts, and look if the time between exceeds a number; count late answers."""
+    calendar = parse_calendar(DOCUMENT["calendar"])
+    late = set()
     with sqlite3.connect(path) as store:
         for ticket, start, end in store.execute("SELECT ticket_id, started_at, ended_at FROM run ORDER BY ended_at"):
             store.execute("SELECT type, at, traits FROM fact WHERE ticket_id = ? ORDER BY seq", (ticket,)).fetchall()
-            late += calendar.between(datetime.fromisoformat(start), datetime.fromisoformat(end)) > 240
+            if calendar.between(datetime.fromisoformat(start), datetime.fromisoformat(end)) > 240:
+                late.add((ticket, end))
     store.close()
-    return late
+    return len(late)
 
 
 def opened(path: Path) -> Sla:

@@ -19,15 +19,17 @@ LIVE = ("running", "paused")
 
 @dataclass
 class Ended:
-    """A run that ended: what was timed, when, how, and for how many open minutes in which status."""
+    """A run that ended: what was timed, when, by which fact, how, and for how many open minutes in which status."""
 
     target: str
     at: datetime
+    fact: Fact
     outcome: str
     late: bool | None
     net: int
     gross: int
     waited: Mapping[str, int]
+    over: int
     owed: int
 
 
@@ -65,11 +67,13 @@ class Recorder(MinuteClocks):
             Ended(
                 target=name,
                 at=fact.at,
+                fact=fact,
                 outcome="met" if fact.kind == "staff_reply" or name == "resolution" else "ended",
                 late=watch.late if name in self.targets else None,
                 net=len(watch.spent),
                 gross=self._minutes(start, fact.at),
                 waited=waited,
+                over=self._minutes(start, fact.at, "resolved") + self._minutes(start, fact.at, "closed"),
                 owed=self._owed if name == "resolution" else 0,
             )
         )
@@ -96,25 +100,32 @@ def rate(part: float, whole: float) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
+def facts(found: list[Ended]) -> list[int]:
+    """Return the facts that ended something, each once, whatever it ended."""
+    return list({id(one.fact) for one in found})
+
+
 def attainment(found: list[Ended]) -> dict[str, Any]:
-    """Count answers in time and late."""
+    """Count the facts that answered in time and late, and those that ended something without an answer."""
     timed = [one for one in found if one.late is not None]
     met = [one for one in timed if one.outcome == "met"]
     ended = [one for one in timed if one.outcome == "ended"]
-    kept = [one for one in met if not one.late]
+    answers, late = len(facts(met)), len(facts([one for one in met if one.late]))
     return {
-        "answers": len(met),
-        "in_time": len(kept),
-        "late": len(met) - len(kept),
-        "share": rate(len(kept), len(met)),
-        "unanswered": len(ended),
-        "unanswered_late": len([one for one in ended if one.late]),
+        "answers": answers,
+        "in_time": answers - late,
+        "late": late,
+        "share": rate(answers - late, answers),
+        "unanswered": len(facts(ended)),
+        "unanswered_late": len(facts([one for one in ended if one.late])),
     }
 
 
 def response_times(found: list[Ended]) -> dict[str, Any]:
     """Give percentiles of the answers' minutes."""
     met = [one for one in found if one.outcome == "met" and one.target != "resolution"]
+    firsts = facts([one for one in met if one.target == "first_response"])
+    met = [one for one in met if one.target == "first_response" or id(one.fact) not in firsts]
     figures: dict[str, Any] = {"answers": len(met)}
     for name in ("net", "gross"):
         minutes = [getattr(one, name) for one in met]
@@ -132,6 +143,7 @@ def whose_time(found: list[Ended]) -> dict[str, Any]:
         "own": own,
         "owed": sum(one.owed for one in done),
         **waited,
+        "resolved": sum(one.over for one in done),
         "gross": sum(one.gross for one in done),
         "own_share": rate(own, own + sum(waited.values())),
     }

@@ -62,7 +62,7 @@ def test_a_desk_at_work_is_asked(tmp_path: Path) -> None:
         tried = ("--set", "targets.first_response=240", "--chart", str(chart))
         shown = eventually(lambda: (s := simulate(desk, *tried)).stdout.count("anna") and s)
         assert shown.returncode == 0
-        assert shown.stdout.splitlines()[-1].split() == ["All", "answers", "2", "0", "0", "0", "0"]
+        assert shown.stdout.splitlines()[-1].split() == ["All", "answers", "1", "0", "0", "0", "0"]
         assert ET.parse(chart).getroot().get("role") == "img"
         document = json.loads(simulate(desk, "--json", "--by", "target").stdout)
         assert {line["label"] for line in document["lines"]} == {"First response", "Next response"}

@@ -6,7 +6,7 @@ specialist judged stays judged.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from firstline.common.calendar import Calendar
 from firstline.common.policy.model import Policy
@@ -80,6 +80,20 @@ Counts = list[int]
 """Of answers: how many, late then and now, late only with the changes, late only as it was."""
 
 
+class Judged(NamedTuple):
+    """Whether something was late, and whether it would be with the changes."""
+
+    was: bool
+    would_be: bool
+
+
+def _count(counts: Counts, one: Judged) -> None:
+    """Count one in."""
+    counts[0] += 1
+    if one.was or one.would_be:
+        counts[1 if one.was and one.would_be else 2 if one.would_be else 3] += 1
+
+
 @dataclass(slots=True)
 class Tally:
     """Answers counted, all together and by each group; `problem`: what kept the rest from being counted."""
@@ -88,19 +102,25 @@ class Tally:
     groups: dict[By, dict[str | None, Counts]] = field(default_factory=lambda: {by: {} for by in GROUPS})
     problem: str | None = None
 
-    def add(self, keys: Mapping[By, str | None], *, was_late: bool, would_be: bool) -> None:
-        """Count an answer."""
-        place = 1 if was_late and would_be else 2 if would_be else 3 if was_late else 0
-        counted = [self.total]
-        for by, groups in self.groups.items():
-            key = keys[by]
-            if key not in groups and len(groups) >= MOST_GROUPS:
-                key = OTHERS
-            counted.append(groups.setdefault(key, [0, 0, 0, 0]))
-        for counts in counted:
-            counts[0] += 1
-            if place:
-                counts[place] += 1
+    def add(self, keys: Mapping[By, str | None], runs: Mapping[str, Judged]) -> None:
+        """Count an answer by the targets of the runs that it ended: once in all groups but those by target.
+
+        It was late if any of them was, and would be if any would.
+        """
+        whole = Judged(any(run.was for run in runs.values()), any(run.would_be for run in runs.values()))
+        _count(self.total, whole)
+        for by, key in keys.items():
+            if by != "target":
+                _count(self._group(by, key), whole)
+        for target, run in runs.items():
+            _count(self._group("target", target), run)
+
+    def _group(self, by: By, key: str | None) -> Counts:
+        """Return the counts of a group."""
+        groups = self.groups[by]
+        if key not in groups and len(groups) >= MOST_GROUPS:
+            key = OTHERS
+        return groups.setdefault(key, [0, 0, 0, 0])
 
     def document(self) -> dict[str, Any]:
         """Return the tally as JSON values; groups as pairs, since a key may be None."""

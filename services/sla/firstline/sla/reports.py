@@ -66,17 +66,19 @@ class Attainment:
     unanswered: int = 0
     unanswered_late: int = 0
 
-    def add(self, row: Any) -> None:
-        """Count a run, where it had a target."""
+    def add(self, *rows: Any) -> None:
+        """Count what an event has ended, where it had a target; it was late if any of that was."""
         # Without a target nothing can be kept or missed.
-        if row.late is None:
+        timed = [row for row in rows if row.late is not None]
+        if not timed:
             return
-        if row.outcome == "met":
+        late = any(row.late for row in timed)
+        if timed[0].outcome == "met":
             self.answers += 1
-            self.late += row.late
+            self.late += late
         else:
             self.unanswered += 1
-            self.unanswered_late += row.late
+            self.unanswered_late += late
 
     def figures(self) -> Line:
         """Return the figures; `share` is that of the answers in time, None where there was no answer."""
@@ -99,8 +101,9 @@ class ResponseTimes:
     net: "array[float]" = field(default_factory=lambda: array("d"))
     gross: "array[float]" = field(default_factory=lambda: array("d"))
 
-    def add(self, row: Any) -> None:
-        """Count an answer."""
+    def add(self, *rows: Any) -> None:
+        """Count an answer; a first one took what the first response did."""
+        row = rows[0]
         if row.outcome == "met" and row.target in RESPONSES:
             self.net.append(row.minutes)
             self.gross.append(row.gross)
@@ -126,8 +129,14 @@ class WhoseTime:
     release: float = 0.0
     gross: float = 0.0
 
-    def add(self, row: Any) -> None:
+    @property
+    def waited(self) -> float:
+        """What was waited for others."""
+        return self.client + self.third_party + self.release
+
+    def add(self, *rows: Any) -> None:
         """Count a resolution."""
+        row = rows[0]
         if row.target != "resolution":
             return
         self.requests += 1
@@ -139,8 +148,11 @@ class WhoseTime:
         self.gross += row.gross
 
     def figures(self) -> Line:
-        """Return minutes; `own` is the desk's time, `owed` what of it passed before answers, `gross` all of it."""
-        waited = self.client + self.third_party + self.release
+        """Return minutes.
+
+        `own` is the desk's time, `owed` what of it passed before answers, `resolved` that from an ending until it was
+        reopened, `gross` all of it.
+        """
         return {
             "requests": self.requests,
             "own": in_minutes(self.own),
@@ -148,8 +160,9 @@ class WhoseTime:
             "client": in_minutes(self.client),
             "third_party": in_minutes(self.third_party),
             "release": in_minutes(self.release),
+            "resolved": in_minutes(self.gross - self.own - self.waited),
             "gross": in_minutes(self.gross),
-            "own_share": share(self.own, self.own + waited),
+            "own_share": share(self.own, self.own + self.waited),
         }
 
 
@@ -164,8 +177,9 @@ class Requests:
     out_of_scope: int = 0
     marks: Counter[str] = field(default_factory=Counter)
 
-    def add(self, row: Any) -> None:
+    def add(self, *rows: Any) -> None:
         """Count a request."""
+        row = rows[0]
         self.requests += 1
         self.out_of_turn += row.out_of_turn
         self.reopened += row.reopened > 0
@@ -185,8 +199,8 @@ class Requests:
 class Sums(Protocol):
     """The sums of one group."""
 
-    def add(self, row: Any) -> None:
-        """Count a row."""
+    def add(self, *rows: Any) -> None:
+        """Count a request, or the runs that one event has ended."""
 
     def figures(self) -> Line:
         """Return what is told of the group."""
@@ -227,14 +241,22 @@ class Groups:
         self._groups: dict[str | None, Sums] = {}
         self._all = self._make()
 
-    def add(self, row: Any) -> None:
-        """Count a row in its group and in the sum."""
+    def add(self, *rows: Any) -> None:
+        """Count a request, or the runs that one event has ended, in their group and in the sum."""
+        if self._by == "target":
+            for row in rows:
+                self._group(row).add(row)
+        else:
+            self._group(rows[0]).add(*rows)
+        self._all.add(*rows)
+
+    def _group(self, row: Any) -> Sums:
+        """Return the sums of a row's group."""
         key = getattr(row, self._column)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = self._make()
-        group.add(row)
-        self._all.add(row)
+        return group
 
     def report(self) -> Report:
         """Return the report so far; groups of which nothing is to be told are left out."""

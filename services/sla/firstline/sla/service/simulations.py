@@ -11,9 +11,10 @@ from firstline.common.errors import Conflict, Invalid, NotFound
 from firstline.common.lease import Lease
 from firstline.common.policy.model import Policy
 from firstline.common.store.port import Unit, Value
+from firstline.sla.answers import once, uncut
 from firstline.sla.changes import OPEN_TO_CHANGE, BadChange, Settings, changed
 from firstline.sla.clock import INSTANT
-from firstline.sla.recount import GROUPS, CameWith, Tally, Trial, lateness
+from firstline.sla.recount import GROUPS, CameWith, Judged, Tally, Trial, lateness
 from firstline.sla.reports import RESPONSES, By
 from firstline.sla.service.clocks import NoPolicy, Sla
 from firstline.sla.service.terms import terms_of
@@ -184,13 +185,13 @@ class Recounting:
             return 0
         clock = self._sla.runtime.ports.clock
         try:
-            portion, would_be = await self._sla.runtime.store.read(lambda unit: self._portion(unit, work))
+            portion, would_be, more = await self._sla.runtime.store.read(lambda unit: self._portion(unit, work))
         except (Invalid, ValidationError) as error:
             work.tally.problem = _reason(error)
             await self._save(work, "failed")
             return 1
         self._count(work, portion, would_be)
-        if len(portion) < PORTION:
+        if not more:
             await self._save(work, "done")
         elif clock.monotonic() - work.saved_at >= SAVED_EVERY:
             await self._save(work, "running")
@@ -209,21 +210,24 @@ class Recounting:
         began = self._sla.runtime.ports.clock.monotonic()
         return _Work(job, Tally.read(job.tally), place, job.done, {}, {}, began - SAVED_EVERY)
 
-    async def _portion(self, unit: Unit, work: _Work) -> tuple[list[Answer], _Lateness]:
-        """Return the next runs, and the lateness under the changes of all runs of their tickets."""
+    async def _portion(self, unit: Unit, work: _Work) -> tuple[list[Answer], _Lateness, bool]:
+        """Return the next runs, the lateness under the changes of all runs of their tickets, and if more may come."""
         at, ticket_id, target, event = work.place
         place: dict[str, Value] = {"after": at, "after_id": ticket_id, "after_target": target, "after_event": event}
         portion = await unit.all(ANSWERS_IN, until=work.job.until, limit=PORTION, **place)
+        more = len(portion) == PORTION
+        portion = uncut(portion) if more else portion
         new = {_judged(row): row.policy_version for row in portion if _counts(row) and _judged(row) not in work.known}
-        return portion, await self._recount(unit, work, new)
+        return portion, await self._recount(unit, work, new), more
 
     @staticmethod
     def _count(work: _Work, portion: list[Answer], found: _Lateness) -> None:
         """Count a portion, and remember its tickets for their next answers."""
         work.known |= found
-        for row in filter(_counts, portion):
-            late = work.known[_judged(row)].get((row.target, row.ended_by))
-            work.tally.add(_keys(row), was_late=bool(row.late), would_be=bool(late))
+        for rows in once(filter(_counts, portion)):
+            would_be = [work.known[_judged(row)].get((row.target, row.ended_by)) for row in rows]
+            judged = {row.target: Judged(bool(row.late), bool(late)) for row, late in zip(rows, would_be, strict=True)}
+            work.tally.add(_keys(rows[0]), judged)
         if portion:
             last = portion[-1]
             work.place = (last.ended_at, last.ticket_id, last.target, last.ended_by)
