@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -136,11 +136,12 @@ class World:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the store's file directly."""
-        connection = sqlite3.connect(self.folder / "intake.db")
-        try:
-            return connection.execute(query).fetchall()
-        finally:
-            connection.close()
+        return self._all(query)[0]
+
+    def _all(self, *queries: str) -> list[list[tuple[Any, ...]]]:
+        """Ask the file by one connection, since each reads the whole schema first."""
+        with closing(sqlite3.connect(self.folder / "intake.db")) as connection:
+            return [connection.execute(query).fetchall() for query in queries]
 
     def change(self, statement: str) -> None:
         """Change the store's file directly, as somebody who has got at it might."""
@@ -157,13 +158,10 @@ class World:
 
     def stored(self) -> dict[str, object]:
         """Return all that is kept: how many rows each table has, the requests as they stand, and the files."""
-        names = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        counts: dict[str, object] = {
-            name: self.rows(f"SELECT count(*) FROM {name}")
-            for name in names
-            if name not in MOVING and not name.startswith("sqlite_")
-        }
-        return counts | {"tickets": self.rows("SELECT * FROM ticket ORDER BY id"), "files": self.files()}
+        found = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [name for name in found if name not in MOVING and not name.startswith("sqlite_")]
+        counted = self._all("SELECT * FROM ticket ORDER BY id", *(f"SELECT count(*) FROM {name}" for name in names))
+        return {"tickets": counted[0], "files": self.files(), **dict(zip(names, counted[1:], strict=True))}
 
     def files(self) -> list[str]:
         """Return the names of all files that are kept."""
