@@ -98,7 +98,8 @@ class Broker:
         except Exception:
             self._told("message refused", None)
             self._send(service, texts, AGAIN_SECONDS)
-        del self._unconfirmed[owner][tag]
+        # Who has left meanwhile confirms nothing any more: it is delivered again already.
+        self._unconfirmed.get(owner, {}).pop(tag, None)
 
     def subscribe(self, service: str, owner: Owner, receive: Receive) -> None:
         """Let a process take a service's messages, those first that waited for one."""
