@@ -171,13 +171,13 @@ def _other(value: Any) -> Any:
 def test_changes_of_special_days_are_told_with_what_was() -> None:
     """What had been said of a date is said with what comes in its place, and what goes is named."""
     old = "works_as: {'2026-12-26': mon, '2026-12-27': tue}\n  hours_from: {'2027-01-01': {mon: [['08:00', '12:00']]}}"
-    new = "works_as: {'2026-12-26': wed}\n  hours_from: {'2027-01-01': {}, '2028-01-01': {}}"
+    new = "works_as: {'2026-12-26': wed}\n  hours_from: {'2027-01-01': {}, '2028-01-01': {tue: [['08:00', '12:00']]}}"
     public = "public_holidays: {country: DE, dates: {'2026': ['2026-05-01', '2026-05-02']}}"
     before = DEFAULT.replace("overrides: {}", old, 1).replace("holidays: []", public, 1)
     after = DEFAULT.replace("overrides: {}", new, 1).replace("holidays: []", public.replace("-02", "-03"), 1)
     assert policy_difference(load_policy(before), load_policy(after)) == [
         "Hours from 2027-01-01: closed, not Mon 08:00-12:00.",
-        "Hours from 2028-01-01: closed.",
+        "Hours from 2028-01-01: Tue 08:00-12:00.",
         "Public holidays: 2026-05-03 added.",
         "Public holidays: 2026-05-02 removed.",
         "Special days: 2026-12-26 works as Wed, not Mon.",
