@@ -15,7 +15,7 @@ from servers import PgBouncer, PostgresServer, RabbitServer, postgres_server
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 QUEUE_LASTS_AFTER = 1.0
 """Seconds after its declaration from which on a quorum queue outlives a kill (see `RabbitServer.kill`)."""
 
@@ -34,7 +34,7 @@ async def sql(url: str, *statements: str) -> object:
 @asynccontextmanager
 async def channel(server: RabbitServer) -> AsyncIterator[AbstractChannel]:
     """Open a channel, whose publications are confirmed, and close its connection afterwards."""
-    async with await aio_pika.connect(server.url, timeout=10) as connection:
+    async with await aio_pika.connect(server.url, timeout=PATIENCE_SECONDS) as connection:
         yield await connection.channel()
 
 
@@ -44,13 +44,13 @@ async def publish(server: RabbitServer, queue: str, *bodies: bytes) -> None:
         await open_channel.declare_queue(queue, durable=True, arguments={"x-queue-type": "quorum"})
         for body in bodies:
             message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-            await open_channel.default_exchange.publish(message, queue, timeout=10)
+            await open_channel.default_exchange.publish(message, queue, timeout=PATIENCE_SECONDS)
 
 
 async def take(server: RabbitServer, queue: str) -> bytes:
     """Take one message out of a queue for good."""
     async with channel(server) as open_channel:
-        message = await (await open_channel.get_queue(queue)).get(timeout=10)
+        message = await (await open_channel.get_queue(queue)).get(timeout=PATIENCE_SECONDS)
         assert message is not None
         await message.ack()
         return message.body
