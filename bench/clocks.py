@@ -2,8 +2,7 @@
 
 Requests are written straight into sla's tables, each with one clock that runs, as its handlers would leave it. The
 yardstick of the recompute is a bare loop that adds business time on the new calendar; that of the publishing is the
-pipeline that does the least. The recompute is measured without telling
-events, and with them.
+pipeline that does the least. The recompute is measured without telling events, and with them.
 """
 
 import asyncio
